@@ -1,0 +1,176 @@
+"""What an invoice says: everything a PDF, a CSV or a page shows of one invoice, frozen as JSON.
+
+Owns the shape and its bytes. Does not own how figures come about (``rating``, ``close``) nor how they look
+(``invoice_pdf``, ``invoice_csv``, ``portal``). A renderer reads this and nothing else, so that an invoice looks the
+same in ten years, whatever the catalog says by then. Money is a decimal string with exactly the currency's decimals
+(``"75092.72"``; ``"1200"`` for JPY) and a leading ``-`` where negative, without grouping.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from cardhour_contract.errors import InvariantBroken
+
+Language = Literal["en", "zh-hans"]
+
+
+class Bank(Struct, frozen=True, kw_only=True):
+    """Where to pay. All empty where the issuer has named no account."""
+
+    account_name: str = ""
+    bank: str = ""
+    account: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.account)
+
+
+class IssuerParty(Struct, frozen=True, kw_only=True):
+    """Who issues, as of the issue date."""
+
+    name: str
+    """Short name, for headings."""
+    legal_name: str
+    """Name as registered; the short name where the catalog gives none."""
+    address: tuple[str, ...] = ()
+    """Postal address, one line each."""
+    tax_id: str = ""
+    bank: Bank = Bank()
+
+
+class CustomerParty(Struct, frozen=True, kw_only=True):
+    """Who pays, as of the issue date."""
+
+    id: str
+    name: str
+    legal_name: str
+    """Name as registered; ``name`` where the catalog gives none."""
+    address: tuple[str, ...] = ()
+    tax_id: str = ""
+    po_number: str = ""
+    language: Language = "en"
+    """The language that comes first where both are printed, and the only one of pages."""
+
+
+class Period(Struct, frozen=True, kw_only=True):
+    """The supply period: local calendar days for print, UTC instants for exactness."""
+
+    first_day: str
+    """``YYYY-MM-DD`` in ``timezone``."""
+    last_day: str
+    """``YYYY-MM-DD`` in ``timezone``, inclusive: the last day supplied."""
+    timezone: str
+    """IANA name, such as ``Asia/Shanghai``."""
+    started_at: str
+    """RFC 3339 in UTC, inclusive."""
+    ended_at: str
+    """RFC 3339 in UTC, exclusive."""
+
+
+class DayShare(Struct, frozen=True, kw_only=True):
+    """What one local day gave to a line; days sum to the line exactly."""
+
+    day: str
+    """``YYYY-MM-DD`` in the period's zone."""
+    quantity_us: int
+    amount: str
+
+
+class CardShare(Struct, frozen=True, kw_only=True):
+    """What one card gave to a line; cards sum to the line exactly."""
+
+    card: str
+    node: str
+    quantity_us: int
+    amount: str
+
+
+class DocumentLine(Struct, frozen=True, kw_only=True):
+    """One line: rounded once. ``printed_quantity`` × ``unit_price`` rounds to ``amount``."""
+
+    position: int
+    """From 1, in the order of print."""
+    model: str
+    """Product name of the card, with its MIG profile."""
+    description: str = ""
+    """A note for the reader, such as the days at this price; the model stands in ``model``."""
+    first_day: str
+    """First local day with usage on this line, ``YYYY-MM-DD``."""
+    last_day: str
+    """Last local day with usage on this line, inclusive."""
+    band: str = ""
+    """Time-of-day band of the price, where it has bands."""
+    tier: str = ""
+    """Tier of a graduated or volume price, where it has tiers."""
+    quantity_us: int
+    """Exact quantity in card-microseconds."""
+    printed_quantity: str
+    """Quantity in ``unit``, a decimal string with 4 to 9 decimals."""
+    unit: Literal["card-hour"] = "card-hour"
+    unit_price: str
+    """Price of one ``unit`` as contracted, such as ``"1.616532"``; as many decimals as it was given with."""
+    amount: str
+    days: tuple[DayShare, ...] = ()
+    cards: tuple[CardShare, ...] = ()
+    """Empty where the line spans more cards than a document holds; the portal then shows them from the warehouse."""
+
+
+class TaxRow(Struct, frozen=True, kw_only=True):
+    """Tax at one rate, on the sum of its lines."""
+
+    category: str
+    rate_percent: str
+    """``"6"`` for 6 %."""
+    net: str
+    tax: str
+
+
+class InvoiceDocument(Struct, frozen=True, kw_only=True):
+    """One invoice, whole. A draft has no number, no dates and no digest."""
+
+    version: Literal[1] = 1
+    kind: Literal["invoice"] = "invoice"
+    state: Literal["draft", "issued"]
+    number: str | None = None
+    issue_date: str | None = None
+    """``YYYY-MM-DD`` in the issuer's zone."""
+    due_date: str | None = None
+    terms_days: int
+    issuer: IssuerParty
+    customer: CustomerParty
+    period: Period
+    currency: str
+    """ISO 4217 code."""
+    decimals: int
+    """Decimals of every amount: the currency's ISO 4217 exponent."""
+    lines: tuple[DocumentLine, ...]
+    net: str
+    tax: tuple[TaxRow, ...] = ()
+    """Empty where no tax rule applies; ``total`` is then ``net``."""
+    total: str
+    """Net and tax."""
+    due: str
+    """What is left to pay when the document is issued."""
+    digest: str | None = None
+    """SHA-256, 64 hex digits, of the frozen inputs: billed quarters, bindings, prices, rating version."""
+
+
+def encode(document: InvoiceDocument) -> bytes:
+    """The document as JSON. Equal documents give equal bytes."""
+    return _encoder.encode(document)
+
+
+def decode(frozen: bytes) -> InvoiceDocument:
+    """The reverse of ``encode``. Our own bytes that do not read back mean that the store was tampered with."""
+    try:
+        return _decoder.decode(frozen)
+    except msgspec.DecodeError as error:
+        raise InvariantBroken(f"a stored invoice document cannot be read: {error}") from error
+
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+_decoder = msgspec.json.Decoder(InvoiceDocument)
