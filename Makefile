@@ -1,0 +1,70 @@
+# Every command is safe to repeat, and quick when nothing has changed.
+#
+#   make setup        what the other commands need: .venv, Debian packages, Kafka's jars
+#   make check        ruff, mypy, lint-imports
+#   make test         setup, check and all tests
+#   make demo         a simulated fleet, a whole month, then the portal on 127.0.0.1:8000
+#   make bench        the benchmarks
+#   make screenshots  the portal's pages as pictures
+#   make upgrade      newest versions that the pyproject.toml files allow, written to constraints.txt
+#   make clean        forget .venv and the caches
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+SOURCES := contract agent ingest billing tests $(wildcard bench)
+DISTRIBUTIONS := -e ./contract -e ./agent -e './ingest[embedded]' -e ./billing
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
+
+# The name carries what was installed, so that a checkout of another state installs again.
+DEPENDENCIES := $(sort constraints.txt pyproject.toml $(wildcard */pyproject.toml))
+INSTALLED := .venv/installed-$(shell cat $(DEPENDENCIES) | sha256sum | cut -c1-16)
+
+.PHONY: help setup install check test demo bench screenshots upgrade clean
+
+help:
+	@sed -n '3,/^$$/s/^#  *//p' Makefile
+
+setup: install
+	@bash tests/system-packages.sh
+	@$(BIN)/python -m tests.services.kafka_broker
+
+install: $(INSTALLED)
+
+$(INSTALLED):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "CardHour needs Python 3.11 or later: name one with make PYTHON=/path/to/python" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv \
+		|| { rm -rf .venv; echo "no virtual environment: apt-get install python3-venv, or name another Python with PYTHON=" >&2; exit 1; }
+	$(PIP) -c constraints.txt pip
+	$(PIP) -c constraints.txt --build-constraint constraints.txt --group dev $(DISTRIBUTIONS)
+	@rm -f .venv/installed-*
+	@touch $@
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/lint-imports
+
+test: setup check
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+demo: install
+	$(BIN)/cardhour demo
+
+bench: install
+	$(BIN)/python -m bench
+
+screenshots: setup
+	$(BIN)/python -m tests.portal.screenshots
+
+upgrade:
+	rm -rf .cache/upgrade
+	$(PYTHON) -m venv .cache/upgrade
+	.cache/upgrade/bin/python -m pip install -q --upgrade pip
+	.cache/upgrade/bin/python -m pip install -q --group dev $(DISTRIBUTIONS) hatchling editables
+	.cache/upgrade/bin/python -m pip freeze --all --exclude-editable | grep -v -e @ -e '^setuptools=' >constraints.txt
+	rm -rf .cache/upgrade
+
+clean:
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
