@@ -1,0 +1,1 @@
+"""Reads reports, keeps them in ClickHouse, and computes the card-hour ledger."""

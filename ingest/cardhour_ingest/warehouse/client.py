@@ -1,0 +1,189 @@
+"""A connection to ClickHouse: the same few verbs whether the engine is in this process or behind HTTP.
+
+Owns speaking to the engine and the mapping of its errors to our dispositions. Does not own finding the engine
+(``connect``), its tables (``migrate``) or what is asked of them (the modules beside this one). One Warehouse serves one
+thread; ``another`` makes one for the next thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol, Self, cast
+
+import clickhouse_connect
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError, ProgrammingError
+from msgspec import Struct
+
+from cardhour_contract.errors import InvariantBroken, Refuse, Retry
+from cardhour_contract.settings import Secret
+
+RETRIED_CODES = frozenset({
+    3,  # UNEXPECTED_END_OF_FILE
+    159,  # TIMEOUT_EXCEEDED
+    164,  # READONLY
+    202,  # TOO_MANY_SIMULTANEOUS_QUERIES
+    209,  # SOCKET_TIMEOUT
+    210,  # NETWORK_ERROR
+    241,  # MEMORY_LIMIT_EXCEEDED
+    242,  # TABLE_IS_READ_ONLY
+    243,  # NOT_ENOUGH_SPACE
+    252,  # TOO_MANY_PARTS
+    279,  # ALL_CONNECTION_TRIES_FAILED
+    285,  # TOO_FEW_LIVE_REPLICAS
+    319,  # UNKNOWN_STATUS_OF_INSERT
+    999,  # KEEPER_EXCEPTION
+})  # fmt: skip
+"""Codes of ClickHouse's ErrorCodes.cpp after which the same statement may succeed later."""
+
+REFUSED_CODES = frozenset({
+    192,  # UNKNOWN_USER
+    193,  # WRONG_PASSWORD
+    194,  # REQUIRED_PASSWORD
+    497,  # ACCESS_DENIED
+    516,  # AUTHENTICATION_FAILED
+})  # fmt: skip
+"""Codes that a person mends, in ``[warehouse]`` or by a GRANT."""
+
+VIOLATED_CONSTRAINT = 469
+
+SETTINGS = {"session_timezone": "UTC"}
+"""The engine's own time zone is its machine's, and in our process the user's."""
+
+INSERT_SETTINGS = {"async_insert": 0, "insert_deduplicate": 0, "input_format_null_as_default": 0}
+"""An insert returns when its rows are durable. Deduplication by block would drop rows that a union counts once anyway.
+A NULL for a column that has none is refused, not read as zero."""
+
+
+class ConstraintViolated(InvariantBroken):
+    """A table refused rows that break one of its constraints."""
+
+
+class Target(Struct, frozen=True, kw_only=True):
+    """Where the engine is, and as whom to speak to it."""
+
+    path: str = ""
+    """Folder of the engine in this process; empty where ``url`` is used."""
+    url: str = ""
+    user: str = "default"
+    password: Secret = Secret("")
+    database: str = "cardhour"
+    compress: bool = False
+    """Whether bodies travel compressed: worth it to another machine only."""
+
+    @property
+    def embedded(self) -> bool:
+        return bool(self.path)
+
+
+class Hold(Protocol):
+    """What keeps the engine's folder ours while a connection to it is open."""
+
+    def share(self) -> Hold: ...
+
+    def release(self) -> None: ...
+
+
+class Warehouse:
+    """The verbs of a ClickHouse connection.
+
+    Raises Retry when waiting may help, Refuse when a person must mend the access, InvariantBroken when neither can.
+    """
+
+    def __init__(self, target: Target, *, hold: Hold | None = None) -> None:
+        self.target = target
+        self._hold = hold
+        self._client = _connect(target)
+
+    def another(self) -> Warehouse:
+        """A second connection to the same database, for another thread."""
+        hold = self._hold.share() if self._hold else None
+        try:
+            return Warehouse(self.target, hold=hold)
+        except BaseException:
+            if hold:
+                hold.release()
+            raise
+
+    def rows(self, statement: str, /, **parameters: Any) -> list[dict[str, Any]]:
+        """All result rows, each a dict by column name. Times are aware, in UTC."""
+        with _dispositions():
+            return list(self._client.query(statement, parameters=parameters).named_results())
+
+    def value(self, statement: str, /, **parameters: Any) -> Any:
+        """The single value of a one-row, one-column result."""
+        with _dispositions():
+            return self._client.query(statement, parameters=parameters).result_rows[0][0]
+
+    def arrow(self, statement: str, /, **parameters: Any) -> pa.Table:
+        """The result as an Arrow table: for results of many rows."""
+        with _dispositions():
+            return self._client.query_arrow(statement, parameters=parameters, use_strings=True)
+
+    def stream(self, statement: str, /, **parameters: Any) -> Iterator[pa.Table]:
+        """The result as Arrow tables of one block each."""
+        with _dispositions(), self._client.query_arrow_stream(statement, parameters=parameters) as blocks:
+            yield from blocks
+
+    def command(self, statement: str, /, **parameters: Any) -> None:
+        """Run a statement that returns nothing."""
+        with _dispositions():
+            self._client.command(statement, parameters=parameters)
+
+    def insert(self, table: str, rows: pa.Table) -> None:
+        """Append rows; durable when it returns. Columns that ``rows`` lacks take their defaults."""
+        if rows.num_rows:
+            with _dispositions():
+                self._client.insert_arrow(table, rows, settings=INSERT_SETTINGS)
+
+    def close(self) -> None:
+        """Close the connection, and let go of the engine's folder where this was its last user. May be repeated."""
+        self._client.close()
+        hold, self._hold = self._hold, None
+        if hold is not None:
+            hold.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _connect(target: Target) -> Client:
+    with _dispositions():
+        if target.embedded:
+            client = clickhouse_connect.get_client(
+                interface="chdb", path=target.path, database=target.database, tz_mode="aware", settings=SETTINGS
+            )
+        else:
+            client = clickhouse_connect.get_client(
+                dsn=target.url,
+                username=target.user,
+                password=target.password.reveal(),
+                database=target.database,
+                tz_mode="aware",
+                settings=SETTINGS,
+                compress=target.compress,
+                autogenerate_session_id=False,
+            )
+        return cast(Client, client)
+
+
+@contextmanager
+def _dispositions() -> Iterator[None]:
+    """Turns the client's errors into ours, by ClickHouse's error code."""
+    try:
+        yield
+    except ClickHouseError as error:
+        code = getattr(error, "code", None)
+        if code == VIOLATED_CONSTRAINT:
+            raise ConstraintViolated(str(error)) from error
+        if code in REFUSED_CODES:
+            raise Refuse(f"The warehouse denies access ({error}). Check user and password in [warehouse].") from error
+        unanswered = code is None and not isinstance(error, ProgrammingError)
+        if code in RETRIED_CODES or unanswered or isinstance(error, OperationalError):
+            raise Retry(f"the warehouse did not answer: {error}") from error
+        raise InvariantBroken(f"the warehouse refused a statement: {error}") from error

@@ -1,0 +1,112 @@
+"""Finding the warehouse: a server, the engine in this process, or the engine that another process of ours serves.
+
+Owns the ``[warehouse]`` settings and the choice between the three. Does not own the connection (``client``) nor the
+lock (``engine``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from cardhour_contract.clock import Clock, SystemClock
+from cardhour_contract.errors import Refuse
+from cardhour_contract.settings import Secret
+from cardhour_ingest.warehouse import engine
+from cardhour_ingest.warehouse.client import Target, Warehouse
+from cardhour_ingest.warehouse.migrate import COMMAND, create_database, migrate, pending
+
+OWNER_WAIT_MS = 10_000
+"""How long to wait for another command to finish with the engine: most take a second or two, and two short commands
+must not fail each other."""
+
+OWNER_POLL_MS = 50
+"""A lock has no event that says it was released."""
+
+
+class WarehouseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Section ``[warehouse]``: where usage is kept."""
+
+    url: str = ""
+    """A ClickHouse server, such as ``http://clickhouse:8123``. Empty: the engine inside this machine's process."""
+    user: str = "default"
+    password: Secret = msgspec.field(default_factory=lambda: Secret(""))
+    database: str = "cardhour"
+
+
+def open_warehouse(settings: WarehouseSettings, home: Path, clock: Clock | None = None) -> Warehouse:
+    """The warehouse, ready for use. Refuses a server with pending migrations and an engine that another keeps shut."""
+    if settings.url:
+        return _open_server(settings)
+    return _open_engine(settings, home, clock or SystemClock(), resume=False)
+
+
+def migrate_warehouse(settings: WarehouseSettings, home: Path, *, resume: bool = False) -> list[str]:
+    """Create the database where needed and apply what is pending; returns the names of what was applied."""
+    if not settings.url:
+        # An embedded warehouse is migrated whenever it is opened; only resuming is left to ask for.
+        _open_engine(settings, home, SystemClock(), resume=resume).close()
+        return []
+    target = _server(settings)
+    create_database(target)
+    with Warehouse(target) as warehouse:
+        return [migration.label for migration in migrate(warehouse, resume=resume)]
+
+
+def _server(settings: WarehouseSettings) -> Target:
+    return Target(
+        url=settings.url, user=settings.user, password=settings.password, database=settings.database, compress=True
+    )
+
+
+def _open_server(settings: WarehouseSettings) -> Warehouse:
+    warehouse = Warehouse(_server(settings))
+    try:
+        left = pending(warehouse)
+        if left:
+            raise Refuse(
+                f"The warehouse at {settings.url} lacks {len(left)} migrations, from {left[0].label}: run `{COMMAND}`."
+            )
+    except BaseException:
+        warehouse.close()
+        raise
+    return warehouse
+
+
+def _open_engine(settings: WarehouseSettings, home: Path, clock: Clock, *, resume: bool) -> Warehouse:
+    """Own the engine, or else speak to the process that does; wait a little for one that does not serve."""
+    give_up_ms = clock.monotonic_ms() + OWNER_WAIT_MS
+    while True:
+        claim = engine.Claim.take(home)
+        if claim is not None:
+            return _own(settings, claim, resume=resume)
+        served = engine.notice(home)
+        if served is not None:
+            target = Target(url=served.url, password=served.secret, database=settings.database)
+            return Warehouse(target)
+        if clock.monotonic_ms() >= give_up_ms:
+            holder = engine.owner(home)
+            who = f"process {holder.pid} ({holder.command})" if holder else "another process"
+            raise Refuse(
+                f"The warehouse in {home / engine.FOLDER} is in use by {who}, which does not share it. "
+                f"Wait until it has finished, or stop it, and run this again."
+            )
+        clock.sleep_ms(OWNER_POLL_MS)
+
+
+def _own(settings: WarehouseSettings, claim: engine.Claim, *, resume: bool) -> Warehouse:
+    """The engine in this process, migrated: it is the user's own machine, and nobody else can be using it."""
+    target = Target(path=str(claim.folder), database=settings.database)
+    try:
+        create_database(target)
+        warehouse = Warehouse(target, hold=claim)
+    except BaseException:
+        claim.release()
+        raise
+    try:
+        migrate(warehouse, resume=resume)
+    except BaseException:
+        warehouse.close()
+        raise
+    return warehouse

@@ -1,0 +1,29 @@
+-- The distinct usage rows of complex quarters, with the owner that a late answer gave to an unknown process.
+-- DISTINCT stands on the raw columns: its count is the number of distinct raw rows.
+CREATE TABLE {record:Identifier} ENGINE = Memory AS
+WITH distinct_row AS (
+    SELECT DISTINCT hour, card::String AS card, toUInt8(intDiv(start_ms, 900000) % 4) AS quarter, process,
+           toUInt32(start_ms % 900000) AS s, toUInt32(end_ms - (start_ms - start_ms % 900000)) AS e,
+           node::String AS node, basis, owner::String AS raw_owner, workload AS raw_workload, share AS raw_share,
+           bridged, active, memory
+    FROM usage_record
+    WHERE (hour, card) IN (SELECT hour, card FROM {quick:Identifier} WHERE complex) AND end_ms > start_ms
+      AND (hour, card, intDiv(start_ms, 900000) % 4) IN (SELECT hour, card, quarter FROM {quick:Identifier} WHERE complex)
+),
+answer AS (
+    SELECT process, argMax((owner::String, workload, share), (at_ms, owner, workload, share)) AS claim
+    FROM attribution WHERE process IN (SELECT process FROM distinct_row WHERE startsWith(raw_owner, 'unknown:'))
+    GROUP BY process
+),
+owned AS (
+    SELECT r.*,
+           startsWith(r.raw_owner, 'unknown:') AND a.claim.1 != '' AS answered,
+           if(answered, a.claim.1, r.raw_owner) AS owner,
+           if(answered, a.claim.2, r.raw_workload) AS workload,
+           if(answered, a.claim.3, r.raw_share) AS share
+    FROM distinct_row AS r LEFT JOIN answer AS a ON a.process = r.process
+)
+SELECT owned.*, n.name AS workload_name
+FROM owned
+LEFT JOIN (SELECT workload, any(name) AS name FROM workload WHERE workload IN (SELECT workload FROM owned) GROUP BY workload) AS n
+    ON n.workload = owned.workload
