@@ -1,0 +1,78 @@
+"""An invoice as CSV: one line of the invoice a row, as a spreadsheet opens it without harm.
+
+Owns the columns, the encoding and the guard against formulas. Does not own the figures (``document``). Amounts are
+plain decimals with a point and no grouping, so that a sum in the spreadsheet is a sum.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from cardhour_billing.document import DocumentLine, InvoiceDocument
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""First characters that make Excel, LibreOffice or WPS calculate a cell; full-width ones count in East Asia."""
+
+COLUMNS = (
+    "number",
+    "state",
+    "customer",
+    "customer_name",
+    "period_first_day",
+    "period_last_day",
+    "timezone",
+    "position",
+    "model",
+    "description",
+    "band",
+    "tier",
+    "first_day",
+    "last_day",
+    "quantity",
+    "unit",
+    "unit_price",
+    "amount",
+    "currency",
+    "quantity_us",
+)
+
+
+def render(document: InvoiceDocument) -> bytes:
+    """UTF-8 with a byte order mark, without which Excel reads Chinese as noise; CRLF line ends, as RFC 4180 has it."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    for line in document.lines:
+        writer.writerow(_row(document, line))
+    return text.getvalue().encode("utf-8-sig")
+
+
+def _row(document: InvoiceDocument, line: DocumentLine) -> tuple[str | int, ...]:
+    return (
+        document.number or "",
+        document.state,
+        _text(document.customer.id),
+        _text(document.customer.name),
+        document.period.first_day,
+        document.period.last_day,
+        document.period.timezone,
+        line.position,
+        _text(line.model),
+        _text(line.description),
+        _text(line.band),
+        _text(line.tier),
+        line.first_day,
+        line.last_day,
+        line.printed_quantity,
+        line.unit,
+        line.unit_price,
+        line.amount,
+        document.currency,
+        line.quantity_us,
+    )
+
+
+def _text(value: str) -> str:
+    """A cell of words. One that would be taken for a formula gets the apostrophe that spreadsheets read as text."""
+    return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
