@@ -1,0 +1,188 @@
+"""Reports from Kafka: one member of a consumer group.
+
+Owns offsets, rebalances and the dead-letter topic. Does not own when to commit (``loop``) or the topics' settings
+(``kafka_topics``).
+
+The client runs rebalance callbacks on a thread of its own, also while nobody polls, so the listener here only counts
+them. Offsets are committed by the polling thread, and only if no partition has moved since the first message of the
+batch was polled: otherwise the batch, which is stored by then, is simply delivered again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import structlog
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.consumer.subscription_state import ConsumerRebalanceListener
+from kafka.coordinator.assignors.range import RangePartitionAssignor
+from kafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+from kafka.structs import OffsetAndMetadata
+
+from cardhour_contract.errors import InvariantBroken
+from cardhour_contract.settings import StreamSettings
+from cardhour_ingest.dead_letter import DeadLetter
+from cardhour_ingest.kafka_topics import REQUEST_BYTES_MAX, check_topic, connection, disposition
+from cardhour_ingest.source import Message, Position
+
+log = structlog.get_logger()
+
+POLL_RECORDS = 2_000
+"""Messages from one poll: a second's work, far from the five minutes after which the group would count us out."""
+
+COMMIT_MS = 10_000
+"""How long to try one commit. The loop tries again, and a batch is safe in the warehouse by then."""
+
+PUBLISH_S = 30
+"""How long to wait for the dead-letter topic before saying so and trying again."""
+
+REJOIN = (CommitFailedError, RebalanceInProgressError, IllegalGenerationError, UnknownMemberIdError)
+"""The group has moved on. The client rejoins by itself at the next poll and starts from the committed offsets."""
+
+
+class KafkaSource:
+    """A topic as a Source. Connects at the first poll, so that ingest starts, and says so, while no broker answers."""
+
+    def __init__(self, stream: StreamSettings, *, session_timeout_ms: int = 45_000) -> None:
+        self._stream = stream
+        self._session_timeout_ms = session_timeout_ms
+        self._consumer: KafkaConsumer | None = None
+        self._producer: KafkaProducer | None = None
+        self._moves = _Moves()
+        self._moves_at_first_poll: int | None = None
+
+    def poll(self, *, wait_ms: int) -> list[Message]:
+        try:
+            consumer = self._connected()
+            if self._moves_at_first_poll is None:
+                self._moves_at_first_poll = self._moves.count
+            polled = consumer.poll(timeout_ms=wait_ms)
+        except REJOIN as error:
+            log.info("the consumer group is rebalancing", error=str(error))
+            return []
+        except KafkaError as error:
+            raise disposition(error, self._stream) from error
+        return [_message(record) for records in polled.values() for record in records]
+
+    def publish(self, letters: Sequence[DeadLetter]) -> None:
+        if not letters:
+            return
+        try:
+            if self._producer is None:
+                self._producer = _producer(self._stream)
+            sent = [(each, self._send(each, each.message.body)) for each in letters]
+            self._producer.flush(timeout=PUBLISH_S)
+            for each, future in sent:  # a flush does not report what failed
+                try:
+                    future.get(timeout=PUBLISH_S)
+                except MessageSizeTooLargeError:
+                    self._send(each, b"").get(timeout=PUBLISH_S)
+        except KafkaError as error:
+            raise disposition(error, self._stream) from error
+
+    def commit(self, positions: Sequence[Position]) -> None:
+        if self._consumer is None or not positions:
+            return
+        moved = self._moves_at_first_poll != self._moves.count
+        try:
+            if not moved:
+                self._consumer.commit(_next_offsets(positions), timeout_ms=COMMIT_MS)
+        except REJOIN:
+            moved = True
+        except KafkaError as error:
+            raise disposition(error, self._stream) from error
+        if moved:
+            log.info("partitions moved: this batch is stored, and will be delivered again", messages=len(positions))
+        self._moves_at_first_poll = None
+
+    def close(self) -> None:
+        if self._consumer is not None:
+            self._consumer.close(autocommit=False, timeout_ms=COMMIT_MS)
+        if self._producer is not None:
+            self._producer.close(timeout=PUBLISH_S)
+        self._consumer = self._producer = None
+
+    def _connected(self) -> KafkaConsumer:
+        if self._consumer is None:
+            check_topic(self._stream)
+            self._consumer = KafkaConsumer(
+                **connection(self._stream),
+                group_id=self._stream.group,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                isolation_level="read_committed",
+                allow_auto_create_topics=False,
+                check_crcs=True,
+                max_poll_records=POLL_RECORDS,
+                session_timeout_ms=self._session_timeout_ms,
+                heartbeat_interval_ms=min(3_000, self._session_timeout_ms // 3),
+                # Eager: every rebalance takes every partition away and starts it again at its committed offset,
+                # which is what ``commit`` relies on when it leaves a batch uncommitted.
+                partition_assignment_strategy=[RangePartitionAssignor],
+            )
+            self._consumer.subscribe([self._stream.topic], listener=self._moves)
+        return self._consumer
+
+    def _send(self, letter: DeadLetter, body: bytes) -> Any:
+        if self._producer is None:
+            raise InvariantBroken("a dead letter was sent before the producer was made")
+        headers = [
+            *letter.message.headers,
+            ("reason", letter.reason.encode()),
+            ("path", letter.path.encode()),
+            ("detail", letter.detail.encode()),
+            ("position", str(letter.message.position).encode()),
+        ]
+        return self._producer.send(self._stream.dead_letter_topic, value=body, headers=headers)
+
+
+class _Moves(ConsumerRebalanceListener):  # type: ignore[misc]  # the client ships no types
+    """How often partitions were taken from us. Written by the client's thread, read by ours; it only grows."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def on_partitions_revoked(self, revoked: object) -> None:
+        self.count += 1
+
+    def on_partitions_assigned(self, assigned: object) -> None:
+        return
+
+
+def _producer(stream: StreamSettings) -> KafkaProducer:
+    return KafkaProducer(
+        **connection(stream),
+        acks="all",
+        enable_idempotence=True,
+        delivery_timeout_ms=PUBLISH_S * 1_000,
+        max_request_size=REQUEST_BYTES_MAX,
+    )
+
+
+def _message(record: Any) -> Message:
+    return Message(
+        headers=[(name, value or b"") for name, value in record.headers],
+        body=record.value or b"",
+        received_at_ms=record.timestamp,
+        position=Position(f"{record.topic}/{record.partition}", record.offset),
+    )
+
+
+def _next_offsets(positions: Iterable[Position]) -> dict[TopicPartition, OffsetAndMetadata]:
+    """What Kafka calls a committed offset is the next one to read."""
+    last: dict[str, int] = {}
+    for stream, offset in positions:
+        last[stream] = max(offset, last.get(stream, 0))
+    offsets = {}
+    for stream, offset in last.items():
+        topic, _, partition = stream.rpartition("/")
+        offsets[TopicPartition(topic, int(partition))] = OffsetAndMetadata(offset + 1)
+    return offsets

@@ -1,0 +1,104 @@
+"""The two topics, and what every Kafka client of ingest needs to reach them.
+
+Owns connecting, the topics' settings, and what each of the client's errors means for us. Does not own reading
+(``kafka_source``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kafka.admin import ConfigResource, KafkaAdminClient
+from kafka.errors import (
+    AuthorizationError,
+    KafkaConfigurationError,
+    KafkaError,
+    SaslAuthenticationFailedError,
+    TopicAlreadyExistsError,
+    UnsupportedSaslMechanismError,
+)
+
+from cardhour_contract.errors import CardHourError, InvariantBroken, Refuse, Retry
+from cardhour_contract.settings import StreamSettings
+
+REQUEST_BYTES_MAX = 2 * 1024**2
+"""A dead letter is its message and a few more headers, so the dead-letter topic takes twice what the first one does."""
+
+TIMESTAMP_TYPE = "message.timestamp.type"
+ARRIVAL = "LogAppendTime"
+
+REFUSED = (AuthorizationError, KafkaConfigurationError, SaslAuthenticationFailedError, UnsupportedSaslMechanismError)
+"""Only a person can mend these."""
+
+
+def connection(stream: StreamSettings) -> dict[str, Any]:
+    """The client options that consumer, producer and admin client share."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": list(stream.bootstrap_servers),
+        "security_protocol": stream.security_protocol,
+        "ssl_cafile": stream.ca_file or None,
+        "ssl_certfile": stream.certificate_file or None,
+        "ssl_keyfile": stream.key_file or None,
+    }
+    if stream.sasl_mechanism:
+        options |= {
+            "sasl_mechanism": stream.sasl_mechanism,
+            "sasl_plain_username": stream.username,
+            "sasl_plain_password": stream.password.reveal(),
+        }
+    return options
+
+
+def create_topics(stream: StreamSettings, *, partitions: int, replicas: int) -> list[str]:
+    """Make the two topics where they are absent; returns the names of those made."""
+    body_max = {"max.message.bytes": str(REQUEST_BYTES_MAX)}
+    wanted = {stream.topic: {}, stream.dead_letter_topic: body_max}
+    made = []
+    try:
+        admin = KafkaAdminClient(**connection(stream))
+        try:
+            for name, settings in wanted.items():
+                configs = {TIMESTAMP_TYPE: ARRIVAL, **settings}
+                topic = {name: {"num_partitions": partitions, "replication_factor": replicas, "configs": configs}}
+                try:
+                    admin.create_topics(topic, wait_for_metadata=True)
+                    made.append(name)
+                except TopicAlreadyExistsError:
+                    continue
+        finally:
+            admin.close()
+    except KafkaError as error:
+        raise disposition(error, stream) from error
+    return made
+
+
+def check_topic(stream: StreamSettings) -> None:
+    """Refuse a topic that keeps the senders' times.
+
+    Retention would delete what a node spooled for days before anyone read it, and arrival would be the sender's claim.
+    """
+    admin = KafkaAdminClient(**connection(stream))
+    try:
+        if stream.topic not in admin.list_topics():
+            raise Retry(f"the topic {stream.topic} does not exist yet: create it with 'cardhour-ingest topics'")
+        found = admin.describe_configs([ConfigResource("TOPIC", stream.topic)], config_filter="all")["topic"][
+            stream.topic
+        ]
+        kept = found[TIMESTAMP_TYPE]["value"]
+        if kept != ARRIVAL:
+            raise Refuse(
+                f"the topic {stream.topic} has {TIMESTAMP_TYPE}={kept}: set it to {ARRIVAL}"
+                f" (kafka-configs --alter --add-config {TIMESTAMP_TYPE}={ARRIVAL})"
+            )
+    finally:
+        admin.close()
+
+
+def disposition(error: KafkaError, stream: StreamSettings) -> CardHourError:
+    """Our error for one of the client's: retry, ask a person, or stop."""
+    servers = ", ".join(stream.bootstrap_servers)
+    if isinstance(error, REFUSED):
+        return Refuse(f"Kafka at {servers} does not let us in ({error}): check [stream] in the settings, and the ACLs")
+    if getattr(error, "retriable", False):
+        return Retry(f"Kafka at {servers} did not answer: {error}")
+    return InvariantBroken(f"Kafka at {servers} refused a request: {error}")

@@ -1,0 +1,224 @@
+"""A real Apache Kafka broker for tests: one JVM, KRaft mode, from the Maven artefacts in ``kafka/pom.xml``.
+
+Owns resolving the class path, formatting a data folder, and starting, stopping and killing the process. Does not own
+topics (the ``topics`` fixture does) and knows nothing of CardHour. docs/development/kafka.md has the reasons.
+"""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import hashlib
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError
+
+HERE = Path(__file__).parent / "kafka"
+CACHE = Path(__file__).parents[2] / ".cache" / "kafka"
+
+COPY_DEPENDENCIES = "org.apache.maven.plugins:maven-dependency-plugin:3.9.0:copy-dependencies"
+"""With its version: a bare ``dependency:`` takes whatever old one the installed Maven pins."""
+
+JVM_FLAGS = [
+    "-Xms64m",
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:-UsePerfData",
+    "-Xshare:auto",
+    "-Djava.awt.headless=true",
+]
+"""For a short life on a small machine: one collector thread, no optimising compiler."""
+
+START_DEADLINE_S = 60
+"""A start takes about 3 s; a busy two-core machine gets twenty times that."""
+STOP_DEADLINE_S = 30
+PORT_TRIES = 3
+"""Free ports are found, released and then used: another process may take one in between."""
+
+
+class UnavailableError(RuntimeError):
+    """The broker cannot run on this machine. The text says what is missing."""
+
+
+class KafkaBroker:
+    """One broker process on 127.0.0.1. ``folder`` keeps its data, so it can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._log = folder / "broker.log"
+        self._port = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return f"127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Start, and return once the broker answers a metadata request. A second start keeps ports and data."""
+        jars = class_path()
+        if self._port:
+            self._launch(jars)
+            return
+        for left in reversed(range(PORT_TRIES)):
+            self._port, controller_port = _free_ports()
+            self._format(jars, controller_port)
+            try:
+                self._launch(jars)
+                return
+            except UnavailableError:
+                if not left:
+                    raise
+
+    def stop(self) -> None:
+        """SIGTERM and wait: the broker leaves its cluster and flushes its logs."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL: what had not been flushed stays in the page cache, so this is a crash, not a power loss."""
+        self._end(signal.SIGKILL)
+
+    def _format(self, jars: str, controller_port: int) -> None:
+        data = self._folder / "data"
+        shutil.rmtree(data, ignore_errors=True)
+        settings = (HERE / "server.properties").read_text(encoding="utf-8")
+        for name, value in (("port", self._port), ("controller_port", controller_port), ("folder", data)):
+            settings = settings.replace(f"{{{name}}}", str(value))
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._settings.write_text(settings, encoding="utf-8")
+        formatted = subprocess.run(
+            [*_java(jars), "kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(self._settings)],
+            capture_output=True,
+            text=True,
+        )
+        if formatted.returncode:
+            raise UnavailableError(f"the broker's folder could not be formatted: {formatted.stdout}{formatted.stderr}")
+
+    @property
+    def _settings(self) -> Path:
+        return self._folder / "server.properties"
+
+    def _launch(self, jars: str) -> None:
+        with self._log.open("ab") as log:  # a file, since a full pipe would stop the broker
+            self._process = subprocess.Popen(
+                [*_java(jars), "kafka.Kafka", str(self._settings)],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_DEADLINE_S
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise UnavailableError(f"the broker did not start; its log ends:\n{self.log_tail()}")
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        """A TCP connection comes first: the listener opens only once the broker is caught up and unfenced."""
+        try:
+            socket.create_connection(("127.0.0.1", self._port), timeout=1).close()
+            admin = KafkaAdminClient(bootstrap_servers=self.bootstrap_servers)
+        except (OSError, KafkaError):
+            return False
+        try:
+            return bool(admin.describe_cluster()["brokers"])
+        finally:
+            admin.close()
+
+    def _end(self, how: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(how)
+        try:
+            process.wait(STOP_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def log_tail(self, lines: int = 30) -> str:
+        return "\n".join(self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+
+
+@contextmanager
+def running_broker(folder: Path) -> Iterator[KafkaBroker]:
+    """A started broker, stopped at the end. Raises UnavailableError with the reason where it cannot run."""
+    broker = KafkaBroker(folder)
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.stop()
+
+
+def class_path() -> str:
+    """``<cache>/<hash of pom.xml>/*``, resolved by Maven once: a file lock keeps parallel runs apart."""
+    for program in ("java", "mvn"):
+        if shutil.which(program) is None:
+            raise UnavailableError(f"{program} is not installed (a JDK 17 and Maven are needed to run a Kafka broker)")
+    pom = HERE / "pom.xml"
+    jars = CACHE / hashlib.sha256(pom.read_bytes()).hexdigest()
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not jars.is_dir():
+            _resolve(pom, jars)
+    return f"{jars}/*"
+
+
+def _resolve(pom: Path, jars: Path) -> None:
+    """Into a folder of another name first, so that a run cut short leaves nothing that looks complete."""
+    partial = jars.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    resolved = subprocess.run(
+        [
+            "mvn",
+            "-B",
+            "-q",
+            "-f",
+            str(pom),
+            COPY_DEPENDENCIES,
+            "-DincludeScope=runtime",
+            f"-DoutputDirectory={partial}",
+        ],
+        capture_output=True,
+        text=True,
+    )
+    if resolved.returncode:
+        raise UnavailableError(f"Maven could not resolve the Kafka broker: {resolved.stdout[-2000:]}")
+    partial.rename(jars)
+
+
+def _java(jars: str) -> list[str]:
+    return ["java", *JVM_FLAGS, "-cp", jars, f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}"]
+
+
+def _cluster_id() -> str:
+    """Sixteen random bytes in URL-safe base64; never a leading ``-``, which would read as an option."""
+    while True:
+        text = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+        if not text.startswith("-"):
+            return text
+
+
+def _free_ports() -> tuple[int, int]:
+    """Two at once, so that they differ."""
+    with socket.socket() as first, socket.socket() as second:
+        first.bind(("127.0.0.1", 0))
+        second.bind(("127.0.0.1", 0))
+        return first.getsockname()[1], second.getsockname()[1]
+
+
+def named_broker() -> str | None:
+    """``host:port`` of the broker that CARDHOUR_TEST_KAFKA names, if any."""
+    return os.environ.get("CARDHOUR_TEST_KAFKA") or None
