@@ -112,7 +112,7 @@ class DocumentLine(Struct, frozen=True, kw_only=True):
     """Quantity in ``unit``, a decimal string with 4 to 9 decimals."""
     unit: Literal["card-hour"] = "card-hour"
     unit_price: str
-    """Price of one ``unit`` as contracted, such as ``"1.616532"``; as many decimals as it was given with."""
+    """Price of one ``unit`` as contracted, such as ``"1.616532"``; no zeros beyond the currency's decimals."""
     amount: str
     days: tuple[DayShare, ...] = ()
     cards: tuple[CardShare, ...] = ()

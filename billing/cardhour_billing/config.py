@@ -1,0 +1,93 @@
+"""Settings of billing: the sections ``[store]``, ``[web]`` and ``[billing]`` of ``cardhour.toml``.
+
+Owns what each setting means and its default. Does not own reading (``cardhour_contract.settings``) nor Django's names
+for the same things (``settings``).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from msgspec import Struct
+
+from cardhour_contract.settings import FILE_NAME, Loader, home_directory
+
+STORE_FILE = "billing.db"
+
+
+class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Section ``[store]``: where customers, prices and invoices are kept."""
+
+    url: str = ""
+    """Path of a SQLite file, or ``postgresql://user:password@host:port/name``. Default: ``billing.db`` in the home."""
+
+    def __repr__(self) -> str:
+        return "StoreSettings(url=…)"  # it may hold a password
+
+
+class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Section ``[web]``: the portal."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
+    """Host names that the portal answers to."""
+    https: bool = False
+    """Whether people reach the portal by https (through a proxy). Cookies are then sent by https only."""
+    failed_logins_max: int = 5
+    """Failed logins of one name from one address before both must wait for ``lockout_minutes``."""
+    lockout_minutes: int = 15
+
+
+class BillingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Section ``[billing]``: how months are closed."""
+
+    grace_hours: int = 48
+    """Hours after the end of a month in which late usage may still come in, and nothing is issued."""
+    auto_issue: bool = False
+    """Whether the scheduler issues after the grace hours. Otherwise it prepares drafts, and a person issues."""
+    check_minutes: int = 15
+    """How often the scheduler looks for months to close."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillingConfig:
+    """Everything billing reads from the settings file and the environment.
+
+    home: folder that everything of this installation lives under.
+    """
+
+    home: Path
+    store: StoreSettings
+    web: WebSettings
+    billing: BillingSettings
+
+    @property
+    def settings_file(self) -> Path:
+        return self.home / FILE_NAME
+
+    @property
+    def on_postgresql(self) -> bool:
+        return self.store.url.startswith(("postgresql://", "postgres://"))
+
+    @property
+    def sqlite_path(self) -> Path:
+        """The SQLite file; relative paths are under the home."""
+        return self.home / (self.store.url.removeprefix("sqlite:///") or STORE_FILE)
+
+
+def load_config(environ: Mapping[str, str] = os.environ) -> BillingConfig:
+    """The settings of this installation. Raises Refuse with every problem. Creates nothing."""
+    home = home_directory(environ)
+    loader = Loader(home / FILE_NAME, environ)
+    config = BillingConfig(
+        home=home,
+        store=loader.section("store", StoreSettings),
+        web=loader.section("web", WebSettings),
+        billing=loader.section("billing", BillingSettings),
+    )
+    loader.finish()
+    return config

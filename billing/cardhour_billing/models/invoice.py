@@ -1,0 +1,107 @@
+"""What was billed. A draft is recomputed at will; an issued row and its lines can never change again (triggers)."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from cardhour_billing.models.catalog import Price
+from cardhour_billing.models.party import NAME_CHARS_MAX, Customer, Issuer
+
+
+class NumberSeries(models.Model):
+    """Gapless numbers of one issuer, document type and fiscal year. ``last`` only ever grows by one (trigger)."""
+
+    issuer = models.ForeignKey(Issuer, on_delete=models.PROTECT, related_name="number_series")
+    kind = models.CharField(max_length=16)
+    fiscal_year = models.PositiveIntegerField()
+    last = models.PositiveBigIntegerField(default=0)
+    last_issue_date = models.DateField(null=True, blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("issuer", "kind", "fiscal_year"), name="number_series_unique"),)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.fiscal_year}"
+
+
+class Invoice(models.Model):
+    """One document of one customer and period. What it shows is ``frozen``; what it was computed from is ``inputs``."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft"
+        ISSUED = "issued"
+
+    issuer = models.ForeignKey(Issuer, on_delete=models.PROTECT, related_name="invoices")
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="invoices")
+    kind = models.CharField(max_length=16, default="invoice")
+    period = models.CharField(max_length=7)
+    """``YYYY-MM`` in the customer's zone."""
+    period_start_ms = models.BigIntegerField()
+    period_end_ms = models.BigIntegerField()
+    """Exclusive."""
+    revision = models.PositiveIntegerField(default=0)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.DRAFT)
+    series = models.ForeignKey(NumberSeries, null=True, blank=True, on_delete=models.PROTECT, related_name="invoices")
+    sequence = models.PositiveBigIntegerField(null=True, blank=True)
+    number = models.CharField(max_length=40, null=True, blank=True)  # NULL, not empty: it is unique
+    issue_date = models.DateField(null=True, blank=True)
+    """In the issuer's zone."""
+    due_date = models.DateField(null=True, blank=True)
+    issued_at_ms = models.BigIntegerField(null=True, blank=True)
+    currency = models.CharField(max_length=3)
+    net = models.BigIntegerField()
+    """Minor units, as are ``tax`` and ``total``."""
+    tax = models.BigIntegerField(default=0)
+    total = models.BigIntegerField()
+    frozen = models.BinaryField()
+    """JSON of ``document.InvoiceDocument``."""
+    inputs = models.BinaryField(default=b"")
+    """Canonical JSON of what the figures were computed from (``frozen_inputs``); empty for a draft."""
+    digest = models.CharField(max_length=64, blank=True)
+    """SHA-256 of ``inputs``."""
+    findings = models.JSONField(default=list, blank=True)
+    """What keeps a draft from being issued, one sentence each."""
+    computed_at_ms = models.BigIntegerField()
+
+    class Meta:
+        ordering = ("-period", "customer__key", "revision")
+        constraints = (
+            models.UniqueConstraint(fields=("customer", "period", "kind", "revision"), name="invoice_once"),
+            models.UniqueConstraint(fields=("series", "sequence"), name="invoice_sequence_unique"),
+            models.UniqueConstraint(fields=("issuer", "number"), name="invoice_number_unique"),
+            models.CheckConstraint(
+                condition=models.Q(state="draft", number__isnull=True, sequence__isnull=True)
+                | models.Q(
+                    state="issued", number__isnull=False, sequence__isnull=False, issue_date__isnull=False,
+                    due_date__isnull=False, issued_at_ms__isnull=False,
+                ),
+                name="invoice_number_when_issued",
+            ),
+            models.CheckConstraint(condition=models.Q(total=models.F("net") + models.F("tax")), name="invoice_adds_up"),
+        )  # fmt: skip
+
+    def __str__(self) -> str:
+        return self.number or f"draft of {self.customer_id} for {self.period}"
+
+
+class InvoiceLine(models.Model):
+    """One line key of an invoice, rounded once. ``amount`` in minor units."""
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines")
+    position = models.PositiveIntegerField()
+    price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="lines")
+    model = models.CharField(max_length=NAME_CHARS_MAX)
+    band = models.CharField(max_length=40, blank=True)
+    tier = models.CharField(max_length=40, blank=True)
+    tax_category = models.CharField(max_length=16, blank=True)
+    quantity_us = models.BigIntegerField()
+    """Exact card-microseconds."""
+    unit_nano = models.BigIntegerField()
+    amount = models.BigIntegerField()
+
+    class Meta:
+        ordering = ("invoice", "position")
+        constraints = (models.UniqueConstraint(fields=("invoice", "position"), name="invoice_line_position"),)
+
+    def __str__(self) -> str:
+        return f"{self.invoice_id}/{self.position}"

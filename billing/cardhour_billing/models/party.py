@@ -1,0 +1,77 @@
+"""Who issues, who pays, and who may look. Names and addresses are today's; an invoice freezes its own copy."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+KEY_CHARS_MAX = 64
+"""Longest id that people choose for a customer, project or issuer: it stands in file names and URLs."""
+NAME_CHARS_MAX = 256
+
+
+class Issuer(models.Model):
+    """A legal entity that issues invoices."""
+
+    key = models.CharField(max_length=KEY_CHARS_MAX, unique=True, default="default")
+    name = models.CharField(max_length=NAME_CHARS_MAX)
+    legal_name = models.CharField(max_length=NAME_CHARS_MAX, blank=True)
+    address = models.TextField(blank=True)
+    """Lines separated by line breaks."""
+    tax_id = models.CharField(max_length=KEY_CHARS_MAX, blank=True)
+    bank_account_name = models.CharField(max_length=NAME_CHARS_MAX, blank=True)
+    bank = models.CharField(max_length=NAME_CHARS_MAX, blank=True)
+    bank_account = models.CharField(max_length=NAME_CHARS_MAX, blank=True)
+    currency = models.CharField(max_length=3)
+    timezone = models.CharField(max_length=KEY_CHARS_MAX)
+    number_prefix = models.CharField(max_length=16, default="INV")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Customer(models.Model):
+    """Who is billed. ``key`` is the id of the catalog."""
+
+    issuer = models.ForeignKey(Issuer, on_delete=models.PROTECT, related_name="customers")
+    key = models.CharField(max_length=KEY_CHARS_MAX, unique=True)
+    name = models.CharField(max_length=NAME_CHARS_MAX)
+    legal_name = models.CharField(max_length=NAME_CHARS_MAX, blank=True)
+    address = models.TextField(blank=True)
+    tax_id = models.CharField(max_length=KEY_CHARS_MAX, blank=True)
+    po_number = models.CharField(max_length=KEY_CHARS_MAX, blank=True)
+    language = models.CharField(max_length=8, default="en")
+    currency = models.CharField(max_length=3)
+    timezone = models.CharField(max_length=KEY_CHARS_MAX)
+    terms_days = models.PositiveIntegerField(default=30)
+    """Days from issue to due date."""
+
+    class Meta:
+        ordering = ("key",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Project(models.Model):
+    """A part of a customer that usage is allocated to; never a line of its own."""
+
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="projects")
+    key = models.CharField(max_length=KEY_CHARS_MAX)
+
+    class Meta:
+        ordering = ("customer", "key")
+        constraints = (models.UniqueConstraint(fields=("customer", "key"), name="project_key_unique"),)
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class PortalUser(models.Model):
+    """Which customer a login belongs to. Staff are ``is_staff`` and belong to none."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="portal_user")
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="portal_users")
+
+    def __str__(self) -> str:
+        return f"{self.user} of {self.customer}"

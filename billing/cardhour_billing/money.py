@@ -1,0 +1,197 @@
+"""Money: the only door to Decimal, and the only place that rounds.
+
+Owns amounts (integers of the currency's minor unit), unit prices (integers of 1e-9 currency units), their text, and
+the three ways a figure may lose digits: rounding a line, printing a quantity, sharing out a total. Does not own what
+is priced (``rating``). Between two integers everything is an exact ``Fraction``; a float is refused at construction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from functools import cache
+
+from iso4217 import Currency
+
+from cardhour_contract.errors import InvariantBroken, Refuse
+from cardhour_contract.moment import CARD_HOUR_US
+
+NANO = 1_000_000_000
+"""Unit prices are kept in 1e-9 of the currency unit: billing.md §1."""
+PRICE_DECIMALS = 9
+
+PRICE_MINOR_MAX = 1_000_000_000
+"""Highest unit price, in minor units of the currency (10 million USD a card-hour).
+
+At this price one step of a quantity printed with 9 decimals is worth one minor unit, so that some printed quantity
+always reproduces the amount; above it there may be none.
+"""
+
+QUANTITY_DECIMALS_MIN = 4
+QUANTITY_DECIMALS_MAX = 9
+"""A printed quantity has as many decimals as it takes, within these: billing.md §1."""
+
+
+@cache
+def exponent(currency: str) -> int:
+    """Decimals of ``currency`` by ISO 4217: JPY 0, CNY 2, KWD 3. Refuses what is no code, and metals such as XAU."""
+    try:
+        decimals = Currency(currency).exponent
+    except ValueError as error:
+        raise Refuse(f"'{currency}' is not an ISO 4217 currency code such as USD or CNY") from error
+    if decimals is None:
+        raise Refuse(f"'{currency}' has no minor unit, so no amount can be rounded to it")
+    return int(decimals)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=False)
+class Money:
+    """An amount of money.
+
+    amount: integer minor units of the currency (cents, yen, fils).
+    currency: ISO 4217 code.
+    """
+
+    amount: int
+    currency: str
+
+    def __post_init__(self) -> None:
+        _whole(self.amount, "an amount")
+        exponent(self.currency)
+
+    def __add__(self, other: Money) -> Money:
+        return Money(amount=self.amount + self._same(other).amount, currency=self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        return Money(amount=self.amount - self._same(other).amount, currency=self.currency)
+
+    def __neg__(self) -> Money:
+        return Money(amount=-self.amount, currency=self.currency)
+
+    def __str__(self) -> str:
+        """Decimal with exactly the currency's decimals, ungrouped: ``-75092.72``."""
+        return _decimal_text(self.amount, exponent(self.currency))
+
+    def allocate(self, weights: Sequence[int]) -> list[Money]:
+        """Shares in proportion to ``weights`` that sum to this amount exactly."""
+        return [Money(amount=share, currency=self.currency) for share in allocate(self.amount, weights)]
+
+    def _same(self, other: Money) -> Money:
+        if other.currency != self.currency:
+            raise InvariantBroken(f"{self.currency} and {other.currency} cannot be mixed in one sum")
+        return other
+
+
+def total(amounts: Iterable[Money], currency: str) -> Money:
+    """The sum of rounded amounts; zero of ``currency`` where there are none."""
+    result = Money(amount=0, currency=currency)
+    for each in amounts:
+        result = result + each
+    return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitPrice:
+    """The price of one card-hour.
+
+    nano: integer 1e-9 of the currency unit, zero or more.
+    currency: ISO 4217 code.
+    """
+
+    nano: int
+    currency: str
+
+    def __post_init__(self) -> None:
+        _whole(self.nano, "a unit price")
+        if self.nano < 0:
+            raise Refuse("a unit price is zero or more; what is given back is a credit note")
+        if self.minor > PRICE_MINOR_MAX:
+            raise Refuse(f"a unit price of {self} {self.currency} is above the limit of {PRICE_MINOR_MAX} minor units")
+
+    @property
+    def minor(self) -> Fraction:
+        """Exact price in minor units of the currency."""
+        return Fraction(self.nano * 10 ** exponent(self.currency), NANO)
+
+    def charge(self, quantity_us: int) -> Money:
+        """What ``quantity_us`` card-microseconds cost, rounded once, half away from zero."""
+        _whole(quantity_us, "a quantity")
+        return Money(amount=round_half_away(self.minor * Fraction(quantity_us, CARD_HOUR_US)), currency=self.currency)
+
+    def __str__(self) -> str:
+        """Decimal with at least the currency's decimals, and no zeros beyond them: ``22.84``, ``1.616532``."""
+        whole, _, decimals = _decimal_text(self.nano, PRICE_DECIMALS).partition(".")
+        kept = decimals.rstrip("0").ljust(exponent(self.currency), "0")
+        return f"{whole}.{kept}" if kept else whole
+
+
+def parse_price(text: str, currency: str) -> UnitPrice:
+    """A unit price from its decimal text; more than nine decimals are refused, not rounded."""
+    if not isinstance(text, str):
+        raise InvariantBroken(f"a price is read from text, not from {type(text).__name__}")
+    try:
+        value = Decimal(text)
+    except InvalidOperation as error:
+        raise Refuse(f"'{text}' is not a decimal number such as 1.616532") from error
+    if not value.is_finite() or text.strip() != text or "_" in text:
+        raise Refuse(f"'{text}' is not a decimal number such as 1.616532")
+    nano = Fraction(value) * NANO
+    if nano.denominator != 1:
+        raise Refuse(f"'{text}' has more than {PRICE_DECIMALS} decimals")
+    return UnitPrice(nano=nano.numerator, currency=currency)
+
+
+def round_half_away(value: Fraction) -> int:
+    """The nearest integer; a half goes away from zero, so that a credit mirrors its charge."""
+    magnitude = (2 * abs(value.numerator) + value.denominator) // (2 * value.denominator)
+    return magnitude if value >= 0 else -magnitude
+
+
+def printed_quantity(quantity_us: int, price: UnitPrice) -> str:
+    """Card-hours with the fewest decimals, 4 to 9, for which printed quantity × price rounds to the charged amount."""
+    amount = price.charge(quantity_us).amount
+    hours = Fraction(quantity_us, CARD_HOUR_US)
+    for decimals in range(QUANTITY_DECIMALS_MIN, QUANTITY_DECIMALS_MAX + 1):
+        nearest = round_half_away(hours * 10**decimals)
+        # Where the exact product lies on a half, the nearest printed quantity may fall on its other side.
+        candidates = (nearest,) if decimals < QUANTITY_DECIMALS_MAX else (nearest, nearest + 1, nearest - 1)
+        for candidate in candidates:
+            if round_half_away(price.minor * Fraction(candidate, 10**decimals)) == amount:
+                return _decimal_text(candidate, decimals)
+    raise InvariantBroken(f"no printed quantity of {quantity_us} us at {price} gives {amount} minor units")
+
+
+def card_hours(quantity_us: int) -> str:
+    """Card-hours with nine decimals, rounded: for tables that print no price."""
+    return _decimal_text(round_half_away(Fraction(quantity_us, CARD_HOUR_US) * 10**PRICE_DECIMALS), PRICE_DECIMALS)
+
+
+def allocate(whole: int, weights: Sequence[int]) -> list[int]:
+    """``whole`` shared in proportion to ``weights`` (zero or more, not all zero); the shares sum to it exactly.
+
+    Largest remainder: floors first, then one unit each to the largest remainders, ties to the first.
+    """
+    base = sum(weights)
+    if base <= 0 or any(each < 0 for each in weights):
+        raise InvariantBroken("an amount can only be shared by weights of zero or more that are not all zero")
+    sign = -1 if whole < 0 else 1
+    parts = [divmod(abs(whole) * each, base) for each in weights]
+    shares = [floor for floor, _ in parts]
+    by_remainder = sorted(range(len(parts)), key=lambda at: (-parts[at][1], at))
+    for at in by_remainder[: abs(whole) - sum(shares)]:
+        shares[at] += 1
+    return [sign * share for share in shares]
+
+
+def _whole(value: int, what: str) -> None:
+    # type() and not isinstance: a bool is an int to Python, and never an amount.
+    if type(value) is not int:
+        raise InvariantBroken(f"{what} is an integer of minor units, not {type(value).__name__} {value!r}")
+
+
+def _decimal_text(scaled: int, decimals: int) -> str:
+    sign = "-" if scaled < 0 else ""
+    digits = str(abs(scaled)).rjust(decimals + 1, "0")
+    return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}" if decimals else sign + digits
