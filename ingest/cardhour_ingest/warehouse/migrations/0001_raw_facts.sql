@@ -1,7 +1,8 @@
 -- Raw facts: what agents and imports said, never updated. Why: the ledger is derived and can be rebuilt from these;
 -- a correction is a further fact. Engines only drop exact repeats, and nothing rests on their having done so.
 
--- hour and card first: a page reads one hour of one card. batch last, so that two reports never replace each other.
+-- hour and card first: a page reads one hour of one card. Everything a row says is in the sorting key, so that a merge drops
+-- exact repeats of one batch and nothing else.
 CREATE TABLE usage_record (
     hour        UInt32 COMMENT 'start_ms / 3 600 000; a row never crosses a quarter hour',
     card        LowCardinality(String),
@@ -20,7 +21,9 @@ CREATE TABLE usage_record (
     received_at DateTime64(3, 'UTC')
 ) ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMMDD(received_at)
-ORDER BY (hour, card, process, start_ms, batch);
+PRIMARY KEY (hour, card, process, start_ms)
+ORDER BY (hour, card, process, start_ms, batch, end_ms, node, basis, owner, workload, share, bridged, active, memory)
+SETTINGS allow_nullable_key = 1;
 
 CREATE TABLE card_record (
     hour        UInt32,
@@ -34,7 +37,9 @@ CREATE TABLE card_record (
     received_at DateTime64(3, 'UTC')
 ) ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMMDD(received_at)
-ORDER BY (hour, card, start_ms, batch);
+PRIMARY KEY (hour, card, start_ms)
+ORDER BY (hour, card, start_ms, batch, end_ms, node, state, energy_mj)
+SETTINGS allow_nullable_key = 1;
 
 -- Opened by one row, closed by a later one with the same opening.
 CREATE TABLE fault (

@@ -1,0 +1,104 @@
+"""Rollup: raw facts to ledger pages, one whole page a card and hour.
+
+The statements run in order, each into a table of its own that lives for one run:
+
+    work      the marks to settle              record    distinct rows of the complex quarters, late answers applied
+    page_key  the pages to write               piece     each process without overlaps
+    outage    faulted time                     instant   what stands on a card between two changes
+    quick     simple quarters, in one pass     amount    weights to microseconds, floored once
+
+then ``page`` assembles, ``breach`` and ``publish`` write, ``settle`` closes the marks. Any number of processes may roll up at
+once: pages carry the engine's clock from before raw was read, so the later reader wins (metering.md §5).
+
+Owns the order of the statements. Does not own what a card-hour is: the statements say it, tests/ledger/reference.py proves it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from cardhour_ingest.warehouse.client import Warehouse
+from cardhour_ingest.warehouse.sql import sql
+
+PAIRS_MAX = 8_000
+"""Dirty (hour, node) pairs of one run: 64 000 cards of 8-card nodes, about 4 M raw rows, which stay under 2 GB of memory."""
+
+TABLES = ("work", "page_key", "outage", "quick", "record", "piece", "instant", "amount", "page")
+
+
+class RollupResult(Struct, frozen=True, kw_only=True):
+    """What one rollup did. ``breached`` and ``sealed`` count pages that were not written."""
+
+    pairs: int = 0
+    """(hour, node) pairs settled."""
+    pages: int = 0
+    """Pages computed."""
+    breached: int = 0
+    """Pages whose terms did not add up; they are in ``ledger_breach``."""
+    sealed: int = 0
+    """Pages that had been computed from more raw rows than are left."""
+
+    def plus(self, other: RollupResult) -> RollupResult:
+        return RollupResult(
+            pairs=self.pairs + other.pairs,
+            pages=self.pages + other.pages,
+            breached=self.breached + other.breached,
+            sealed=self.sealed + other.sealed,
+        )
+
+
+def roll_up(
+    warehouse: Warehouse, *, pairs_max: int = PAIRS_MAX, progress: Callable[[RollupResult, int], None] | None = None
+) -> RollupResult:
+    """Recompute every page that an open mark names. Returns when none is left.
+
+    progress: called after each run with the result so far and the number of pairs still open.
+    """
+    total = RollupResult()
+    while (result := _run(warehouse, pairs_max)).pairs:
+        total = total.plus(result)
+        if progress is not None:
+            progress(total, open_pairs(warehouse))
+    return total
+
+
+def open_pairs(warehouse: Warehouse) -> int:
+    """How many (hour, node) pairs wait for a recomputation."""
+    return int(warehouse.value(sql("rollup/open_pairs")))
+
+
+def _run(warehouse: Warehouse, pairs_max: int) -> RollupResult:
+    run = secrets.token_hex(6)
+    names = {table: f"rollup_{run}_{table}" for table in TABLES}
+    try:
+        # 1. The marks, before raw: a mark set from here on stays open for the next run.
+        warehouse.command(sql("rollup/work"), limit=pairs_max, **_used("rollup/work", names))
+        pairs = int(warehouse.value(sql("rollup/pairs"), work=names["work"]))
+        if not pairs:
+            return RollupResult()
+        # 2. The version, before raw: of two racing runs, the one that read later wins, whichever writes last.
+        version = str(warehouse.value("SELECT now64(6, 'UTC')::String"))
+        # 3. Raw to pages.
+        for table in TABLES[1:]:
+            warehouse.command(sql(f"rollup/{table}"), **_used(f"rollup/{table}", names))
+        # 4. Breaches first, since one bad row makes the engine refuse a whole insert; then the pages.
+        warehouse.command(sql("rollup/breach"), page=names["page"], version=version)
+        counts = warehouse.rows(sql("rollup/counts"), page=names["page"], page_key=names["page_key"])[0]
+        warehouse.command(
+            sql("rollup/publish"), page=names["page"], page_key=names["page_key"], version=version
+        )
+        # 5. Settle the marks that were seen. A crash before this repeats the run, which writes the same pages.
+        warehouse.command(sql("rollup/settle"), work=names["work"])
+        return RollupResult(pairs=pairs, **{name: int(count) for name, count in counts.items()})
+    finally:
+        for name in names.values():
+            warehouse.command("DROP TABLE IF EXISTS {name:Identifier}", name=name)
+
+
+def _used(statement: str, names: dict[str, str]) -> dict[str, str]:
+    """The run's tables that a statement names."""
+    text = sql(statement)
+    return {table: name for table, name in names.items() if f"{{{table}:Identifier}}" in text}

@@ -32,7 +32,7 @@ cut_quarter AS (
     FROM claim GROUP BY hour, card, quarter
 ),
 standing AS (
-    SELECT hour, card, quarter, part.1 AS t, part.2 - part.1 AS length, c.1 AS kind, c.3 AS owner, c.4 AS workload, c.5 AS workload_name,
+    SELECT hour, card, quarter, part.1 AS t, toUInt64(part.2 - part.1) AS length, c.1 AS kind, c.3 AS owner, c.4 AS workload, c.5 AS workload_name,
            max(c.6) AS share, min(c.2) AS node, min(c.7) AS bridged
     FROM cut_quarter
     ARRAY JOIN claims AS c
@@ -46,7 +46,7 @@ by_owner AS (
            groupArray((workload, workload_name, toUInt64(share), bridged)) AS workloads
     FROM standing GROUP BY hour, card, quarter, t, length, kind, owner
 )
-SELECT hour, card, quarter, t, any(length) AS length_ms,
+SELECT hour, card, quarter, t, any(length)::UInt64 AS length_ms,
        max(kind = 5) AS faulted,
        max(kind < 3) AS held,
        max(kind = 3) AS observed,

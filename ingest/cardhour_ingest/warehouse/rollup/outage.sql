@@ -3,8 +3,8 @@
 CREATE TABLE {outage:Identifier} ENGINE = Memory AS
 WITH span AS (
     SELECT card, opened_at_ms AS from_ms,
-           least(if(countIf(closed_at_ms > 0) = 0, max2(0, toUInt64(-1)), minIf(closed_at_ms, closed_at_ms > 0)),
-                 opened_at_ms + 86400000) AS to_ms
+           if(countIf(closed_at_ms > 0) = 0, opened_at_ms + 86400000,
+              least(minIf(closed_at_ms, closed_at_ms > 0), opened_at_ms + 86400000)) AS to_ms
     FROM fault GROUP BY card, opened_at_ms
 ),
 hit AS (

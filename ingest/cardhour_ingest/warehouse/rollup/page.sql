@@ -7,12 +7,12 @@ WITH integral AS (
            intDiv(sum(active_raw), 1000) AS active_us, sum(measured) AS measured_us, intDiv(sum(memory_raw), 1048576) AS memory_mib_ms
     FROM (
         SELECT hour, card, quarter, node, owner, is_owner, workload, workload_name,
-               intDiv(sum(active_num), active_den) AS active_raw, toUInt128(0) AS memory_raw, sumIf(e - s, has_active) * 1000 AS measured
+               intDiv(sum(active_num), active_den) AS active_raw, toUInt128(0) AS memory_raw, sumIf(toUInt64(e - s), has_active) * 1000 AS measured
         FROM (SELECT * EXCEPT (workload, workload_name), level.1 AS is_owner, level.2 AS workload, level.3 AS workload_name
               FROM {piece:Identifier} AS p ARRAY JOIN [(1, 0::UInt64, ''), (0, p.workload, p.workload_name)] AS level WHERE basis != 1)
         GROUP BY hour, card, quarter, node, owner, is_owner, workload, workload_name, active_den
         UNION ALL
-        SELECT hour, card, quarter, node, owner, is_owner, workload, workload_name, 0, intDiv(sum(memory_num), memory_den), 0
+        SELECT hour, card, quarter, node, owner, is_owner, workload, workload_name, toUInt128(0), intDiv(sum(memory_num), memory_den), 0::UInt64
         FROM (SELECT * EXCEPT (workload, workload_name), level.1 AS is_owner, level.2 AS workload, level.3 AS workload_name
               FROM {piece:Identifier} AS p ARRAY JOIN [(1, 0::UInt64, ''), (0, p.workload, p.workload_name)] AS level WHERE basis != 1)
         GROUP BY hour, card, quarter, node, owner, is_owner, workload, workload_name, memory_den
@@ -27,10 +27,10 @@ entry AS (
         SELECT hour, card, quarter, node, owner, is_owner, workload, workload_name, held_us, billable_us,
                toUInt128(0) AS active_us, 0::UInt64 AS measured_us, toUInt128(0) AS memory_mib_ms, bridged_us FROM {amount:Identifier}
         UNION ALL
-        SELECT hour, card, quarter, node, owner, is_owner, workload, workload_name, 0, 0, active_us, measured_us, memory_mib_ms, 0 FROM integral
+        SELECT hour, card, quarter, node, owner, is_owner, workload, workload_name, 0::UInt64, 0::UInt64, active_us, measured_us, memory_mib_ms, 0::UInt64 FROM integral
         UNION ALL
-        SELECT hour, card, quarter, min_node, min_owner, level.1, level.2, '', held_ms * 1000, held_ms * 1000,
-               intDiv(active_sum, 1000), measured_ms * 1000, intDiv(memory_sum, 1048576), bridged_ms * 1000
+        SELECT hour, card, quarter, min_node, min_owner, toUInt8(level.1), level.2, '', held_ms * 1000, held_ms * 1000,
+               toUInt128(intDiv(active_sum, 1000)), measured_ms * 1000, toUInt128(intDiv(memory_sum, 1048576)), bridged_ms * 1000
         FROM {quick:Identifier} ARRAY JOIN [(1, 0::UInt64), (0, min_workload)] AS level WHERE NOT complex AND held_ms > 0
     )
     GROUP BY hour, card, quarter, node, owner, is_owner, workload, workload_name
@@ -57,14 +57,14 @@ dropped AS (
 ),
 swept AS (
     SELECT hour, card, quarter,
-           sum(length_ms * multiIf(faulted, 0, held, if(unknowns <= spare, spare - unknowns, 0), observed, 1000, 0)) AS idle_us,
+           sum(length_ms * multiIf(faulted, 0::UInt64, held, toUInt64(if(unknowns <= spare, spare - unknowns, 0)), observed, 1000::UInt64, 0::UInt64)) AS idle_us,
            sumIf(length_ms, faulted) * 1000 AS faulted_us,
            sumMapIf([reason], [toUInt64(length_ms) * 1000], NOT faulted AND NOT held AND NOT observed) AS unseen
     FROM {instant:Identifier} GROUP BY hour, card, quarter
 ),
 quarters AS (
-    SELECT hour, card, quarter, (known_ms - held_ms) * 1000 AS idle_us, 0 AS faulted_us, 0 AS rounding_us,
-           if(whole_ms > known_ms, [(unseen_reason, (whole_ms - known_ms) * 1000)], []) AS unseen, raw_rows
+    SELECT hour, card, quarter, toUInt64(known_ms - held_ms) * 1000 AS idle_us, 0::UInt64 AS faulted_us, 0::UInt64 AS rounding_us,
+           if(whole_ms > known_ms, [(unseen_reason, toUInt64(whole_ms - known_ms) * 1000)], []) AS unseen, raw_rows
     FROM {quick:Identifier} WHERE NOT complex
     UNION ALL
     SELECT s.hour, s.card, s.quarter, s.idle_us, s.faulted_us, d.rounding_us, arrayZip(s.unseen.1, s.unseen.2), n.raw_rows

@@ -28,7 +28,7 @@ part AS (
     FROM grouped ARRAY JOIN rows AS r WHERE plain
     UNION ALL
     SELECT hour, card, quarter, process, cut.1, cut.2, claim, bridged,
-           a.1, toUInt128(a.3) * (cut.2 - cut.1), a.4, toUInt128(m.3) * (cut.2 - cut.1), m.4
+           a.1, toUInt128(a.3) * toUInt64(cut.2 - cut.1), a.4, toUInt128(m.3) * toUInt64(cut.2 - cut.1), m.4
     FROM (
         SELECT hour, card, quarter, process, cut, arrayFilter(r -> r.1 <= cut.1 AND r.2 >= cut.2, rows) AS over,
                arraySort(arrayMap(r -> r.3, over))[-1] AS claim,

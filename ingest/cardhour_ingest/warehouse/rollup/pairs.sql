@@ -1,0 +1,1 @@
+SELECT uniqExact(hour, node) FROM {work:Identifier}
