@@ -1,0 +1,74 @@
+"""What a device source can tell: cards, the processes on them, use, energy, health.
+
+Owns the readings and the protocol that NVML and the simulation both follow. Does not own what readings prove (the
+sampler does) or who a pid is (identity). A failure is a value beside the readings of the other cards, never a zero and
+never an exception: one bad GPU must not hide its neighbours.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from cardhour_contract.record import ScannedCard
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    """Why something could not be read."""
+
+    reason: str
+    """A stable word, such as ``gpu_lost``, ``not_permitted``, ``struct_skew``."""
+    detail: str = ""
+
+
+class ProcessReading(Struct, frozen=True, kw_only=True, gc=False):
+    """One process with a context on a card."""
+
+    pid: int
+    """As the host numbers it."""
+    memory_bytes: int | None = None
+    """Device memory; ``None`` = the driver does not say."""
+    sm: int | None = None
+    """SM utilisation since the last reading, in 1e-4 percent; ``None`` = not measured (``CardReading.sm_missing``)."""
+
+
+class CardReading(Struct, frozen=True, kw_only=True):
+    """One card at one instant."""
+
+    card: str
+    """NVML UUID."""
+    failure: Failure | None = None
+    """Set when the process lists could not be read: then nothing is known about who holds the card."""
+    processes: tuple[ProcessReading, ...] = ()
+    sm_missing: str = ""
+    """Why utilisations are ``None``, where the whole card has none: ``not_supported``, ``mig``, an error's word."""
+    energy_mj: int | None = None
+    """The driver's counter since it was loaded, millijoule; a decrease is a new epoch. ``None`` = not measured."""
+    fault: str | None = None
+    """Why the card is out of order (``xid:79``, ``gpu_lost``, …); ``None`` = it answers and reports nothing wrong."""
+
+
+class NodeReading(Struct, frozen=True, kw_only=True):
+    """Every card of a node at one instant."""
+
+    failure: Failure | None = None
+    """Set when the driver itself does not answer; then nothing below is known."""
+    cards: tuple[ScannedCard, ...] = ()
+    """What can be rented: whole GPUs and MIG instances, in the driver's order."""
+    mig_parents: tuple[str, ...] = ()
+    """GPUs that are cut into instances: not cards while they are."""
+    readings: tuple[CardReading, ...] = ()
+    """One for each of ``cards``, in the same order."""
+
+
+class Device(Protocol):
+    """A source of readings."""
+
+    def read(self) -> NodeReading:
+        """Read every card now. Failures are values in the answer."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the driver."""
+        ...

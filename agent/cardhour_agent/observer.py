@@ -1,0 +1,149 @@
+"""The observer: joins device, identities and time into samples, and batches into reports.
+
+Owns one sampling of a node, and the size of a report. Does not own what samples prove (``sampler``), how often it is
+called, or where reports go (``runner``, ``simulate``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+from msgspec import Struct, structs
+
+from cardhour_agent.device import CardReading, Device
+from cardhour_agent.identity import Identities
+from cardhour_agent.sampler import Batch, CardSample, Held, Sample, Sampler
+from cardhour_agent.timeline import Tick, Timeline
+from cardhour_contract.record import Report
+
+USAGE_ROWS_MAX = 500
+"""Usage rows in one report: with the longest names (256 bytes each) about 0.3 MB of the wire's 1 MB."""
+CARD_ROWS_MAX = 1000
+"""Card rows in one report; more than that only after a long outage of the spool."""
+FACTS_MAX = 200
+"""Processes, and attributions, in one report: at most 0.3 MB with the longest commands and cgroup paths."""
+
+
+class NodeName(Struct, frozen=True, kw_only=True):
+    """Whose reports these are."""
+
+    node: str
+    cluster: str
+    boot_id: str
+    basis: Literal["process", "allocation"] = "process"
+    """``process`` or ``allocation``: what makes this node's cards held."""
+
+
+class Observer:
+    """Samples one node. ``observe`` is called at each due sample; it gives the reports that are ready."""
+
+    def __init__(
+        self,
+        name: NodeName,
+        device: Device,
+        identities: Identities,
+        sampler: Sampler,
+        timeline: Timeline,
+        ntp_synced: Callable[[], bool | None] = lambda: None,
+    ) -> None:
+        self._name = name
+        self._device = device
+        self._identities = identities
+        self._sampler = sampler
+        self._timeline = timeline
+        self._ntp_synced = ntp_synced
+
+    def observe(self) -> list[Report]:
+        """Take one sample; the reports that it completes."""
+        tick = self._timeline.tick()
+        reading = self._device.read()
+        identities = self._identities
+        samples = tuple([self._join(each) for each in reading.readings])
+        identities.sampled()
+        offset_ms = tick.at_ms - tick.monotonic_ms
+        batch = self._sampler.observe(
+            Sample(
+                at_ms=tick.at_ms,
+                cards=None if reading.failure else reading.cards,
+                mig_parents=reading.mig_parents,
+                readings=samples,
+                exits={key: at_ms + offset_ms for key, at_ms in identities.exits().items()},
+                late_answers=identities.late_answers(),
+            )
+        )
+        reports = list(self._reports(batch, tick)) if batch is not None else []
+        if tick.restart_at_ms is not None:
+            stepped = self._sampler.restart_at(tick.restart_at_ms)
+            reports += self._reports(stepped, tick) if stepped is not None else ()
+        return reports
+
+    def flush(self) -> list[Report]:
+        """What is proven but not yet reported; the agent is stopping."""
+        batch = self._sampler.flush()
+        return list(self._reports(batch, self._timeline.tick())) if batch is not None else []
+
+    def _join(self, reading: CardReading) -> CardSample:
+        if reading.failure is not None:
+            return CardSample(card=reading.card, failed=True, fault=reading.fault)
+        identify = self._identities.identify
+        return CardSample(
+            card=reading.card,
+            held=tuple(
+                [
+                    Held(identity=identify(each.pid), memory_bytes=each.memory_bytes, sm=each.sm)
+                    for each in reading.processes
+                ]
+            ),
+            energy_mj=reading.energy_mj,
+            fault=reading.fault,
+        )
+
+    def _reports(self, batch: Batch, tick: Tick) -> Iterator[Report]:
+        """The batch as one report, or as several where it exceeds a limit."""
+        name = self._name
+        for part in _parts(batch):
+            yield Report(
+                node=name.node,
+                cluster=name.cluster,
+                boot_id=name.boot_id,
+                basis=name.basis,
+                started_at_ms=part.started_at_ms,
+                ended_at_ms=part.ended_at_ms,
+                wall_ms=tick.wall_ms,
+                monotonic_ms=tick.monotonic_ms,
+                ntp_synced=self._ntp_synced(),
+                usage=part.usage,
+                cards=part.cards,
+                scan=part.scan,
+                faults=part.faults,
+                attributions=part.attributions,
+                processes=part.processes,
+            )
+
+
+def _parts(batch: Batch) -> Iterator[Batch]:
+    rest = batch
+    while (
+        len(rest.usage) > USAGE_ROWS_MAX
+        or len(rest.cards) > CARD_ROWS_MAX
+        or len(rest.processes) > FACTS_MAX
+        or len(rest.attributions) > FACTS_MAX
+    ):
+        yield structs.replace(
+            rest,
+            usage=rest.usage[:USAGE_ROWS_MAX],
+            cards=rest.cards[:CARD_ROWS_MAX],
+            processes=rest.processes[:FACTS_MAX],
+            attributions=rest.attributions[:FACTS_MAX],
+        )
+        rest = structs.replace(
+            rest,
+            usage=rest.usage[USAGE_ROWS_MAX:],
+            cards=rest.cards[CARD_ROWS_MAX:],
+            processes=rest.processes[FACTS_MAX:],
+            attributions=rest.attributions[FACTS_MAX:],
+            scan=None,
+            faults=(),
+        )
+    yield rest
