@@ -1,0 +1,81 @@
+"""What random fleets contain, so that a comparison on them is known to have met the hard cases.
+
+Owns the names of the cases and how to tell one. Does not own how fleets are made.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+
+from cardhour_contract.interval import Interval
+from cardhour_contract.moment import QUARTER_MS
+from cardhour_contract.record import SHARE_WHOLE, Basis
+from tests.ledger.facts import Facts, UsageRow
+from tests.ledger.fleet import HOURS_MS
+from tests.ledger.instant import holders, is_system, is_unknown, owner_share, weights, workload_shares
+from tests.ledger.page import QUARTERS
+from tests.ledger.reference import Sight, sight_of
+
+
+def census(fleets: Iterable[Facts]) -> Counter[str]:
+    """How many card-quarters show each case. ``held`` counts those in which anybody holds the card."""
+    counts: Counter[str] = Counter()
+    for facts in fleets:
+        late = {each.process for each in facts.attributions}
+        for card in facts.cards:
+            sight = sight_of(facts, card.card)
+            for window in _quarters():
+                told = [row for row in facts.usage if row.card == card.card and _overlaps(row, window)]
+                counts.update(_cases(sight.within(window), window))
+                counts["late_attribution"] += any(row.process in late and is_unknown(row.claim.owner) for row in told)
+    return counts
+
+
+def _quarters() -> Iterator[Interval]:
+    for hour_ms in HOURS_MS:
+        for quarter in range(QUARTERS):
+            start_ms = hour_ms + quarter * QUARTER_MS
+            yield Interval(start_ms, start_ms + QUARTER_MS)
+
+
+def _overlaps(row: UsageRow, window: Interval) -> bool:
+    return max(row.start_ms, window.start_ms) < min(row.end_ms, window.end_ms)
+
+
+def _cases(seen: Sight, window: Interval) -> set[str]:
+    cases: set[str] = set()
+    denominators: set[int] = set()
+    for segment in seen.segments(window):
+        there = seen.within(segment)
+        if not there.held:
+            continue
+        cases.add("faulted_while_held" if there.faulted else "held")
+        workloads: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        found = holders(there.held).values()
+        for owner in {each.claim.owner for each in found}:
+            workloads[owner] = workload_shares(each for each in found if each.claim.owner == owner)
+        shares = {owner: owner_share(each) for owner, each in workloads.items()}
+        denominators |= {each.denominator for owner, each in weights(shares).items() if not is_system(owner)}
+        cases |= _cases_at(shares, there.usage)
+        if any(len(each) > 1 for each in workloads.values()):
+            cases.add("several_workloads")
+    return cases | ({"three_denominators"} if len(denominators) >= 3 else set())
+
+
+def _cases_at(shares: dict[str, int], rows: Iterable[UsageRow]) -> set[str]:
+    cases: set[str] = set()
+    unknown = sum(is_unknown(owner) for owner in shares)
+    tenants = {owner: share for owner, share in shares.items() if not is_unknown(owner) and not is_system(owner)}
+    if sum(tenants.values()) > SHARE_WHOLE:
+        cases.add("contested")
+    if unknown >= 2:
+        cases.add("two_unknown_owners")
+    if unknown and tenants and sum(tenants.values()) < SHARE_WHOLE:
+        cases.add("unknown_beside_tenant")
+    if tenants and any(map(is_system, shares)):
+        cases.add("system_beside_tenant")
+    measuring = Counter(row.process for row in set(rows) if row.active is not None and row.basis != Basis.ALLOCATION)
+    if max(measuring.values(), default=0) > 1:
+        cases.add("recut_with_integrals")
+    return cases

@@ -1,0 +1,189 @@
+"""Random fleets: small, crowded and awkward on purpose.
+
+Owns the Hypothesis strategy of facts and of ways to send the same facts differently. Does not own what they mean.
+Everything happens around one midnight: cards are contested, processes are seen twice with different claims and
+rates, rows touch, overlap, repeat and are empty, spans cross quarters and the day, names come late.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from math import gcd, lcm
+
+from hypothesis import strategies as st
+
+from cardhour_contract.interval import Interval, split
+from cardhour_contract.moment import DAY_MS, HOUR_MS, QUARTER_MS, parse_rfc3339
+from cardhour_contract.record import ACTIVE_WHOLE, Basis, CardState
+from tests.ledger.facts import Attribution, Card, CardRow, Claim, Facts, FaultRow, UsageRow
+
+MIDNIGHT_MS = parse_rfc3339("2026-03-01T00:00:00Z")
+HOURS_MS = (MIDNIGHT_MS - HOUR_MS, MIDNIGHT_MS)
+"""The hours that fleets use: the last of February and the first of March."""
+
+GIB = 2**30
+
+CLAIMS = (
+    Claim(owner="k8s:a", workload="train"),
+    Claim(owner="k8s:a", workload="serve", share=460),
+    Claim(owner="k8s:a", workload="serve", share=250),
+    Claim(owner="k8s:b", workload="train"),
+    Claim(owner="k8s:b", workload="eval", share=333),
+    Claim(owner="slurm:c", workload="job-1"),
+    Claim(owner="slurm:c", workload="job-2", share=1),
+    Claim(owner="user:d", workload="notebook", share=700),
+    Claim(owner="user:e", workload="shell"),
+    Claim(owner="unknown:exited", workload="process:1"),
+    Claim(owner="unknown:exited", workload="process:2", share=170),
+    Claim(owner="unknown:hidden", workload="process:3", share=900),
+    Claim(owner="unknown:hidden", workload="process:4"),
+    Claim(owner="system:xorg", workload="xorg"),
+)
+USUAL = (0, 3, 9, 5, 12, 8, 0, 13)
+"""Which of ``CLAIMS`` each process mostly makes."""
+TENANTS = tuple(each for each in CLAIMS if not each.owner.startswith(("unknown:", "system:")))
+
+_edges = st.sampled_from((0, 0, 0, 0, 1, 7, 60_000, 120_000, 300_000, 450_000, 899_999))
+_times = st.builds(
+    lambda quarter, at_ms: MIDNIGHT_MS + quarter * QUARTER_MS + at_ms,
+    st.sampled_from((-1, -1, -1, -1, -1, 0, 0, -2, 2)),
+    _edges | st.integers(0, QUARTER_MS - 1),
+)
+_lengths = st.sampled_from((600_000, QUARTER_MS, QUARTER_MS, QUARTER_MS + 1, 180_000, 60_000, 59_999, 1, 0))
+_rates = st.sampled_from((ACTIVE_WHOLE // 3, ACTIVE_WHOLE, 1, 0, None))
+_byte_rates = st.sampled_from((GIB, 80 * GIB - 7, 1, 0, None))
+
+
+@st.composite
+def fleets(draw: st.DrawFn) -> Facts:
+    """One to three cards: a whole GPU, sometimes a MIG instance beside it, sometimes one known from imports alone."""
+    basis = draw(st.sampled_from((Basis.PROCESS, Basis.PROCESS, Basis.ALLOCATION)))
+    cards = [Card(card="gpu-0", basis=basis)]
+    if draw(st.booleans()):
+        parent = draw(st.sampled_from(("gpu-0", "gpu-9")))
+        cards.append(Card(card="mig-1", model="H100 1g.10gb", basis=basis, parent=parent))
+    if draw(st.integers(0, 3)) == 0:
+        cards.append(Card(card="imported-2", model="T4", imported_only=True))
+    usage = [row for each in cards for row in draw(_usage(each))]
+    return Facts(
+        cards=tuple(cards),
+        usage=tuple(usage),
+        card_rows=tuple(row for each in cards if not each.imported_only for row in draw(_card_rows(each.card))),
+        faults=tuple(draw(st.lists(_faults, max_size=2))),
+        attributions=tuple(draw(st.lists(_attributions(sorted({row.process for row in usage})), max_size=3))),
+    )
+
+
+@st.composite
+def _usage(draw: st.DrawFn, card: Card) -> list[UsageRow]:
+    """A few spans by a few processes, so that some speak twice of the same time."""
+    rows: list[UsageRow] = []
+    for number in draw(st.lists(st.integers(0, len(USUAL) - 1), min_size=7, max_size=12)):
+        usual = CLAIMS[USUAL[number]]
+        claim = draw(st.just(usual) | st.just(usual) | st.sampled_from(CLAIMS))
+        rows += draw(_span(card, process=number, claim=claim))
+    repeated = draw(st.lists(st.sampled_from(rows), max_size=2)) if rows else []
+    return [*rows, *repeated]
+
+
+@st.composite
+def _span(draw: st.DrawFn, card: Card, *, process: int, claim: Claim) -> list[UsageRow]:
+    """One stay of a process, as the rows that ingest would store: none crosses a quarter hour."""
+    other_basis = st.sampled_from((Basis.PROCESS, Basis.ALLOCATION, Basis.IMPORTED))
+    basis = Basis.IMPORTED if card.imported_only else draw(st.just(card.basis) | st.just(card.basis) | other_basis)
+    start_ms = draw(_times)
+    whole = Interval(start_ms, start_ms + draw(_lengths))
+    metered = basis != Basis.ALLOCATION
+    active, memory = (draw(_rates), draw(_byte_rates)) if metered else (None, None)
+    odd = draw(st.integers(0, 6)) if whole.length_ms else 0
+    node = "node-1" if process % 3 else "node-2"
+    bridged = draw(st.integers(0, 3)) == 0
+    return [
+        UsageRow(
+            card=card.card,
+            process=process,
+            node=node,
+            start_ms=part.start_ms,
+            end_ms=part.end_ms,
+            claim=claim,
+            basis=basis,
+            # Where ``odd`` is set, the rate is not a whole number: readings rarely are.
+            active=None if active is None else max(0, active * part.length_ms - odd),
+            memory=None if memory is None else memory * part.length_ms + odd,
+            bridged=bridged,
+        )
+        for part in (split(whole, QUARTER_MS) if whole.length_ms else (whole,))
+    ]
+
+
+@st.composite
+def _card_rows(draw: st.DrawFn, card: str) -> list[CardRow]:
+    rows = []
+    for state in draw(st.lists(st.sampled_from((CardState.OBSERVED, *CardState)), max_size=4)):
+        start_ms = draw(_times)
+        whole = Interval(start_ms, start_ms + draw(_lengths))
+        rows += [
+            CardRow(card=card, start_ms=part.start_ms, end_ms=part.end_ms, state=state)
+            for part in split(whole, QUARTER_MS)
+        ]
+    return rows
+
+
+_faults = st.builds(
+    lambda card, opened_at_ms, lasts_ms: FaultRow(
+        card=card, opened_at_ms=opened_at_ms, closed_at_ms=None if lasts_ms is None else opened_at_ms + lasts_ms
+    ),
+    st.sampled_from(("gpu-0", "mig-1", "gpu-9")),
+    _times | st.sampled_from((MIDNIGHT_MS - DAY_MS + 1, MIDNIGHT_MS + 450_000 - DAY_MS)),
+    st.sampled_from((None, 0, 1, 60_000, 700_000, 2 * DAY_MS)),
+)
+
+
+def _attributions(processes: list[int]) -> st.SearchStrategy[Attribution]:
+    return st.builds(
+        Attribution,
+        process=st.sampled_from(processes),
+        claim=st.sampled_from(TENANTS),
+        at_ms=st.sampled_from((MIDNIGHT_MS, MIDNIGHT_MS, MIDNIGHT_MS + 1)),
+    )
+
+
+@st.composite
+def resent(draw: st.DrawFn, facts: Facts) -> Facts:
+    """The same facts sent differently: cut where the parts are exact, repeated, and in another order."""
+    usage: list[UsageRow] = []
+    for row in facts.usage:
+        usage += cut(row, draw(st.sampled_from((1, 1, 2, 3, 60))))
+        usage += draw(st.sampled_from(((), (row,))))
+    return Facts(
+        cards=facts.cards,
+        usage=tuple(draw(st.permutations(usage))),
+        card_rows=tuple(draw(st.permutations((*facts.card_rows, *facts.card_rows[:1])))),
+        faults=tuple(draw(st.permutations((*facts.faults, *facts.faults[:1])))),
+        attributions=tuple(draw(st.permutations((*facts.attributions, *facts.attributions[:1])))),
+    )
+
+
+def cut(row: UsageRow, parts: int) -> list[UsageRow]:
+    """``row`` in at most ``parts`` rows, cut only where both integrals stay whole numbers at the same rate."""
+    length_ms = row.end_ms - row.start_ms
+    step_ms = lcm(*(length_ms // _common(length_ms, each) for each in (row.active, row.memory))) if length_ms else 0
+    if not step_ms or length_ms == step_ms:
+        return [row]
+    ends = sorted({length_ms // step_ms * number // parts * step_ms for number in range(parts + 1)})
+    return [
+        replace(
+            row,
+            start_ms=row.start_ms + start_ms,
+            end_ms=row.start_ms + end_ms,
+            active=None if row.active is None else row.active * (end_ms - start_ms) // length_ms,
+            memory=None if row.memory is None else row.memory * (end_ms - start_ms) // length_ms,
+        )
+        for start_ms, end_ms in pairwise(ends)
+    ]
+
+
+def _common(length_ms: int, integral: int | None) -> int:
+    """The number of equal parts in which an integral stays whole."""
+    return length_ms if integral is None else gcd(length_ms, integral)
