@@ -26,7 +26,7 @@ help:
 
 setup: install
 	@bash tests/system-packages.sh
-	@$(BIN)/python -m tests.services.kafka_broker
+	@$(BIN)/python -m tests.services
 
 install: $(INSTALLED)
 

@@ -1,0 +1,114 @@
+"""What the repository holds, as the other modules here look at it: tracked files, distributions, settings, commands.
+
+Owns finding. Does not own what must hold of what is found.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import msgspec
+
+ROOT = Path(__file__).parents[2]
+
+DISTRIBUTIONS = {
+    "contract": "cardhour_contract",
+    "agent": "cardhour_agent",
+    "ingest": "cardhour_ingest",
+    "billing": "cardhour_billing",
+}
+"""Folder of each distribution → the one package it installs."""
+
+COMMANDS = ("cardhour", "cardhour-agent", "cardhour-ingest")
+
+
+class Setting(NamedTuple):
+    """One key of ``cardhour.toml``."""
+
+    section: str
+    key: str
+    default: Any
+
+    @property
+    def variable(self) -> str:
+        return f"CARDHOUR_{self.section}_{self.key}".upper()
+
+
+@cache
+def tracked() -> tuple[Path, ...]:
+    """Every tracked file that is still there."""
+    names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return tuple(path for name in names.split("\0") if name and (path := ROOT / name).is_file())
+
+
+def texts() -> Iterator[tuple[Path, str]]:
+    """Tracked text files, by their path in the repository."""
+    for path in tracked():
+        content = path.read_bytes()
+        if b"\0" not in content:
+            yield path.relative_to(ROOT), content.decode()
+
+
+def modules() -> Iterator[tuple[Path, ast.Module]]:
+    """Tracked Python files, parsed; Django's generated migrations are nobody's writing."""
+    for path, text in texts():
+        if path.suffix == ".py" and not ("migrations" in path.parts and path.name[0].isdigit()):
+            yield path, ast.parse(text)
+
+
+def pyproject(folder: str) -> dict[str, Any]:
+    """The ``pyproject.toml`` of a distribution, or of the repository (``.``)."""
+    return tomllib.loads((ROOT / folder / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def sections() -> dict[str, type[msgspec.Struct]]:
+    """Every section of ``cardhour.toml`` that some service reads, found where it is asked for:
+
+    a call ``….section("name", Kind)`` in one of the four packages.
+    """
+    found: dict[str, type[msgspec.Struct]] = {}
+    for path, tree in modules():
+        if path.parts[0] not in DISTRIBUTIONS:
+            continue
+        for node in ast.walk(tree):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(attr="section"), args=[ast.Constant(value=str(name)), ast.Name(id=kind)]
+                ):
+                    found[name] = getattr(import_module(".".join(path.with_suffix("").parts[1:])), kind)
+    return found
+
+
+def settings() -> list[Setting]:
+    """Every setting there is."""
+    return [
+        Setting(section, field.name, field.default_factory() if callable(field.default_factory) else field.default)
+        for section, kind in sections().items()
+        for field in msgspec.structs.fields(kind)
+    ]
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Every command a person can type, such as ``cardhour catalog apply``, hidden ones left out."""
+    for point in entry_points(group="console_scripts"):
+        if point.name in COMMANDS:
+            yield from _under(point.name, point.load())
+
+
+def _under(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    if command.hidden:
+        return
+    yield name, command
+    if isinstance(command, click.Group):
+        for word, each in command.commands.items():
+            yield from _under(f"{name} {word}", each)
