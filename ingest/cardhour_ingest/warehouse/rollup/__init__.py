@@ -20,11 +20,15 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from cardhour_contract.moment import DAY_MS, HOUR_MS
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.sql import sql
 
 PAIRS_MAX = 8_000
 """Dirty (hour, node) pairs of one run: 64 000 cards of 8-card nodes, about 4 M raw rows, which stay under 2 GB of memory."""
+
+SWEEP_LOOKBACK_MS = 62 * DAY_MS
+"""How far back a sweep looks: two months, so that a rollup that was down over a month's end still finds its hours."""
 
 TABLES = ("work", "page_key", "outage", "quick", "record", "piece", "instant", "amount", "page")
 
@@ -65,6 +69,16 @@ def roll_up(
     return total
 
 
+def sweep(warehouse: Warehouse, now_ms: int, *, lookback_ms: int = SWEEP_LOOKBACK_MS) -> None:
+    """Mark the past hours of every card in use that have no page yet, so that silence is recorded as unobserved."""
+    last_hour = now_ms // HOUR_MS
+    warehouse.command(
+        sql("rollup/sweep"),
+        mark=secrets.randbits(64),
+        **{"from": max(0, (now_ms - lookback_ms) // HOUR_MS), "to": last_hour},
+    )
+
+
 def open_pairs(warehouse: Warehouse) -> int:
     """How many (hour, node) pairs wait for a recomputation."""
     return int(warehouse.value(sql("rollup/open_pairs")))
@@ -87,9 +101,7 @@ def _run(warehouse: Warehouse, pairs_max: int) -> RollupResult:
         # 4. Breaches first, since one bad row makes the engine refuse a whole insert; then the pages.
         warehouse.command(sql("rollup/breach"), page=names["page"], version=version)
         counts = warehouse.rows(sql("rollup/counts"), page=names["page"], page_key=names["page_key"])[0]
-        warehouse.command(
-            sql("rollup/publish"), page=names["page"], page_key=names["page_key"], version=version
-        )
+        warehouse.command(sql("rollup/publish"), page=names["page"], page_key=names["page_key"], version=version)
         # 5. Settle the marks that were seen. A crash before this repeats the run, which writes the same pages.
         warehouse.command(sql("rollup/settle"), work=names["work"])
         return RollupResult(pairs=pairs, **{name: int(count) for name, count in counts.items()})

@@ -1,0 +1,13 @@
+-- Usage in quarters [from, to) since the epoch. {columns}, {arrays}, {groups} and {names} come from usage.DIMENSIONS.
+SELECT {groups},
+       sum(held_us) AS held_us, sum(billable_us) AS billable_us,
+       if(sum(measured_us) = 0, NULL, sum(active_us)) AS active_us
+FROM (
+    SELECT hour, card, cluster, model, {columns}
+    FROM card_hour FINAL
+    ARRAY JOIN {arrays}
+    WHERE hour >= intDiv({{from:UInt32}}, 4) AND hour <= intDiv({{to:UInt32}} - 1, 4)
+      AND hour * 4 + e_quarter >= {{from:UInt32}} AND hour * 4 + e_quarter < {{to:UInt32}}
+) AS entry
+{workload_names}GROUP BY {names}
+ORDER BY {names}
