@@ -1,7 +1,7 @@
 """Questions to the ledger: usage by any grouping, what there is to bill, what an invoice froze, where all time went.
 
-Owns the shapes of the answers. Quantities are integer card-microseconds. Spans are ``[from_ms, to_ms)`` on quarter hours,
-the ledger's grain; others are refused with the nearest ones.
+Owns the shapes of the answers. Quantities are integer card-microseconds. Spans are ``[from_ms, to_ms)`` on quarter
+hours, the ledger's grain; others are refused with the nearest ones.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def usage_statement(by: Sequence[str]) -> str:
 
 
 def billable(warehouse: Warehouse, from_ms: int, to_ms: int, cuts_ms: Iterable[int] = ()) -> list[BillableUsage]:
-    """Everything billable in ``[from_ms, to_ms)``, cut at ``cuts_ms`` (quarter hours at which a price or binding changes)."""
+    """Everything billable in ``[from_ms, to_ms)``, cut at ``cuts_ms``: quarter hours where a price or binding changes."""
     rows = warehouse.rows(sql("queries/billable"), **_quarters(from_ms, to_ms), cuts=_cuts(from_ms, to_ms, cuts_ms))
     return [BillableUsage(segment_start_ms=row.pop("segment") * QUARTER_MS, **row) for row in rows]
 

@@ -2,15 +2,17 @@
 
 The statements run in order, each into a table of its own that lives for one run:
 
-    work      the marks to settle              record    distinct rows of the complex quarters, late answers applied
-    page_key  the pages to write               piece     each process without overlaps
-    outage    faulted time                     instant   what stands on a card between two changes
-    quick     simple quarters, in one pass     amount    weights to microseconds, floored once
+    work      the marks to settle               piece     each process without overlaps
+    page_key  the pages to write                instant   what stands on a card between two changes
+    outage    faulted time                      amount    weights to microseconds, floored once
+    quick     simple quarters, in one pass      entry     each owner's and workload's part of a quarter
+    record    the distinct rows of the rest     page      the pages, whole
 
-then ``page`` assembles, ``breach`` and ``publish`` write, ``settle`` closes the marks. Any number of processes may roll up at
-once: pages carry the engine's clock from before raw was read, so the later reader wins (metering.md §5).
+then ``breach`` and ``publish`` write, and ``settle`` closes the marks. Any number of processes may roll up at once:
+pages carry the engine's clock from before raw was read, so the later reader wins (docs/concepts.md).
 
-Owns the order of the statements. Does not own what a card-hour is: the statements say it, tests/ledger/reference.py proves it.
+Owns the order of the statements. Does not own what a card-hour is: the statements say that, and the reference ledger
+of the tests, written apart from them, must agree to the integer.
 """
 
 from __future__ import annotations
@@ -25,12 +27,12 @@ from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.sql import sql
 
 PAIRS_MAX = 8_000
-"""Dirty (hour, node) pairs of one run: 64 000 cards of 8-card nodes, about 4 M raw rows, which stay under 2 GB of memory."""
+"""Dirty (hour, node) pairs of one run: 64 000 pages of 8-card nodes, about 8 M raw rows, under 2 GB of memory."""
 
 SWEEP_LOOKBACK_MS = 62 * DAY_MS
 """How far back a sweep looks: two months, so that a rollup that was down over a month's end still finds its hours."""
 
-TABLES = ("work", "page_key", "outage", "quick", "record", "piece", "instant", "amount", "page")
+TABLES = ("work", "page_key", "outage", "quick", "record", "piece", "instant", "amount", "entry", "page")
 
 
 class RollupResult(Struct, frozen=True, kw_only=True):

@@ -1,45 +1,12 @@
 -- The pages, whole: simple quarters from the one pass, complex ones from the sweep. Every term is measured on its own; the
 -- table's constraint, not this statement, says that they add up. Arrays are sorted, so that a rebuild gives equal pages.
 CREATE TABLE {page:Identifier} ENGINE = Memory AS
-WITH integral AS (
-    -- per owner and per workload alike: each floors its own sums, for each denominator once
-    SELECT hour, card, quarter, node, owner, is_owner, workload, workload_name,
-           intDiv(sum(active_raw), 1000) AS active_us, sum(measured) AS measured_us, intDiv(sum(memory_raw), 1048576) AS memory_mib_ms
-    FROM (
-        SELECT hour, card, quarter, node, owner, is_owner, workload, workload_name,
-               intDiv(sum(active_num), active_den) AS active_raw, toUInt128(0) AS memory_raw, sumIf(toUInt64(e - s), has_active) * 1000 AS measured
-        FROM (SELECT * EXCEPT (workload, workload_name), level.1 AS is_owner, level.2 AS workload, level.3 AS workload_name
-              FROM {piece:Identifier} AS p ARRAY JOIN [(1, 0::UInt64, ''), (0, p.workload, p.workload_name)] AS level WHERE basis != 1)
-        GROUP BY hour, card, quarter, node, owner, is_owner, workload, workload_name, active_den
-        UNION ALL
-        SELECT hour, card, quarter, node, owner, is_owner, workload, workload_name, toUInt128(0), intDiv(sum(memory_num), memory_den), 0::UInt64
-        FROM (SELECT * EXCEPT (workload, workload_name), level.1 AS is_owner, level.2 AS workload, level.3 AS workload_name
-              FROM {piece:Identifier} AS p ARRAY JOIN [(1, 0::UInt64, ''), (0, p.workload, p.workload_name)] AS level WHERE basis != 1)
-        GROUP BY hour, card, quarter, node, owner, is_owner, workload, workload_name, memory_den
-    )
-    GROUP BY hour, card, quarter, node, owner, is_owner, workload, workload_name
-),
-entry AS (
-    SELECT hour, card, quarter, node, owner, is_owner, workload, workload_name,
-           sum(held_us) AS held_us, sum(billable_us) AS billable_us, toUInt64(sum(active_us)) AS active_us,
-           sum(measured_us) AS measured_us, toUInt64(sum(memory_mib_ms)) AS memory_mib_ms, sum(bridged_us) AS bridged_us
-    FROM (
-        SELECT hour, card, quarter, node, owner, is_owner, workload, workload_name, held_us, billable_us,
-               toUInt128(0) AS active_us, 0::UInt64 AS measured_us, toUInt128(0) AS memory_mib_ms, bridged_us FROM {amount:Identifier}
-        UNION ALL
-        SELECT hour, card, quarter, node, owner, is_owner, workload, workload_name, 0::UInt64, 0::UInt64, active_us, measured_us, memory_mib_ms, 0::UInt64 FROM integral
-        UNION ALL
-        SELECT hour, card, quarter, min_node, min_owner, toUInt8(level.1), level.2, '', held_ms * 1000, held_ms * 1000,
-               toUInt128(intDiv(active_sum, 1000)), measured_ms * 1000, toUInt128(intDiv(memory_sum, 1048576)), bridged_ms * 1000
-        FROM {quick:Identifier} ARRAY JOIN [(1, 0::UInt64), (0, min_workload)] AS level WHERE NOT complex AND held_ms > 0
-    )
-    GROUP BY hour, card, quarter, node, owner, is_owner, workload, workload_name
-),
--- what flooring took from an owner's workloads goes to the first of them by name
+WITH
+-- what flooring took from an owner's workloads goes to the first by name of those that held the card
 remainder AS (
     SELECT hour, card, quarter, node, owner, sumIf(billable_us, is_owner = 1) - sumIf(billable_us, is_owner = 0) AS left_us,
-           minIf((workload_name, workload), is_owner = 0) AS first
-    FROM entry GROUP BY hour, card, quarter, node, owner
+           minIf((workload_name, workload), is_owner = 0 AND held_us > 0) AS first
+    FROM {entry:Identifier} GROUP BY hour, card, quarter, node, owner
 ),
 tables AS (
     SELECT e.hour AS hour, e.card AS card,
@@ -47,7 +14,7 @@ tables AS (
            arraySort(groupArrayIf((quarter, node, owner, workload, held_us,
                                    toUInt64(billable_us + if((workload_name, workload) = first, left_us, 0)),
                                    active_us, measured_us, memory_mib_ms, bridged_us), is_owner = 0)) AS workloads
-    FROM entry AS e INNER JOIN remainder AS r USING (hour, card, quarter, node, owner)
+    FROM {entry:Identifier} AS e INNER JOIN remainder AS r USING (hour, card, quarter, node, owner)
     GROUP BY hour, card
 ),
 dropped AS (
