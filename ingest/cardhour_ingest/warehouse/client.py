@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC
 from typing import Any, Protocol, Self, cast
 
 import clickhouse_connect
 import pyarrow as pa
+import urllib3.exceptions
+from clickhouse_connect.driver.binding import bind_query
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError, ProgrammingError
+from clickhouse_connect.driver.exceptions import ClickHouseError, ProgrammingError
 from msgspec import Struct
 
 from cardhour_contract.errors import InvariantBroken, Refuse, Retry
 from cardhour_contract.settings import Secret
+from cardhour_ingest.warehouse.engine import EngineError
 
 RETRIED_CODES = frozenset({
     3,  # UNEXPECTED_END_OF_FILE
@@ -110,12 +114,12 @@ class Warehouse:
     def rows(self, statement: str, /, **parameters: Any) -> list[dict[str, Any]]:
         """All result rows, each a dict by column name. Times are aware, in UTC."""
         with _dispositions():
-            return list(self._client.query(statement, parameters=parameters).named_results())
+            return list(self._client.query(statement, parameters=parameters, query_tz="UTC").named_results())
 
     def value(self, statement: str, /, **parameters: Any) -> Any:
         """The single value of a one-row, one-column result."""
         with _dispositions():
-            return self._client.query(statement, parameters=parameters).result_rows[0][0]
+            return self._client.query(statement, parameters=parameters, query_tz="UTC").result_rows[0][0]
 
     def arrow(self, statement: str, /, **parameters: Any) -> pa.Table:
         """The result as an Arrow table: for results of many rows."""
@@ -123,9 +127,26 @@ class Warehouse:
             return self._client.query_arrow(statement, parameters=parameters, use_strings=True)
 
     def stream(self, statement: str, /, **parameters: Any) -> Iterator[pa.Table]:
-        """The result as Arrow tables of one block each."""
-        with _dispositions(), self._client.query_arrow_stream(statement, parameters=parameters) as blocks:
-            yield from blocks
+        """The result as Arrow tables of one block each, so that memory stays flat however long it is."""
+        if self.target.embedded:
+            yield from self._engine_stream(statement, parameters)
+            return
+        with _dispositions():
+            found = self._client.query_arrow_stream(statement, parameters=parameters, use_strings=True)
+            with found as batches:
+                for batch in _unbroken(batches):
+                    yield pa.Table.from_batches([batch])
+
+    def _engine_stream(self, statement: str, parameters: dict[str, Any]) -> Iterator[pa.Table]:
+        """As ``stream``, past the client: it would hold the whole of an Arrow result."""
+        # chDB is an optional part of the installation: a machine that speaks to a server does without.
+        from cardhour_ingest.warehouse.handle import Handle, arrow_blocks
+
+        text, bound = bind_query(statement, parameters, UTC)
+        given = {name.removeprefix("param_"): value for name, value in bound.items()}
+        settings = SETTINGS | {"output_format_arrow_string_as_string": "1"}
+        with _dispositions(), Handle(self.target.path, database=self.target.database, settings=settings) as handle:
+            yield from arrow_blocks(handle.blocks(text, "ArrowStream", given))
 
     def command(self, statement: str, /, **parameters: Any) -> None:
         """Run a statement that returns nothing."""
@@ -172,18 +193,26 @@ def _connect(target: Target) -> Client:
         return cast(Client, client)
 
 
+def _unbroken(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The batches; an answer that breaks off in its middle is a Retry. pyarrow reads it past the client's checks."""
+    try:
+        yield from batches
+    except (urllib3.exceptions.HTTPError, pa.ArrowException, OSError) as error:
+        raise Retry(f"the warehouse's answer broke off: {error}") from error
+
+
 @contextmanager
 def _dispositions() -> Iterator[None]:
-    """Turns the client's errors into ours, by ClickHouse's error code."""
+    """Turns the engine's and the client's errors into ours, by ClickHouse's error code."""
     try:
         yield
-    except ClickHouseError as error:
+    except (ClickHouseError, EngineError) as error:
         code = getattr(error, "code", None)
         if code == VIOLATED_CONSTRAINT:
             raise ConstraintViolated(str(error)) from error
         if code in REFUSED_CODES:
             raise Refuse(f"The warehouse denies access ({error}). Check user and password in [warehouse].") from error
         unanswered = code is None and not isinstance(error, ProgrammingError)
-        if code in RETRIED_CODES or unanswered or isinstance(error, OperationalError):
+        if code in RETRIED_CODES or unanswered:
             raise Retry(f"the warehouse did not answer: {error}") from error
         raise InvariantBroken(f"the warehouse refused a statement: {error}") from error

@@ -42,6 +42,14 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
         return Secret(self.token)
 
 
+class EngineError(Exception):
+    """What the engine in this process answered instead of a result. code: of ClickHouse's ErrorCodes.cpp."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 T = TypeVar("T", Owner, Notice)
 
 
