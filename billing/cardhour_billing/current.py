@@ -1,0 +1,49 @@
+"""The current rows of the catalog, as plain values for rating. Owns that translation alone."""
+
+from __future__ import annotations
+
+from cardhour_billing.binding import BindingRow
+from cardhour_billing.models import Binding, Customer, Price
+from cardhour_billing.models.catalog import NOT_SUPERSEDED
+from cardhour_billing.rating import PriceRow, Terms
+
+
+def current_bindings() -> list[BindingRow]:
+    """Bindings that no other row supersedes, oldest first."""
+    rows = Binding.objects.filter(NOT_SUPERSEDED).select_related("customer", "project").order_by("id")
+    return [
+        BindingRow(
+            id=row.pk,
+            customer=row.customer.key,
+            project=row.project.key if row.project else "",
+            owner=row.owner,
+            cluster=row.cluster,
+            node=row.node,
+            card=row.card,
+            from_ms=row.valid_from_ms,
+            to_ms=row.valid_to_ms,
+        )
+        for row in rows
+    ]
+
+
+def current_prices() -> list[PriceRow]:
+    """Prices that no other row supersedes, oldest first."""
+    rows = Price.objects.filter(NOT_SUPERSEDED).select_related("book").order_by("id")
+    return [
+        PriceRow(
+            id=row.pk,
+            book=row.book.key,
+            model=row.model,
+            currency=row.currency,
+            nano=row.unit_nano,
+            from_ms=row.valid_from_ms,
+            to_ms=row.valid_to_ms,
+        )
+        for row in rows
+    ]
+
+
+def terms_of(customer: Customer) -> Terms:
+    """What rating must know of ``customer``."""
+    return Terms(customer=customer.key, currency=customer.currency)

@@ -1,0 +1,81 @@
+"""Billing's view of the usage ledger: what there is to bill, and freezing what was billed.
+
+Owns what billing asks of the warehouse, as a Protocol that the tests fill with rows of their own. Does not own SQL or
+connections: those are ingest's warehouse package, and this module is where billing touches it for figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, cast
+
+from msgspec import Struct
+
+from cardhour_billing.rating import UsageSum
+
+if TYPE_CHECKING:
+    from cardhour_ingest.warehouse.client import Warehouse
+    from cardhour_ingest.warehouse.usage import BillableUsage
+
+
+class Frozen(Struct, frozen=True, kw_only=True):
+    """What the warehouse keeps of one document."""
+
+    digest: str
+    """SHA-256 of the frozen quarters, 64 hex digits."""
+    quantity_us: Mapping[int, int]
+    """Frozen card-microseconds by line position."""
+
+
+class Coverage(Struct, frozen=True, kw_only=True):
+    """How well the cards were watched in a period."""
+
+    cards: int
+    unobserved_us: int
+    faulted_us: int
+
+
+class Ledger(Protocol):
+    """The usage ledger, as billing needs it. Spans are ``[from_ms, to_ms)`` in UTC milliseconds on quarter hours."""
+
+    def billable(self, from_ms: int, to_ms: int, cuts_ms: Sequence[int]) -> Iterable[UsageSum]:
+        """Billable usage, one sum for each owner, card and segment between cuts."""
+        ...
+
+    def freeze(
+        self, document: str, from_ms: int, to_ms: int, cuts_ms: Sequence[int], lines: Iterable[tuple[UsageSum, int]]
+    ) -> Frozen:
+        """Copy the quarters of each usage and its line, as they are now, under ``document``; durable on return."""
+        ...
+
+    def coverage(self, from_ms: int, to_ms: int) -> Coverage:
+        """What was not seen, for the checklist of a close."""
+        ...
+
+
+class WarehouseLedger:
+    """The ledger in ClickHouse. Imports the engine's client when first used: ``cardhour --help`` need not wait for it."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+
+    def billable(self, from_ms: int, to_ms: int, cuts_ms: Sequence[int]) -> Iterable[UsageSum]:
+        from cardhour_ingest.warehouse import usage
+
+        return usage.billable(self._warehouse, from_ms, to_ms, cuts_ms)
+
+    def freeze(
+        self, document: str, from_ms: int, to_ms: int, cuts_ms: Sequence[int], lines: Iterable[tuple[UsageSum, int]]
+    ) -> Frozen:
+        from cardhour_ingest.warehouse import usage
+
+        # Every usage that reaches here came out of ``billable`` above.
+        billed = cast("Iterable[tuple[BillableUsage, int]]", lines)
+        kept = usage.freeze(self._warehouse, document, from_ms, to_ms, cuts_ms, billed)
+        return Frozen(digest=kept.digest, quantity_us=kept.billable_us_by_line)
+
+    def coverage(self, from_ms: int, to_ms: int) -> Coverage:
+        from cardhour_ingest.warehouse import usage
+
+        balance = usage.balance(self._warehouse, from_ms, to_ms)
+        return Coverage(cards=balance.cards, unobserved_us=balance.unobserved_us, faulted_us=balance.faulted_us)

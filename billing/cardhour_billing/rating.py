@@ -1,0 +1,269 @@
+"""Rating: usage, bindings and prices in; lines, each rounded once, out.
+
+Owns the line key and what happens to usage that nobody is bound to or that has no price: both are reported with their
+quantity, neither is dropped. Plain Python: knows no store, no clock and no Django. Usage arrives as sums that are cut
+wherever a binding or a price changes and at each local midnight (``cuts_ms``), so that everything about a sum is
+decided by the instant at which its segment begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+
+from cardhour_billing.binding import Bindings
+from cardhour_billing.money import Money, UnitPrice, printed_quantity
+from cardhour_billing.month import BillingPeriod
+
+RATING_VERSION = 1
+"""Grows whenever the same inputs would give other figures; frozen into every issued document."""
+
+LIST_BOOK = "list"
+
+
+class UsageSum(Protocol):
+    """Billable usage of one owner on one card within one segment: the warehouse's ``BillableUsage``."""
+
+    @property
+    def owner(self) -> str: ...
+    @property
+    def cluster(self) -> str: ...
+    @property
+    def node(self) -> str: ...
+    @property
+    def card(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def segment_start_ms(self) -> int:
+        """UTC; the segment runs to the next cut."""
+        ...
+
+    @property
+    def billable_us(self) -> int: ...
+
+
+class PriceRow(Struct, frozen=True, kw_only=True):
+    """A current price, per card-hour. Valid ``[from_ms, to_ms)``; no end where ``to_ms`` is ``None``."""
+
+    id: int
+    book: str = LIST_BOOK
+    model: str
+    currency: str
+    nano: int
+    """Integer 1e-9 currency units."""
+    from_ms: int
+    to_ms: int | None = None
+
+    @property
+    def unit_price(self) -> UnitPrice:
+        return UnitPrice(nano=self.nano, currency=self.currency)
+
+    def holds_at(self, at_ms: int) -> bool:
+        return self.from_ms <= at_ms and (self.to_ms is None or at_ms < self.to_ms)
+
+
+class Terms(Struct, frozen=True, kw_only=True):
+    """What rating must know of a customer."""
+
+    customer: str
+    currency: str
+    book: str = LIST_BOOK
+    contract: str = ""
+    tax_category: str = ""
+
+
+class LineKey(NamedTuple):
+    """What makes a line its own: billing.md §1. Owners, projects, cards and days do not."""
+
+    customer: str
+    contract: str
+    price: int
+    model: str
+    band: str
+    tier: str
+    tax_category: str
+
+
+class Share(NamedTuple):
+    """What a part of a line (a day, a card) came to; the parts sum to the line exactly."""
+
+    quantity_us: int
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatedLine:
+    """A line, rounded. ``days`` and ``cards`` (by card and node) are allocations of it."""
+
+    key: LineKey
+    price: PriceRow
+    quantity_us: int
+    printed_quantity: str
+    amount: Money
+    days: dict[date, Share]
+    cards: dict[tuple[str, str], Share]
+    claims: tuple[UsageSum, ...]
+    """The usage that the line bills, for freezing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpriced:
+    """Usage of a customer for which no price holds: it keeps the customer's document from being issued."""
+
+    customer: str
+    model: str
+    currency: str
+    first_at_ms: int
+    quantity_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unassigned:
+    """Usage that no binding covers, with what it would cost at list price; ``None`` where the list has no price."""
+
+    owner: str
+    model: str
+    quantity_us: int
+    list_value: Money | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rating:
+    """Lines by customer, in order of print, and what could not be billed. Bindings used, by customer, for freezing."""
+
+    lines: dict[str, tuple[RatedLine, ...]]
+    bindings: dict[str, frozenset[int]]
+    unpriced: tuple[Unpriced, ...]
+    unassigned: tuple[Unassigned, ...]
+
+
+@dataclass(slots=True)
+class _Sums:
+    """A line while it is being summed."""
+
+    quantity_us: int = 0
+    days: dict[date, int] = field(default_factory=dict)
+    cards: dict[tuple[str, str], int] = field(default_factory=dict)
+    claims: list[UsageSum] = field(default_factory=list)
+
+
+class Prices:
+    """Prices by book, model and currency."""
+
+    def __init__(self, rows: Iterable[PriceRow]) -> None:
+        self.rows = tuple(rows)
+        self._by_subject: dict[tuple[str, str, str], list[PriceRow]] = {}
+        for row in self.rows:
+            self._by_subject.setdefault((row.book, row.model, row.currency), []).append(row)
+
+    def find(self, book: str, model: str, currency: str, at_ms: int) -> PriceRow | None:
+        """The price that holds at ``at_ms``."""
+        rows = self._by_subject.get((book, model, currency), ())
+        return next((row for row in rows if row.holds_at(at_ms)), None)
+
+
+def cuts_ms(period: BillingPeriod, bindings: Bindings, prices: Prices) -> tuple[int, ...]:
+    """Instants at which usage must be cut: local midnights, and wherever a binding or a price begins or ends."""
+    ends: list[tuple[int, int | None]] = [(row.from_ms, row.to_ms) for row in bindings.rows]
+    ends += [(row.from_ms, row.to_ms) for row in prices.rows]
+    cuts = {*period.day_starts_ms, *(at_ms for pair in ends for at_ms in pair if at_ms is not None)}
+    return tuple(sorted(at_ms for at_ms in cuts if period.start_ms <= at_ms < period.end_ms))
+
+
+def rate(
+    usage: Iterable[UsageSum],
+    *,
+    period: BillingPeriod,
+    bindings: Bindings,
+    prices: Prices,
+    terms: Mapping[str, Terms],
+    list_currency: str,
+) -> Rating:
+    """Rate the usage of ``period`` for the customers in ``terms``; usage of other customers is theirs, and left out.
+
+    ``usage`` must be cut at ``cuts_ms``. ``list_currency`` is what unassigned usage is valued in.
+    """
+    lines: dict[LineKey, _Sums] = {}
+    used: dict[str, set[int]] = {}
+    unpriced: dict[tuple[str, str], list[int]] = {}
+    unassigned: dict[tuple[str, str], dict[PriceRow | None, int]] = {}
+    for row in usage:
+        if not row.billable_us:
+            continue
+        at_ms = row.segment_start_ms
+        binding = bindings.find(row.owner, row.cluster, row.node, row.card, at_ms)
+        if binding is None:
+            listed = prices.find(LIST_BOOK, row.model, list_currency, at_ms)
+            sums = unassigned.setdefault((row.owner, row.model), {})
+            sums[listed] = sums.get(listed, 0) + row.billable_us
+        elif customer := terms.get(binding.customer):
+            price = prices.find(customer.book, row.model, customer.currency, at_ms)
+            if price is None:
+                found = unpriced.setdefault((customer.customer, row.model), [at_ms, 0])
+                found[:] = min(found[0], at_ms), found[1] + row.billable_us
+            else:
+                used.setdefault(customer.customer, set()).add(binding.id)
+                _add(lines.setdefault(_key(customer, price), _Sums()), row, period.day_of(at_ms))
+    by_id = {row.id: row for row in prices.rows}
+    return Rating(
+        lines={customer: _finish(customer, lines, by_id) for customer in terms},
+        bindings={customer: frozenset(used.get(customer, ())) for customer in terms},
+        unpriced=tuple(
+            Unpriced(
+                customer=customer, model=model, currency=terms[customer].currency, first_at_ms=first, quantity_us=total
+            )
+            for (customer, model), (first, total) in sorted(unpriced.items())
+        ),
+        unassigned=tuple(_unassigned(key, sums) for key, sums in sorted(unassigned.items())),
+    )
+
+
+def _key(customer: Terms, price: PriceRow) -> LineKey:
+    return LineKey(customer.customer, customer.contract, price.id, price.model, "", "", customer.tax_category)
+
+
+def _add(line: _Sums, row: UsageSum, day: date) -> None:
+    line.quantity_us += row.billable_us
+    line.days[day] = line.days.get(day, 0) + row.billable_us
+    card = (row.card, row.node)
+    line.cards[card] = line.cards.get(card, 0) + row.billable_us
+    line.claims.append(row)
+
+
+def _finish(customer: str, sums: Mapping[LineKey, _Sums], prices: Mapping[int, PriceRow]) -> tuple[RatedLine, ...]:
+    keys = [key for key in sums if key.customer == customer]
+    keys.sort(key=lambda key: (key.model, prices[key.price].from_ms, key))
+    return tuple(_line(key, sums[key], prices[key.price]) for key in keys)
+
+
+def _line(key: LineKey, sums: _Sums, price: PriceRow) -> RatedLine:
+    amount = price.unit_price.charge(sums.quantity_us)  # the only rounding of the line
+    days, cards = sorted(sums.days), sorted(sums.cards)
+    return RatedLine(
+        key=key,
+        price=price,
+        quantity_us=sums.quantity_us,
+        printed_quantity=printed_quantity(sums.quantity_us, price.unit_price),
+        amount=amount,
+        days=dict(zip(days, _shares(amount, [sums.days[day] for day in days]), strict=True)),
+        cards=dict(zip(cards, _shares(amount, [sums.cards[card] for card in cards]), strict=True)),
+        claims=tuple(sums.claims),
+    )
+
+
+def _shares(amount: Money, quantities: Sequence[int]) -> list[Share]:
+    return [Share(us, part) for us, part in zip(quantities, amount.allocate(quantities), strict=True)]
+
+
+def _unassigned(key: tuple[str, str], sums: Mapping[PriceRow | None, int]) -> Unassigned:
+    owner, model = key
+    value: Money | None = None
+    if None not in sums:
+        parts = [price.unit_price.charge(us) for price, us in sums.items() if price is not None]
+        value = sum(parts[1:], parts[0])
+    return Unassigned(owner=owner, model=model, quantity_us=sum(sums.values()), list_value=value)
