@@ -1,10 +1,10 @@
 """One card's track: who was seen on it by the last sample, and the records that two samples prove.
 
 Owns the time between two samples of one card and its integrals. Does not own where records are cut (``output``),
-reports, faults or identities. The rate of the sample that ends a stretch holds for the whole stretch (an SM utilisation is the
-driver's own mean since the last reading; memory moves in steps, and either end would do), so a stretch cut in two has
-parts that add up to it exactly. A stretch that was not measured gets a record of its own, so that ``None`` never mixes
-with a number.
+reports, faults or identities. The rate of the sample that ends a stretch holds for the whole stretch: an SM utilisation
+is the driver's own mean since the last reading; memory moves in steps, and either end would do. A stretch cut in two
+so has parts that add up to it exactly. A stretch that was not measured gets a record of its own, so that ``None``
+never mixes with a number.
 """
 
 from __future__ import annotations

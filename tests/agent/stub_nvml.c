@@ -1,0 +1,135 @@
+/* A libnvidia-ml.so.1 of our own: the driver's side of the calls the agent makes, with its failure modes.
+ *
+ * The environment variable STUB_NVML names what goes wrong; it is read at every call, so a test can change it between
+ * two readings. Two GPUs; GPU 0 carries pids 100 (compute and graphics) and 200 (MPS, where that list exists).
+ * Built with -DNO_MPS it lacks the MPS symbol, as older drivers do. Layouts follow NVIDIA's nvml.h.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SUCCESS = 0, NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7, DRIVER_NOT_LOADED = 9, TIMEOUT = 10,
+       GPU_IS_LOST = 15 };
+
+typedef struct { int index; int instance; } Device;
+typedef struct { unsigned pid; unsigned long long memory; unsigned gi, ci; } Process;
+typedef struct { unsigned pid; unsigned long long at_us; unsigned sm, mem, enc, dec; } Sample;
+typedef struct { unsigned long long total, free, used; } Memory;
+typedef struct { Device *device; unsigned long long type, data; unsigned gi, ci; } Event;
+
+static Device gpus[2] = {{0, -1}, {1, -1}};
+static Device instances[2] = {{0, 0}, {0, 2}};
+static int races, xid_sent, ecc_errors;
+static unsigned long long energy_mj = 1000;
+
+static int is(const char *what) {
+    const char *now = getenv("STUB_NVML");
+    return now && strcmp(now, what) == 0;
+}
+static int lost(const Device *d) { return is("lost") && d->index == 1; }
+
+int nvmlInitWithFlags(unsigned flags) { (void)flags; return is("no_driver") ? DRIVER_NOT_LOADED : SUCCESS; }
+int nvmlShutdown(void) { return SUCCESS; }
+const char *nvmlErrorString(int code) { (void)code; return "stub"; }
+int nvmlSystemGetDriverVersion(char *text, unsigned size) { snprintf(text, size, "600.00"); return SUCCESS; }
+int nvmlDeviceGetCount_v2(unsigned *count) { *count = 2; return SUCCESS; }
+int nvmlDeviceGetHandleByIndex_v2(unsigned index, Device **d) {
+    *d = &gpus[index];
+    return lost(*d) ? GPU_IS_LOST : SUCCESS;
+}
+int nvmlDeviceGetUUID(Device *d, char *text, unsigned size) {
+    if (d->instance >= 0) snprintf(text, size, "MIG-%d-%d", d->index, d->instance);
+    else snprintf(text, size, "GPU-%d", d->index);
+    return SUCCESS;
+}
+int nvmlDeviceGetName(Device *d, char *text, unsigned size) {
+    snprintf(text, size, d->instance >= 0 ? "Stub H100 MIG 1g.10gb" : "Stub H100");
+    return SUCCESS;
+}
+int nvmlDeviceGetMemoryInfo(Device *d, Memory *m) {
+    (void)d;
+    m->total = 80ULL << 30; m->free = m->used = 0;
+    return SUCCESS;
+}
+int nvmlDeviceGetMigMode(Device *d, unsigned *now, unsigned *pending) {
+    *now = *pending = is("mig") && d->index == 0;
+    return d->index == 0 ? SUCCESS : NOT_SUPPORTED;
+}
+int nvmlDeviceGetMaxMigDeviceCount(Device *d, unsigned *count) { (void)d; *count = 7; return SUCCESS; }
+int nvmlDeviceGetMigDeviceHandleByIndex(Device *d, unsigned index, Device **found) {
+    if (d->index != 0 || (index != 0 && index != 2)) return NOT_FOUND; /* a hole at 1 */
+    *found = &instances[index / 2];
+    return SUCCESS;
+}
+
+/* The lists: the first call asks for the size, the second fills the buffer. */
+static int list(const Process *from, unsigned n, unsigned *count, Process *into) {
+    if (n == 0) { *count = 0; return SUCCESS; }
+    if (!into || *count < n) { *count = n; return INSUFFICIENT_SIZE; }
+    if (is("race") && races++ < 2) { *count = n + 40; return INSUFFICIENT_SIZE; }
+    if (is("always_race")) return INSUFFICIENT_SIZE;
+    memcpy(into, from, n * sizeof *from);
+    *count = n;
+    return SUCCESS;
+}
+int nvmlDeviceGetComputeRunningProcesses_v3(Device *d, unsigned *count, Process *into) {
+    Process one = {100, 4ULL << 30, ~0u, ~0u};
+    if (is("skew_pid")) one.pid = 0xFFFFFFF0u;
+    if (is("skew_memory")) one.memory = 1ULL << 60;
+    if (is("memory_unknown")) one.memory = ~0ULL;
+    if (is("list_lost") && d->index == 1) return GPU_IS_LOST;
+    if (is("mig") && d->instance == 2) one.pid = 300;
+    return list(&one, d->index == 0 ? 1 : 0, count, into);
+}
+int nvmlDeviceGetGraphicsRunningProcesses_v3(Device *d, unsigned *count, Process *into) {
+    Process one = {100, 1ULL << 30, ~0u, ~0u};
+    if (d->instance >= 0) return NOT_SUPPORTED;
+    return list(&one, d->index == 0 ? 1 : 0, count, into);
+}
+#ifndef NO_MPS
+int nvmlDeviceGetMPSComputeRunningProcesses_v3(Device *d, unsigned *count, Process *into) {
+    Process one = {200, 2ULL << 30, ~0u, ~0u};
+    if (d->instance >= 0) return NOT_SUPPORTED;
+    return list(&one, d->index == 0 ? 1 : 0, count, into);
+}
+#endif
+
+int nvmlDeviceGetProcessUtilization(Device *d, Sample *into, unsigned *count, unsigned long long since_us) {
+    Sample all[4] = {{100, 5000, 40, 0, 0, 0}, {100, 6000, 50, 0, 0, 0}, {200, 5500, 10, 0, 0, 0}, {999, 6000, 7, 0, 0, 0}};
+    unsigned n = 0;
+    if (d->index == 1) return NOT_FOUND;
+    if (is("empty_probe")) return SUCCESS;
+    if (is("utilisation_unknown")) return 999;
+    if (is("garbage")) all[0].sm = all[1].sm = 0xFFFFFFFF;
+    for (int i = 0; i < 4; i++) if (all[i].at_us > since_us || is("stale")) n++;
+    if (n == 0) return NOT_FOUND;
+    if (!into || *count < n) { *count = n; return INSUFFICIENT_SIZE; }
+    n = 0;
+    for (int i = 0; i < 4; i++) if (all[i].at_us > since_us || is("stale")) into[n++] = all[i];
+    *count = n;
+    return SUCCESS;
+}
+int nvmlDeviceGetTotalEnergyConsumption(Device *d, unsigned long long *mj) {
+    if (d->index == 1) return NOT_SUPPORTED;
+    *mj = energy_mj += 500;
+    return SUCCESS;
+}
+int nvmlDeviceGetTotalEccErrors(Device *d, int type, int counter, unsigned long long *count) {
+    (void)d; (void)type; (void)counter;
+    if (is("ecc") && d->index == 0) ecc_errors = 1;
+    *count = d->index == 0 ? ecc_errors : 0;
+    return SUCCESS;
+}
+int nvmlEventSetCreate(void **set) { *set = &gpus; return SUCCESS; }
+int nvmlDeviceRegisterEvents(Device *d, unsigned long long types, void *set) {
+    (void)d; (void)types; (void)set;
+    return SUCCESS;
+}
+int nvmlEventSetWait_v2(void *set, Event *event, unsigned timeout_ms) {
+    (void)set; (void)timeout_ms;
+    int xid = is("xid79") ? 79 : is("xid13") ? 13 : 0;
+    if (!xid || xid_sent == xid) return TIMEOUT;
+    xid_sent = xid;
+    event->device = &gpus[1]; event->type = 8; event->data = xid; event->gi = event->ci = ~0u;
+    return SUCCESS;
+}

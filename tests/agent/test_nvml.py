@@ -1,0 +1,183 @@
+"""The NVML door against a libnvidia-ml.so.1 of ours: the true ctypes path, and what goes wrong there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from cardhour_agent.device import CardReading, NodeReading
+
+READER = """
+import json, os, sys
+import msgspec
+from cardhour_agent.nvml import NvmlDevice
+device = NvmlDevice(pid_max=4194304)
+for trouble in json.loads(sys.argv[1]):
+    os.environ["STUB_NVML"] = trouble
+    sys.stdout.write(msgspec.json.encode(device.read()).decode() + "\\n")
+device.close()
+"""
+
+GIB = 1024**3
+
+
+@pytest.fixture(scope="session")
+def stub_libraries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Folders with the stub library: as a current driver, and as one without the MPS list."""
+    source = Path(__file__).with_name("stub_nvml.c")
+    folders = {}
+    for name, flags in (("current", []), ("without_mps", ["-DNO_MPS"])):
+        folder = folders[name] = tmp_path_factory.mktemp(name)
+        library = str(folder / "libnvidia-ml.so.1")
+        subprocess.run(
+            ["cc", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", *flags, "-o", library, str(source)], check=True
+        )
+    return folders
+
+
+def read_nvml(library: Path, *troubles: str) -> list[NodeReading]:
+    """One reading for each trouble, from one process that has the stub as its driver."""
+    done = subprocess.run(
+        [sys.executable, "-c", READER, json.dumps(troubles)],
+        env={**os.environ, "LD_LIBRARY_PATH": str(library)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return [msgspec.json.decode(line, type=NodeReading) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def card(reading: NodeReading, uuid: str) -> CardReading:
+    return next(each for each in reading.readings if each.card == uuid)
+
+
+def by_pid(reading: CardReading) -> dict[int, Any]:
+    return {each.pid: (each.memory_bytes, each.sm) for each in reading.processes}
+
+
+def test_a_healthy_node_unites_its_lists_and_counts_each_pid_once(stub_libraries: dict[str, Path]) -> None:
+    first, second = read_nvml(stub_libraries["current"], "", "")
+    assert [(each.card, each.model, each.memory_bytes) for each in first.cards] == [
+        ("GPU-0", "Stub H100", 80 * GIB),
+        ("GPU-1", "Stub H100", 80 * GIB),
+    ]
+    # pid 100 is in the compute and the graphics list; its two utilisation samples average 45 %.
+    assert by_pid(card(first, "GPU-0")) == {100: (4 * GIB, 450_000), 200: (2 * GIB, 100_000)}
+    assert card(first, "GPU-0").energy_mj == 1500
+    assert card(first, "GPU-1") == CardReading(card="GPU-1")  # NOT_FOUND is no failure, no energy is no zero
+    # Nothing newer than the watermarks: both used nothing since.
+    assert by_pid(card(second, "GPU-0")) == {100: (4 * GIB, 0), 200: (2 * GIB, 0)}
+
+
+def test_a_list_that_grows_between_two_calls_is_read_again(stub_libraries: dict[str, Path]) -> None:
+    (reading,) = read_nvml(stub_libraries["current"], "race")
+    assert set(by_pid(card(reading, "GPU-0"))) == {100, 200}
+
+
+def test_a_list_that_never_holds_still_is_a_failure_of_that_card_alone(stub_libraries: dict[str, Path]) -> None:
+    (reading,) = read_nvml(stub_libraries["current"], "always_race")
+    failure = card(reading, "GPU-0").failure
+    assert failure is not None and failure.reason == "insufficient_size"
+    assert card(reading, "GPU-1").failure is None
+
+
+def test_an_empty_probe_means_no_use_and_no_failure(stub_libraries: dict[str, Path]) -> None:
+    (reading,) = read_nvml(stub_libraries["current"], "empty_probe")
+    assert by_pid(card(reading, "GPU-0")) == {100: (4 * GIB, 0), 200: (2 * GIB, 0)}
+
+
+def test_utilisation_that_fails_is_not_measured_while_the_holders_are_known(stub_libraries: dict[str, Path]) -> None:
+    (reading,) = read_nvml(stub_libraries["current"], "utilisation_unknown")
+    assert card(reading, "GPU-0").sm_missing == "unknown_error"
+    assert by_pid(card(reading, "GPU-0")) == {100: (4 * GIB, None), 200: (2 * GIB, None)}
+
+
+def test_utilisation_above_a_hundred_is_refused(stub_libraries: dict[str, Path]) -> None:
+    (reading,) = read_nvml(stub_libraries["current"], "garbage")
+    assert by_pid(card(reading, "GPU-0")) == {100: (4 * GIB, None), 200: (2 * GIB, 100_000)}
+
+
+def test_stale_samples_are_not_counted_again(stub_libraries: dict[str, Path]) -> None:
+    _, second = read_nvml(stub_libraries["current"], "", "stale")
+    assert by_pid(card(second, "GPU-0")) == {100: (4 * GIB, 0), 200: (2 * GIB, 0)}
+
+
+@pytest.mark.parametrize("trouble", ["skew_pid", "skew_memory"])
+def test_an_impossible_row_discards_the_whole_reply(stub_libraries: dict[str, Path], trouble: str) -> None:
+    (reading,) = read_nvml(stub_libraries["current"], trouble)
+    failure = card(reading, "GPU-0").failure
+    assert failure is not None and failure.reason == "struct_skew"
+    assert card(reading, "GPU-0").processes == ()
+    assert card(reading, "GPU-1").failure is None
+
+
+def test_unknown_memory_stays_unknown(stub_libraries: dict[str, Path]) -> None:
+    (reading,) = read_nvml(stub_libraries["current"], "memory_unknown")
+    assert by_pid(card(reading, "GPU-0"))[100][0] == GIB  # the graphics list knows it
+
+
+def test_a_lost_gpu_is_its_own_fault_and_its_neighbour_is_read(stub_libraries: dict[str, Path]) -> None:
+    _, lost, back = read_nvml(stub_libraries["current"], "", "lost", "")
+    assert [each.card for each in lost.cards] == ["GPU-0", "GPU-1"]
+    assert card(lost, "GPU-1").fault == "gpu_lost"
+    assert card(lost, "GPU-1").failure is not None
+    assert set(by_pid(card(lost, "GPU-0"))) == {100, 200}
+    assert card(back, "GPU-1") == CardReading(card="GPU-1")
+
+
+def test_a_gpu_that_is_lost_between_two_calls_is_the_same_fault(stub_libraries: dict[str, Path]) -> None:
+    (reading,) = read_nvml(stub_libraries["current"], "list_lost")
+    assert card(reading, "GPU-1").fault == "gpu_lost"
+    assert card(reading, "GPU-0").fault is None
+
+
+def test_only_listed_xids_are_faults(stub_libraries: dict[str, Path]) -> None:
+    _, application, hardware, after = read_nvml(stub_libraries["current"], "", "xid13", "xid79", "")
+    assert card(application, "GPU-1").fault is None
+    assert card(hardware, "GPU-1").fault == "xid:79"
+    assert card(hardware, "GPU-0").fault is None
+    assert card(after, "GPU-1").fault is None
+
+
+def test_new_uncorrectable_errors_are_a_fault(stub_libraries: dict[str, Path]) -> None:
+    before, after = read_nvml(stub_libraries["current"], "", "ecc")
+    assert card(before, "GPU-0").fault is None
+    assert card(after, "GPU-0").fault == "ecc_uncorrectable"
+
+
+def test_a_driver_without_the_mps_list_still_tells_the_others(stub_libraries: dict[str, Path]) -> None:
+    (reading,) = read_nvml(stub_libraries["without_mps"], "")
+    assert by_pid(card(reading, "GPU-0")) == {100: (4 * GIB, 450_000)}
+
+
+def test_a_missing_driver_is_a_failure_of_the_node_and_it_is_asked_again(stub_libraries: dict[str, Path]) -> None:
+    gone, back = read_nvml(stub_libraries["current"], "no_driver", "")
+    assert gone.failure is not None and gone.failure.reason == "driver_not_loaded"
+    assert gone.readings == ()
+    assert len(back.readings) == 2
+
+
+def test_no_library_at_all_is_told_by_its_word(tmp_path: Path) -> None:
+    (reading,) = read_nvml(tmp_path, "")
+    assert reading.failure is not None and reading.failure.reason == "library_not_found"
+
+
+def test_instances_are_cards_and_their_parent_is_not(stub_libraries: dict[str, Path]) -> None:
+    (reading,) = read_nvml(stub_libraries["current"], "mig")
+    assert [(each.card, each.parent, each.model) for each in reading.cards] == [
+        ("MIG-0-0", "GPU-0", "Stub H100 MIG 1g.10gb"),
+        ("MIG-0-2", "GPU-0", "Stub H100 MIG 1g.10gb"),
+        ("GPU-1", "", "Stub H100"),
+    ]
+    assert reading.mig_parents == ("GPU-0",)
+    assert by_pid(card(reading, "MIG-0-0")) == {100: (4 * GIB, None)}
+    assert by_pid(card(reading, "MIG-0-2")) == {300: (4 * GIB, None)}
+    assert card(reading, "MIG-0-0").sm_missing == "mig"
