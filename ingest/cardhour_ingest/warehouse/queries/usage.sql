@@ -1,4 +1,4 @@
--- Usage in quarters [from, to) since the epoch. {columns}, {arrays}, {groups} and {names} come from usage.DIMENSIONS.
+-- Usage in quarters [from, to) since the epoch; usage.DIMENSIONS and usage.usage_statement fill the gaps.
 SELECT {groups},
        sum(held_us) AS held_us, sum(billable_us) AS billable_us,
        if(sum(measured_us) = 0, NULL, sum(active_us)) AS active_us

@@ -1,0 +1,150 @@
+"""Questions to the ledger, on the real engine: groupings, local days, segments, frozen invoices, where time went."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from tests.ledger.facts import Card, CardRow, Claim, Facts, UsageRow
+from tests.ledger.store import put
+
+from cardhour_contract.errors import Refuse
+from cardhour_contract.moment import DAY_MS, HOUR_MS, QUARTER_MS, QUARTER_US, parse_rfc3339
+from cardhour_ingest.warehouse.client import Warehouse
+from cardhour_ingest.warehouse.rollup import roll_up, sweep
+from cardhour_ingest.warehouse.usage import balance, billable, freeze, frozen, usage, usage_statement
+
+GOLDEN = Path(__file__).parent / "golden"
+NOON = parse_rfc3339("2026-03-01T12:00:00Z")
+SHANGHAI_MIDNIGHT = parse_rfc3339("2026-03-01T16:00:00Z")
+TEAM_A = Claim(owner="k8s:a", workload="train")
+TEAM_B = Claim(owner="k8s:b", workload="serve")
+
+
+def held(card: str, claim: Claim, start_ms: int, length_ms: int = QUARTER_MS, *, active: int | None = None) -> UsageRow:
+    process = len(claim.owner) * 1000 + start_ms % 997
+    return UsageRow(
+        card=card,
+        process=process,
+        node="n1",
+        start_ms=start_ms,
+        end_ms=start_ms + length_ms,
+        claim=claim,
+        active=active,
+    )
+
+
+@pytest.fixture
+def ledger(warehouse: Warehouse) -> Warehouse:
+    """Team a holds an H100 for the quarters before and after Shanghai's midnight, team b an L40S for a second."""
+    facts = Facts(
+        usage=(
+            held("GPU-1", TEAM_A, SHANGHAI_MIDNIGHT - QUARTER_MS, active=QUARTER_MS * 500_000),
+            held("GPU-1", TEAM_A, SHANGHAI_MIDNIGHT, active=QUARTER_MS * 250_000),
+            held("GPU-2", TEAM_B, SHANGHAI_MIDNIGHT, 1_001),
+        ),
+        card_rows=(CardRow(card="GPU-2", start_ms=SHANGHAI_MIDNIGHT, end_ms=SHANGHAI_MIDNIGHT + QUARTER_MS),),
+        cards=(Card(card="GPU-1"), Card(card="GPU-2", model="L40S")),
+    )
+    put(warehouse, facts, [SHANGHAI_MIDNIGHT - HOUR_MS, SHANGHAI_MIDNIGHT])
+    roll_up(warehouse)
+    return warehouse
+
+
+FROM, TO = SHANGHAI_MIDNIGHT - HOUR_MS, SHANGHAI_MIDNIGHT + HOUR_MS
+
+
+def test_usage_by_owner_and_model_is_exact_and_unmeasured_activity_is_not_zero(ledger: Warehouse) -> None:
+    rows = usage(ledger, FROM, TO, by=("owner", "model"))
+    assert [tuple(row.values()) for row in rows] == [
+        ("k8s:a", "H100", 2 * QUARTER_US, 2 * QUARTER_US, 675_000_000),
+        ("k8s:b", "L40S", 1_001_000, 1_001_000, None),
+    ]
+
+
+def test_usage_by_workload_names_it(ledger: Warehouse) -> None:
+    rows = usage(ledger, FROM, TO, by=("workload",))
+    assert [(row["workload"], row["held_us"]) for row in rows] == [("serve", 1_001_000), ("train", 2 * QUARTER_US)]
+
+
+def test_days_begin_where_the_timezone_says(ledger: Warehouse) -> None:
+    in_utc = usage(ledger, FROM, TO, by=("day",))
+    in_shanghai = usage(ledger, FROM, TO, by=("day", "card"), timezone="Asia/Shanghai")
+    assert [(row["day"], row["held_us"]) for row in in_utc] == [("2026-03-01", 2 * QUARTER_US + 1_001_000)]
+    assert [(row["day"], row["card"], row["held_us"]) for row in in_shanghai] == [
+        ("2026-03-01", "GPU-1", QUARTER_US),
+        ("2026-03-02", "GPU-1", QUARTER_US),
+        ("2026-03-02", "GPU-2", 1_001_000),
+    ]
+
+
+def test_a_span_takes_the_quarters_inside_it_and_no_others(ledger: Warehouse) -> None:
+    first = usage(ledger, SHANGHAI_MIDNIGHT - QUARTER_MS, SHANGHAI_MIDNIGHT, by=("owner",))
+    assert [(row["owner"], row["held_us"]) for row in first] == [("k8s:a", QUARTER_US)]
+
+
+def test_a_span_off_the_quarter_hour_is_refused_with_the_nearest_ones(ledger: Warehouse) -> None:
+    with pytest.raises(
+        Refuse, match=r"--from 2026-03-01T12:00:00\.001Z .* 2026-03-01T12:00:00Z or 2026-03-01T12:15:00Z"
+    ):
+        usage(ledger, NOON + 1, TO)
+    with pytest.raises(Refuse, match="--to 2026-03-01T12:00:00Z is not after --from 2026-03-01T12:00:00Z"):
+        usage(ledger, NOON, NOON)
+
+
+def test_an_unknown_grouping_or_zone_is_refused_with_what_there_is(ledger: Warehouse) -> None:
+    with pytest.raises(Refuse, match="cannot be grouped by 'colour': use any of owner, model"):
+        usage(ledger, FROM, TO, by=("colour",))
+    with pytest.raises(Refuse, match="'Mars/Olympus' is not a time zone"):
+        usage(ledger, FROM, TO, by=("day",), timezone="Mars/Olympus")
+
+
+def test_billable_usage_is_cut_where_a_price_changes(ledger: Warehouse) -> None:
+    rows = billable(ledger, FROM, TO, [SHANGHAI_MIDNIGHT, TO + HOUR_MS])
+    assert [(row.owner, row.segment_start_ms, row.billable_us) for row in rows] == [
+        ("k8s:a", FROM, QUARTER_US),
+        ("k8s:a", SHANGHAI_MIDNIGHT, QUARTER_US),
+        ("k8s:b", SHANGHAI_MIDNIGHT, 1_001_000),
+    ]
+
+
+def test_what_an_invoice_froze_stays_when_the_ledger_moves_on(ledger: Warehouse) -> None:
+    cuts = [SHANGHAI_MIDNIGHT]
+    lines = [(row, line) for line, row in enumerate(billable(ledger, FROM, TO, cuts), start=1)]
+    issued = freeze(ledger, "attempt-1", FROM, TO, cuts, lines)
+    assert issued.billable_us_by_line == {1: QUARTER_US, 2: QUARTER_US, 3: 1_001_000}
+
+    late = Facts(usage=(held("GPU-1", TEAM_B, SHANGHAI_MIDNIGHT),), cards=(Card(card="GPU-1"),))
+    put(ledger, late, [SHANGHAI_MIDNIGHT])
+    roll_up(ledger)
+
+    assert frozen(ledger, "attempt-1") == issued
+    assert freeze(ledger, "attempt-2", FROM, TO, cuts, lines).digest != issued.digest
+
+
+def test_a_balance_accounts_for_every_microsecond(ledger: Warehouse) -> None:
+    watched = balance(ledger, FROM, TO)
+    assert watched.billable_us == 2 * QUARTER_US + 1_001_000
+    assert watched.idle_us == QUARTER_US - 1_001_000
+    assert watched.span_us == watched.cards * 2 * 4 * QUARTER_US
+
+
+def test_a_sweep_gives_silence_its_page_until_the_card_is_retired(ledger: Warehouse) -> None:
+    scan = {"card": "GPU-3", "scanned": 1, "node": "n3", "cluster": "main", "model": "H100", "parent": ""}
+    seen = {"first_seen_ms": FROM, "last_seen_ms": FROM, "memory_bytes": 0}
+    ledger.insert("card", pa.Table.from_pylist([scan | seen]))
+
+    sweep(ledger, FROM + 40 * DAY_MS)
+    roll_up(ledger)
+
+    retired_ms = FROM + 30 * DAY_MS
+    silent = balance(ledger, TO, retired_ms)
+    assert (silent.cards, silent.unobserved_us) == (1, (retired_ms - TO) // QUARTER_MS * QUARTER_US)
+    assert balance(ledger, retired_ms, FROM + 40 * DAY_MS).cards == 0
+
+
+@pytest.mark.parametrize("by", [("owner",), ("day", "model"), ("owner", "workload")], ids="_".join)
+def test_the_statement_is_the_one_that_was_reviewed(by: tuple[str, ...]) -> None:
+    golden = GOLDEN / f"usage_{'_'.join(by)}.sql"
+    assert usage_statement(by) == golden.read_text(encoding="utf-8")
