@@ -6,7 +6,7 @@
 CREATE TABLE {piece:Identifier} ENGINE = Memory AS
 WITH rated AS (
     SELECT hour, card, quarter, process, basis = 1 AS allocated, s, e, bridged, active, memory, toUInt64(e - s) AS length,
-           (NOT startsWith(owner, 'unknown:'), owner, workload_name, share, workload, node, basis) AS claim,
+           (NOT startsWith(owner, 'unknown:'), owner, workload_name, share, workload, basis) AS claim, node,
            gcd(if(ifNull(active, 0) = 0, length, assumeNotNull(active)), length) AS ga,
            gcd(if(ifNull(memory, 0) = 0, length, assumeNotNull(memory)), length) AS gm,
            (active IS NOT NULL, intDiv(toUInt128(ifNull(active, 0)) * 10000000000000, length),
@@ -17,21 +17,22 @@ WITH rated AS (
 ),
 grouped AS (
     SELECT hour, card, quarter, process, sum(e - s) = intervalLengthSum(s, e) AS plain,
-           groupArray((s, e, claim, bridged, active_rate, memory_rate, active, memory)) AS rows,
+           groupArray((s, e, claim, bridged, active_rate, memory_rate, active, memory, node)) AS rows,
            arraySort(groupUniqArrayArray([s, e])) AS ends
     FROM rated GROUP BY hour, card, quarter, process, allocated
 ),
 part AS (
-    SELECT hour, card, quarter, process, r.1 AS s, r.2 AS e, r.3 AS claim, r.4 AS bridged,
+    SELECT hour, card, quarter, process, r.1 AS s, r.2 AS e, r.3 AS claim, r.9 AS node, r.4 AS bridged,
            r.5.1 AS has_active, toUInt128(ifNull(r.7, 0)) AS active_num, 1::UInt64 AS active_den,
            toUInt128(ifNull(r.8, 0)) AS memory_num, 1::UInt64 AS memory_den
     FROM grouped ARRAY JOIN rows AS r WHERE plain
     UNION ALL
-    SELECT hour, card, quarter, process, cut.1, cut.2, claim, bridged,
+    SELECT hour, card, quarter, process, cut.1, cut.2, claim, node, bridged,
            a.1, toUInt128(a.3) * toUInt64(cut.2 - cut.1), a.4, toUInt128(m.3) * toUInt64(cut.2 - cut.1), m.4
     FROM (
         SELECT hour, card, quarter, process, cut, arrayFilter(r -> r.1 <= cut.1 AND r.2 >= cut.2, rows) AS over,
                arraySort(arrayMap(r -> r.3, over))[-1] AS claim,
+               arraySort(arrayMap(r -> r.9, arrayFilter(r -> r.3 = claim, over)))[1] AS node,
                arrayMin(arrayMap(r -> r.4, over)) AS bridged,
                arraySort(arrayMap(r -> r.5, over))[-1] AS a,
                arraySort(arrayMap(r -> r.6, over))[-1] AS m
@@ -40,5 +41,5 @@ part AS (
     WHERE notEmpty(over)
 )
 SELECT hour, card, quarter, process, s, e, claim.2 AS owner, claim.3 AS workload_name, claim.4 AS share, claim.5 AS workload,
-       claim.6 AS node, claim.7 AS basis, bridged, has_active, active_num, active_den, memory_num, memory_den
+       node, claim.6 AS basis, bridged, has_active, active_num, active_den, memory_num, memory_den
 FROM part

@@ -23,8 +23,8 @@ FROM (
            intervalLengthSumIf(s, e, kind = 1) AS card_ms,
            intervalLengthSumIf(s, e, kind < 2) AS known_ms,
            intervalLengthSum(s, e) AS whole_ms,
-           sum(active) AS active_sum,
-           sum(memory) AS memory_sum,
+           sum(active_read) AS active_sum,
+           sum(memory_read) AS memory_sum,
            sumIf(toUInt64(e - s), has_active) AS measured_ms,
            sumIf(toUInt64(e - s), bridged) AS bridged_ms,
            countIf(kind < 2) AS raw_rows
@@ -33,7 +33,7 @@ FROM (
                toUInt32(start_ms % 900000) AS s, toUInt32(end_ms - (start_ms - start_ms % 900000)) AS e,
                node::String AS node, owner::String AS owner, workload, share, bitShiftLeft(1::UInt8, basis) AS basis_bit,
                0::UInt8 AS state, bridged = 1 AS bridged, active IS NOT NULL AS has_active,
-               ifNull(active, 0) AS active, ifNull(memory, 0) AS memory
+               ifNull(active, 0) AS active_read, ifNull(memory, 0) AS memory_read
         FROM usage_record WHERE (hour, card) IN (SELECT hour, card FROM {page_key:Identifier}) AND end_ms > start_ms
         UNION ALL
         SELECT hour, card::String, toUInt8(intDiv(start_ms, 900000) % 4), 1,
