@@ -17,7 +17,7 @@ from cardhour_ingest.warehouse import engine
 from cardhour_ingest.warehouse.client import Target, Warehouse
 from cardhour_ingest.warehouse.migrate import COMMAND, create_database, migrate, pending
 
-OWNER_WAIT_MS = 10_000
+OWNER_WAIT_MS = 5_000
 """How long to wait for another command to finish with the engine: most take a second or two, and two short commands
 must not fail each other."""
 
