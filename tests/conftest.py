@@ -1,14 +1,26 @@
-"""What holds for every test: under CI=true nothing is skipped, so that a missing service cannot hide a broken test."""
+"""What every test can ask for: the ClickHouse engine, a Kafka broker. And what holds for every test: under CI=true
+nothing is skipped, so that a missing service cannot hide a broken test.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from itertools import count
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
+from cardhour_contract.settings import StreamSettings
+from cardhour_ingest.kafka_topics import create_topics
+from cardhour_ingest.warehouse.client import Warehouse
+from cardhour_ingest.warehouse.connect import WarehouseSettings, open_warehouse
+from tests.services.kafka_broker import UnavailableError, named_broker, running_broker
+
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+_numbers = count(1)
 
 STRICT = os.environ.get("CI") == "true"
 
@@ -30,3 +42,49 @@ def _without_skip(report: Report) -> Report:
         report.outcome = "failed"
         report.longrepr = f"skipped, which CI=true does not allow: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The home whose embedded engine this process has open: chDB admits one folder a process, so all tests share it."""
+    home = tmp_path_factory.mktemp("engine")
+    with open_warehouse(WarehouseSettings(database="kept_open"), home):
+        yield home
+
+
+@pytest.fixture
+def warehouse(engine: Path) -> Iterator[Warehouse]:
+    """A migrated database of this test's own."""
+    name = f"test_{next(_numbers)}"
+    with open_warehouse(WarehouseSettings(database=name), engine) as opened:
+        yield opened
+        opened.command("DROP DATABASE {name:Identifier}", name=name)
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """``host:port`` of a real broker: the one that CARDHOUR_TEST_KAFKA names, or one started here."""
+    named = named_broker()
+    if named:
+        yield named
+        return
+    try:
+        with running_broker(tmp_path_factory.mktemp("kafka")) as broker:
+            yield broker.bootstrap_servers
+    except UnavailableError as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def stream(kafka_broker: str) -> StreamSettings:
+    """Settings of a topic, a dead-letter topic and a group of this test's own. The topics exist, of two partitions."""
+    name = f"test-{os.getpid()}-{next(_numbers)}"
+    settings = StreamSettings(
+        kind="kafka",
+        bootstrap_servers=(kafka_broker,),
+        topic=name,
+        dead_letter_topic=f"{name}-dead",
+        group=name,
+    )
+    create_topics(settings, partitions=2, replicas=1)
+    return settings

@@ -1,0 +1,209 @@
+"""The loop of ingest: poll, read, batch, store, commit.
+
+Owns the order of storing and committing, batching, and what to do when the warehouse or the broker does not answer.
+Does not own what is right or wrong with a message (``reading``, ``rules``).
+
+Every step may be repeated, and a process may die between any two: what was stored and not committed is delivered and
+stored again, under the same keys, and quantities are measured on the union.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+from msgspec import Struct, structs
+
+from cardhour_contract.clock import Clock, SystemClock
+from cardhour_contract.errors import Reject, Retry
+from cardhour_ingest.dead_letter import DEAD_MAX, DeadLetter, Limit, dead, table_of
+from cardhour_ingest.reading import Arrived, read
+from cardhour_ingest.source import Message, Position, Source
+from cardhour_ingest.tables import dirty_hour, facts_of
+from cardhour_ingest.warehouse.client import Warehouse
+from cardhour_ingest.warehouse.facts import hours_of_processes, insert_facts
+
+log = structlog.get_logger(__name__)
+
+POLL_MS = 500
+"""Longest wait in one poll: how late a request to stop, or the age of a batch, may be noticed."""
+
+MESSAGES_MAX = 20_000
+"""Messages that fill a batch however few rows they have: with bodies of 2 KB, 40 MB of memory."""
+
+BACK_OFF_FIRST_S = 0.5
+BACK_OFF_MAX_S = 30.0
+"""Between attempts while the warehouse or the broker does not answer: doubled each time. A restart takes seconds, and
+nothing is lost by waiting, so there is no last attempt."""
+
+T = TypeVar("T")
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """When a batch is full, and when ingest stops instead of writing dead letters."""
+
+    batch_rows: int = 100_000
+    batch_age_ms: int = 5_000
+    dead_letters_max: int = DEAD_MAX
+
+
+class Totals(Struct, frozen=True, kw_only=True):
+    """What was stored and committed."""
+
+    messages: int = 0
+    usage_rows: int = 0
+    """After cutting at quarter hours."""
+    card_rows: int = 0
+    dead_letters: int = 0
+
+    def plus(self, other: Totals) -> Totals:
+        return Totals(**{name: getattr(self, name) + getattr(other, name) for name in structs.asdict(self)})
+
+
+class Batch:
+    """What was polled and is not stored yet."""
+
+    def __init__(self, since_ms: int) -> None:
+        self.since_ms = since_ms
+        self.arrived: list[Arrived] = []
+        self.letters: list[DeadLetter] = []
+        self.positions: list[Position] = []
+        self.rows = 0
+
+    def add(self, message: Message) -> None:
+        self.positions.append(message.position)
+        try:
+            arrived = read(message)
+        except Reject as error:
+            self.letters.append(dead(message, error))
+        else:
+            self.arrived.append(arrived)
+            self.rows += arrived.rows
+
+
+class Loop:
+    """One source into one warehouse, on the thread that calls it. ``stop`` ends it after the batch in hand."""
+
+    def __init__(
+        self,
+        source: Source,
+        warehouse: Warehouse,
+        *,
+        limits: Limits | None = None,
+        clock: Clock | None = None,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self._source = source
+        self._warehouse = warehouse
+        self._limits = limits or Limits()
+        self._clock = clock or SystemClock()
+        self._stop = stop or threading.Event()
+        self._dead = Limit(dead_max=self._limits.dead_letters_max)
+        self.totals = Totals()
+
+    def run(self) -> Totals:
+        """Until ``stop`` is set. What the last batch holds is stored first, unless the other side does not answer."""
+        batch = self._new_batch()
+        try:
+            while not self._stop.is_set():
+                self._fill(batch, POLL_MS)
+                if self._due(batch):
+                    self._store(batch)
+                    batch = self._new_batch()
+            self._store(batch)
+        except Retry as error:
+            log.warning("stopped before everything was stored; it will be read again", error=str(error))
+        return self.totals
+
+    def drain(self, progress: Callable[[Totals], None] = lambda totals: None) -> Totals:
+        """Until the source has nothing more. ``progress`` is told the totals after each batch."""
+        batch = self._new_batch()
+        while self._fill(batch, 0):
+            if self._full(batch):
+                self._store(batch)
+                progress(self.totals)
+                batch = self._new_batch()
+        self._store(batch)
+        progress(self.totals)
+        return self.totals
+
+    def _fill(self, batch: Batch, wait_ms: int) -> int:
+        messages = self._insist("reading", lambda: self._source.poll(wait_ms=wait_ms))
+        for message in messages:
+            batch.add(message)
+        return len(messages)
+
+    def _store(self, batch: Batch) -> None:
+        if not batch.positions:
+            return
+        facts, rejected = facts_of(batch.arrived)
+        letters = batch.letters + [dead(batch.arrived[at].message, error) for at, error in rejected.items()]
+        self._dead.count(accepted=len(batch.positions) - len(letters), letters=letters)
+
+        # 1. Raw facts are durable before anything points to them. A crash from here on repeats rows that a union counts
+        #    once.
+        self._insist("storing", lambda: insert_facts(self._warehouse, facts.tables))
+
+        # 2. Every hour that changed is marked, with a mark that no rollup can have seen before the rows were there: a
+        #    page may be recomputed too often, and never too seldom.
+        self._insist("marking", lambda: self._mark(facts.dirty, facts.attributed))
+
+        # 3. Dead letters are in the warehouse and, where there is one, in their topic: nothing rejected is lost.
+        self._insist("storing dead letters", lambda: self._warehouse.insert("dead_letter", table_of(letters)))
+        self._insist("publishing dead letters", lambda: self._source.publish(letters))
+
+        # 4. Only now are the messages gone from the source. A crash before this delivers them again.
+        self._insist("committing", lambda: self._source.commit(batch.positions))
+
+        done = Totals(
+            messages=len(batch.positions),
+            usage_rows=facts.usage_rows,
+            card_rows=facts.card_rows,
+            dead_letters=len(letters),
+        )
+        self.totals = self.totals.plus(done)
+        for letter in letters:
+            log.warning("dead letter", reason=letter.reason, path=letter.path, position=str(letter.message.position))
+        log.debug("stored a batch", **structs.asdict(done))
+
+    def _mark(self, dirty: frozenset[tuple[int, str]], attributed: frozenset[int]) -> None:
+        earlier = hours_of_processes(self._warehouse, attributed)
+        self._warehouse.insert("dirty_hour", dirty_hour(dirty | earlier, secrets.randbits(64)))
+
+    def _insist(self, doing: str, action: Callable[[], T]) -> T:
+        """Repeat until it succeeds. A request to stop ends the waiting, with the Retry that it waited for."""
+        wait_s = BACK_OFF_FIRST_S
+        while True:
+            try:
+                return action()
+            except Retry as error:
+                log.warning("waiting", doing=doing, again_in_s=wait_s, error=str(error))
+                if self._stop.wait(wait_s):
+                    raise
+                wait_s = min(BACK_OFF_MAX_S, wait_s * 2)
+
+    def _full(self, batch: Batch) -> bool:
+        return batch.rows >= self._limits.batch_rows or len(batch.positions) >= MESSAGES_MAX
+
+    def _due(self, batch: Batch) -> bool:
+        aged = self._clock.monotonic_ms() - batch.since_ms >= self._limits.batch_age_ms
+        return self._full(batch) or (aged and bool(batch.positions))
+
+    def _new_batch(self) -> Batch:
+        return Batch(self._clock.monotonic_ms())
+
+
+def drain(
+    source: Source,
+    warehouse: Warehouse,
+    *,
+    limits: Limits | None = None,
+    clock: Clock | None = None,
+    stop: threading.Event | None = None,
+    progress: Callable[[Totals], None] = lambda totals: None,
+) -> Totals:
+    """Store everything that ``source`` holds now, and return what it was."""
+    return Loop(source, warehouse, limits=limits, clock=clock, stop=stop).drain(progress)
