@@ -132,8 +132,9 @@ def _billed(known: PriceRow, wanted: PriceRow) -> Iterator[str]:
     billed_to_ms = last.invoice.period_end_ms
     if wanted.nano != known.nano:
         yield (
-            f"the price of {known.model} from {format_rfc3339(known.from_ms)} was already used by invoice "
-            f"{last.invoice.number}: end it with to = {format_rfc3339(billed_to_ms)} or later, and add a price from then"
+            f"the price of {known.model} from {format_rfc3339(known.from_ms)} was already used by "
+            f"invoice {last.invoice.number}: end it with to = {format_rfc3339(billed_to_ms)} or later, and add a price "
+            "from then"
         )
     elif wanted.to_ms is not None and wanted.to_ms < billed_to_ms:
         yield (

@@ -54,7 +54,7 @@ class Ledger(Protocol):
 
 
 class WarehouseLedger:
-    """The ledger in ClickHouse. Imports the engine's client when first used: ``cardhour --help`` need not wait for it."""
+    """The ledger in ClickHouse. Its client is imported when first used, so that ``--help`` does not wait for it."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse

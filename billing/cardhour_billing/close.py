@@ -1,0 +1,129 @@
+"""Closing a month: every customer's invoice, drafted or issued, and the checklist of what could not be billed.
+
+Owns when a month may be issued, and that one customer's trouble does not stop the others. Does not own rating, drafts
+or issuing. Customers are taken by time zone, because a month is other instants in each; the ledger is read once a zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from msgspec import Struct
+
+from cardhour_billing.config import BillingSettings
+from cardhour_billing.ledger import Coverage, Ledger
+from cardhour_billing.models import Customer, Issuer
+from cardhour_billing.month import BillingPeriod, Month, billing_period
+from cardhour_billing.rating import Unassigned
+from cardhour_billing.zone_close import ClosedInvoice, ZoneClose
+from cardhour_contract.clock import Clock
+from cardhour_contract.errors import Refuse
+from cardhour_contract.moment import HOUR_MS, format_rfc3339
+
+Progress = Callable[[str, int, int], None]
+"""Told what is done now, how many are done, and of how many."""
+
+
+class CloseOrder(Struct, frozen=True, kw_only=True):
+    """What to close, and on whose word."""
+
+    month: Month
+    who: str
+    customer: str = ""
+    """Id of the only customer to close; empty for all."""
+    issue: bool = False
+    within_grace: bool = False
+    """Issue although late usage may still come in."""
+
+
+class CloseReport(Struct, frozen=True, kw_only=True):
+    """What a close did. ``unassigned`` and ``coverage`` are of the month in the issuer's zone."""
+
+    month: str
+    invoices: tuple[ClosedInvoice, ...]
+    without_usage: tuple[str, ...]
+    """Customers with nothing to bill: no invoice, and no number."""
+    warnings: tuple[str, ...]
+    unassigned: tuple[Unassigned, ...] = ()
+    coverage: Coverage | None = None
+
+    @property
+    def blocked(self) -> tuple[ClosedInvoice, ...]:
+        return tuple(each for each in self.invoices if each.findings)
+
+
+def close_month(
+    order: CloseOrder,
+    *,
+    ledger: Ledger,
+    clock: Clock,
+    settings: BillingSettings,
+    progress: Progress = lambda what, done, of: None,
+) -> CloseReport:
+    """Draft, or issue, every invoice of a month. May be repeated: what is issued stays as it is.
+
+    Refuses to issue a month that has not ended, or is within its grace hours, in the zone of any customer closed.
+    """
+    issuer, customers = _parties(order.customer)
+    zones = {customer.timezone for customer in customers} | ({issuer.timezone} if not order.customer else set())
+    periods = {zone: billing_period(order.month, zone) for zone in sorted(zones)}
+    warnings = _check_time(order, periods.values(), clock, settings)
+    invoices: list[ClosedInvoice] = []
+    without_usage: list[str] = []
+    unassigned: tuple[Unassigned, ...] = ()
+    for zone, period in periods.items():
+        progress(f"reading usage in {zone}", len(invoices) + len(without_usage), len(customers))
+        here = [customer for customer in customers if customer.timezone == zone]
+        month_here = ZoneClose(period, here, issuer.currency, ledger, clock)
+        for customer in here:
+            closed = month_here.close(customer, issued_by=order.who if order.issue else "")
+            if closed is None:
+                without_usage.append(customer.key)
+            else:
+                invoices.append(closed)
+            progress(customer.key, len(invoices) + len(without_usage), len(customers))
+        if zone == issuer.timezone and not order.customer:
+            unassigned = month_here.unassigned
+    whole = periods.get(issuer.timezone)
+    return CloseReport(
+        month=str(order.month),
+        invoices=tuple(sorted(invoices, key=lambda each: each.customer)),
+        without_usage=tuple(sorted(without_usage)),
+        warnings=warnings,
+        unassigned=unassigned,
+        coverage=ledger.coverage(whole.start_ms, whole.end_ms) if whole and not order.customer else None,
+    )
+
+
+def _parties(customer: str) -> tuple[Issuer, list[Customer]]:
+    issuer = Issuer.objects.first()
+    if issuer is None:
+        raise Refuse(
+            "there is nobody to bill for yet: describe issuer, customers and prices with cardhour catalog apply"
+        )
+    customers = Customer.objects.select_related("issuer").order_by("key")
+    if customer:
+        customers = customers.filter(key=customer)
+        if not customers:
+            raise Refuse(f"there is no customer '{customer}'")
+    return issuer, list(customers)
+
+
+def _check_time(
+    order: CloseOrder, periods: Iterable[BillingPeriod], clock: Clock, settings: BillingSettings
+) -> tuple[str, ...]:
+    """Warnings about a month that is not settled yet; Refuse where it was to be issued."""
+    now_ms = clock.now_ms()
+    end_ms = max(period.end_ms for period in periods)
+    settled_ms = end_ms + settings.grace_hours * HOUR_MS
+    if now_ms < end_ms:
+        sentence = f"{order.month} ends at {format_rfc3339(end_ms)}"
+        if order.issue:
+            raise Refuse(f"{sentence}: it cannot be issued before")
+        return (f"{sentence}: these drafts will grow",)
+    if now_ms < settled_ms and not order.within_grace:
+        sentence = f"late usage of {order.month} may come in until {format_rfc3339(settled_ms)}"
+        if order.issue:
+            raise Refuse(f"{sentence} (grace_hours in [billing]): wait, or issue now with --within-grace")
+        return (f"{sentence}: these drafts may change",)
+    return ()

@@ -1,0 +1,184 @@
+"""Drafts: rated lines as a document that may still change.
+
+Owns the translation from rated lines to ``InvoiceDocument`` and the draft's row, which is recomputed at will. Does not
+own issuing (``issuing``). A month without lines has no invoice: its draft goes away, and it never takes a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from django.db import transaction
+from msgspec import Struct
+
+from cardhour_billing.document import (
+    Bank,
+    CardShare,
+    CustomerParty,
+    DayShare,
+    DocumentLine,
+    InvoiceDocument,
+    IssuerParty,
+    Language,
+    Period,
+    encode,
+)
+from cardhour_billing.models import Customer, Invoice, InvoiceLine, Issuer
+from cardhour_billing.money import exponent, total
+from cardhour_billing.month import BillingPeriod
+from cardhour_billing.rating import RatedLine
+from cardhour_contract.clock import Clock
+from cardhour_contract.moment import format_rfc3339
+
+KIND = "invoice"
+
+CARDS_MAX = 256
+"""Cards listed in a document. A line over more cards says so by listing none: a document is for reading."""
+
+
+class IssueFacts(Struct, frozen=True, kw_only=True):
+    """What a document gains when it is issued."""
+
+    number: str
+    issue_date: date
+    due_date: date
+    digest: str
+
+
+def compose(
+    customer: Customer, period: BillingPeriod, lines: Sequence[RatedLine], issued: IssueFacts | None = None
+) -> InvoiceDocument:
+    """The document of ``lines``: a draft, or issued with ``issued``."""
+    net = str(total((line.amount for line in lines), customer.currency))
+    return InvoiceDocument(
+        state="issued" if issued else "draft",
+        number=issued.number if issued else None,
+        issue_date=issued.issue_date.isoformat() if issued else None,
+        due_date=issued.due_date.isoformat() if issued else None,
+        digest=issued.digest if issued else None,
+        terms_days=customer.terms_days,
+        issuer=_issuer_party(customer.issuer),
+        customer=_customer_party(customer),
+        period=Period(
+            first_day=period.month.first_day.isoformat(),
+            last_day=period.last_day.isoformat(),
+            timezone=period.timezone,
+            started_at=format_rfc3339(period.start_ms),
+            ended_at=format_rfc3339(period.end_ms),
+        ),
+        currency=customer.currency,
+        decimals=exponent(customer.currency),
+        lines=tuple(_line(at, line) for at, line in enumerate(lines, start=1)),
+        net=net,
+        total=net,
+        due=net,
+    )
+
+
+def save_draft(
+    customer: Customer, period: BillingPeriod, lines: Sequence[RatedLine], findings: Sequence[str], clock: Clock
+) -> Invoice | None:
+    """Replace the draft of ``customer`` for ``period``; an issued one is returned untouched. ``None`` for no lines."""
+    with transaction.atomic():
+        Customer.objects.select_for_update().get(pk=customer.pk)  # one close of a customer at a time
+        known = invoice_of(customer, period)
+        if known and known.state == Invoice.State.ISSUED:
+            return known
+        if not lines and not findings:
+            if known:
+                known.delete()
+            return None
+        invoice = known or Invoice(issuer=customer.issuer, customer=customer, kind=KIND, period=str(period.month))
+        write(invoice, period, lines, compose(customer, period, lines), clock)
+        invoice.findings = list(findings)
+        invoice.save()
+        write_lines(invoice, lines)
+        return invoice
+
+
+def invoice_of(customer: Customer, period: BillingPeriod) -> Invoice | None:
+    """The invoice of ``customer`` for ``period``, draft or issued."""
+    return Invoice.objects.filter(customer=customer, period=str(period.month), kind=KIND, revision=0).first()
+
+
+def write(
+    invoice: Invoice, period: BillingPeriod, lines: Sequence[RatedLine], document: InvoiceDocument, clock: Clock
+) -> None:
+    """Set the figures of ``invoice``. Saves nothing."""
+    net = total((line.amount for line in lines), document.currency)
+    invoice.period_start_ms = period.start_ms
+    invoice.period_end_ms = period.end_ms
+    invoice.currency = document.currency
+    invoice.net = invoice.total = net.amount
+    invoice.tax = 0
+    invoice.frozen = encode(document)
+    invoice.computed_at_ms = clock.now_ms()
+
+
+def write_lines(invoice: Invoice, lines: Sequence[RatedLine]) -> None:
+    """Replace the lines of a saved draft."""
+    invoice.lines.all().delete()
+    InvoiceLine.objects.bulk_create(
+        InvoiceLine(
+            invoice=invoice,
+            position=at,
+            price_id=line.price.id,
+            model=line.key.model,
+            band=line.key.band,
+            tier=line.key.tier,
+            tax_category=line.key.tax_category,
+            quantity_us=line.quantity_us,
+            unit_nano=line.price.nano,
+            amount=line.amount.amount,
+        )
+        for at, line in enumerate(lines, start=1)
+    )
+
+
+def _line(position: int, line: RatedLine) -> DocumentLine:
+    days = tuple(
+        DayShare(day=day.isoformat(), quantity_us=share.quantity_us, amount=str(share.amount))
+        for day, share in line.days.items()
+    )
+    cards = tuple(
+        CardShare(card=card, node=node, quantity_us=share.quantity_us, amount=str(share.amount))
+        for (card, node), share in line.cards.items()
+    )
+    return DocumentLine(
+        position=position,
+        model=line.key.model,
+        first_day=days[0].day,
+        last_day=days[-1].day,
+        band=line.key.band,
+        tier=line.key.tier,
+        quantity_us=line.quantity_us,
+        printed_quantity=line.printed_quantity,
+        unit_price=str(line.price.unit_price),
+        amount=str(line.amount),
+        days=days,
+        cards=cards if len(cards) <= CARDS_MAX else (),
+    )
+
+
+def _issuer_party(issuer: Issuer) -> IssuerParty:
+    return IssuerParty(
+        name=issuer.name,
+        legal_name=issuer.legal_name or issuer.name,
+        address=tuple(issuer.address.splitlines()),
+        tax_id=issuer.tax_id,
+        bank=Bank(account_name=issuer.bank_account_name, bank=issuer.bank, account=issuer.bank_account),
+    )
+
+
+def _customer_party(customer: Customer) -> CustomerParty:
+    language: Language = "zh-hans" if customer.language == "zh-hans" else "en"
+    return CustomerParty(
+        id=customer.key,
+        name=customer.name,
+        legal_name=customer.legal_name or customer.name,
+        address=tuple(customer.address.splitlines()),
+        tax_id=customer.tax_id,
+        po_number=customer.po_number,
+        language=language,
+    )

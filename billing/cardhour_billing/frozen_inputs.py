@@ -1,0 +1,86 @@
+"""What an issued document was computed from, frozen so that anyone can compute it again.
+
+Owns the canonical JSON and its digest. The billed quarters themselves are in the warehouse (``billed_quarter``), named
+here with their own digest; bindings and prices stand here whole, as they were.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+from msgspec import Struct
+
+from cardhour_billing.binding import BindingRow
+from cardhour_billing.month import BillingPeriod
+from cardhour_billing.rating import RATING_VERSION, PriceRow, RatedLine, Terms
+
+
+class FrozenLine(Struct, frozen=True, kw_only=True):
+    """What rating made of the inputs: the line key's price, exact quantity, amount in minor units."""
+
+    position: int
+    price: int
+    quantity_us: int
+    amount: int
+
+
+class FrozenInputs(Struct, frozen=True, kw_only=True):
+    """Everything that decides the figures of one document."""
+
+    version: int = 1
+    rating_version: int = RATING_VERSION
+    terms: Terms
+    month: str
+    timezone: str
+    start_ms: int
+    end_ms: int
+    cuts_ms: tuple[int, ...]
+    """Where usage was cut: local midnights, and where bindings or prices change."""
+    quarters: str
+    """Name of the document's rows in ``billed_quarter``."""
+    quarters_digest: str
+    """SHA-256 of those rows."""
+    bindings: tuple[BindingRow, ...]
+    prices: tuple[PriceRow, ...]
+    lines: tuple[FrozenLine, ...]
+
+
+def frozen_lines(lines: tuple[RatedLine, ...]) -> tuple[FrozenLine, ...]:
+    """The figures of rated lines, in order of print."""
+    return tuple(
+        FrozenLine(position=at, price=line.price.id, quantity_us=line.quantity_us, amount=line.amount.amount)
+        for at, line in enumerate(lines, start=1)
+    )
+
+
+def freeze_inputs(
+    *,
+    terms: Terms,
+    period: BillingPeriod,
+    cuts_ms: tuple[int, ...],
+    quarters: tuple[str, str],
+    bindings: tuple[BindingRow, ...],
+    lines: tuple[RatedLine, ...],
+) -> tuple[bytes, str]:
+    """Canonical JSON of the inputs, and its SHA-256. ``quarters`` is their name in the warehouse and their digest."""
+    inputs = FrozenInputs(
+        terms=terms,
+        month=str(period.month),
+        timezone=period.timezone,
+        start_ms=period.start_ms,
+        end_ms=period.end_ms,
+        cuts_ms=cuts_ms,
+        quarters=quarters[0],
+        quarters_digest=quarters[1],
+        bindings=tuple(sorted(bindings, key=lambda row: row.id)),
+        prices=tuple(sorted({line.price for line in lines}, key=lambda row: row.id)),
+        lines=frozen_lines(lines),
+    )
+    canonical = msgspec.json.encode(inputs, order="sorted")
+    return canonical, hashlib.sha256(canonical).hexdigest()
+
+
+def read_inputs(canonical: bytes) -> FrozenInputs:
+    """The reverse of ``freeze_inputs``."""
+    return msgspec.json.decode(canonical, type=FrozenInputs)

@@ -1,0 +1,103 @@
+"""Issuing: a draft becomes a document that can never change.
+
+Owns the order in which that happens. Does not own the figures (``rating``), the document (``drafting``) or when it may
+happen (``close``).
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+
+from django.db import transaction
+from msgspec import Struct
+
+from cardhour_billing.audit import audit
+from cardhour_billing.binding import BindingRow
+from cardhour_billing.drafting import KIND, IssueFacts, compose, invoice_of, write, write_lines
+from cardhour_billing.frozen_inputs import freeze_inputs
+from cardhour_billing.ledger import Ledger
+from cardhour_billing.models import Binding, Customer, Invoice, Issuer, Price
+from cardhour_billing.month import BillingPeriod, local_day
+from cardhour_billing.numbering import take_number
+from cardhour_billing.rating import RatedLine, Terms
+from cardhour_contract.clock import Clock
+from cardhour_contract.errors import Retry
+
+
+class InputsMoved(Retry):
+    """Usage or the catalog changed between rating and issuing. Rate again."""
+
+
+class Issuable(Struct, frozen=True, kw_only=True):
+    """A rated month of one customer. ``bindings`` are those that assigned its usage."""
+
+    terms: Terms
+    period: BillingPeriod
+    cuts_ms: tuple[int, ...]
+    lines: tuple[RatedLine, ...]
+    bindings: tuple[BindingRow, ...]
+
+
+def issue(customer: Customer, rated: Issuable, *, ledger: Ledger, clock: Clock, who: str) -> Invoice:
+    """Issue the invoice of ``rated``; one that is issued already is returned as it is.
+
+    Raises InputsMoved where usage changed after it was rated.
+    """
+    known = invoice_of(customer, rated.period)
+    if known and known.state == Invoice.State.ISSUED:
+        return known
+    # 1. Freeze the quarters under a name nobody else has: a crash from here on leaves rows that nothing refers to.
+    quarters = f"{customer.key}/{rated.period.month}/{secrets.token_hex(8)}"
+    billed = [(usage, at) for at, line in enumerate(rated.lines, start=1) for usage in line.claims]
+    frozen = ledger.freeze(quarters, rated.period.start_ms, rated.period.end_ms, rated.cuts_ms, billed)
+    # 2. Compare with what was rated: what is frozen is exactly what is billed.
+    if dict(frozen.quantity_us) != {at: line.quantity_us for at, line in enumerate(rated.lines, start=1)}:
+        raise InputsMoved(f"usage of {customer.key} changed while {rated.period.month} was being issued; try again")
+    inputs, digest = freeze_inputs(
+        terms=rated.terms,
+        period=rated.period,
+        cuts_ms=rated.cuts_ms,
+        quarters=(quarters, frozen.digest),
+        bindings=rated.bindings,
+        lines=rated.lines,
+    )
+    # 3. One transaction takes the number and writes the document: both stand, or neither does, so numbers have no gap.
+    with transaction.atomic():
+        return _write(customer, rated, inputs, digest, clock, who)
+
+
+def _write(customer: Customer, rated: Issuable, inputs: bytes, digest: str, clock: Clock, who: str) -> Invoice:
+    now_ms = clock.now_ms()
+    # Locks the issuer, as a catalog does, then the customer, as drafting does: whoever comes second sees what the
+    # first has committed. Always in this order, so that no two wait for each other.
+    Issuer.objects.select_for_update().get(pk=customer.issuer.pk)
+    Customer.objects.select_for_update().get(pk=customer.pk)
+    known = invoice_of(customer, rated.period)
+    if known and known.state == Invoice.State.ISSUED:
+        return known
+    _check_current(rated)
+    today = local_day(now_ms, customer.issuer.timezone)
+    series, sequence, number, issue_date = take_number(customer.issuer, KIND, today)
+    due_date = issue_date + timedelta(days=customer.terms_days)
+    facts = IssueFacts(number=number, issue_date=issue_date, due_date=due_date, digest=digest)
+    document = compose(customer, rated.period, rated.lines, facts)
+    invoice = known or Invoice(issuer=customer.issuer, customer=customer, kind=KIND, period=str(rated.period.month))
+    write(invoice, rated.period, rated.lines, document, clock)
+    invoice.findings = []
+    invoice.save()  # still a draft: the triggers let nobody add a line to an issued one
+    write_lines(invoice, rated.lines)
+    invoice.state = Invoice.State.ISSUED
+    invoice.series, invoice.sequence, invoice.number = series, sequence, number
+    invoice.issue_date, invoice.due_date, invoice.issued_at_ms = issue_date, due_date, now_ms
+    invoice.inputs, invoice.digest = inputs, digest
+    invoice.save()
+    audit(clock, who, "invoice.issue", number, {"customer": customer.key, "period": invoice.period, "digest": digest})
+    return invoice
+
+
+def _check_current(rated: Issuable) -> None:
+    prices = Price.objects.filter(pk__in={line.price.id for line in rated.lines}, superseded_by__isnull=False)
+    bindings = Binding.objects.filter(pk__in={row.id for row in rated.bindings}, superseded_by__isnull=False)
+    if prices.exists() or bindings.exists():
+        raise InputsMoved(f"a price or binding of {rated.terms.customer} was superseded meanwhile; try again")
