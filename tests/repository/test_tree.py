@@ -17,6 +17,7 @@ FILE_LINES_MAX = 300
 HOSTS = {
     "127.0.0.1", "localhost", "::1", "0.0.0.0",
     "kafka", "clickhouse", "postgres", "web",  # services of docker-compose.yml
+    "host",  # in a form such as postgresql://user@host:port/name
     "www.w3.org", "maven.apache.org",  # names of XML namespaces, never fetched
     "keepachangelog.com", "semver.org",  # what the changelog follows
 }  # fmt: skip
