@@ -1,4 +1,7 @@
-"""An engine process for the whole run, and a database of its own for each test."""
+"""An engine process for these tests, and a database of its own for each.
+
+This process has a folder of its own open (``engine``), and admits no second: what opens others does so in a process.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,14 @@ from cardhour_ingest.warehouse.client import Warehouse
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
+def engine_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
     with running_engine(tmp_path_factory.mktemp("engine")) as process:
         yield process
 
 
 @pytest.fixture
-def warehouse(engine: EngineProcess) -> Iterator[Warehouse]:
+def served_warehouse(engine_process: EngineProcess) -> Iterator[Warehouse]:
     """An empty, migrated warehouse, over HTTP."""
-    opened = engine.empty_warehouse()
+    opened = engine_process.empty_warehouse()
     yield opened
-    engine.drop(opened)
+    engine_process.drop(opened)

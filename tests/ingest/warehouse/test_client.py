@@ -35,16 +35,17 @@ NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    with open_warehouse(WarehouseSettings(), tmp_path_factory.mktemp("embedded")) as opened:
+def embedded(engine: Path) -> Iterator[Warehouse]:
+    with open_warehouse(WarehouseSettings(database="contract"), engine) as opened:
+        assert opened.target.embedded
         yield opened
 
 
 @pytest.fixture(scope="module")
-def served(engine: EngineProcess) -> Iterator[Warehouse]:
-    opened = engine.empty_warehouse()
+def served(engine_process: EngineProcess) -> Iterator[Warehouse]:
+    opened = engine_process.empty_warehouse()
     yield opened
-    engine.drop(opened)
+    engine_process.drop(opened)
 
 
 @pytest.fixture(params=["embedded", "served"])
@@ -182,9 +183,9 @@ def test_a_closed_connection_leaves_the_others_alone(either: Warehouse) -> None:
     assert either.value("SELECT 1") == 1
 
 
-def test_a_wrong_password_is_for_a_person_to_mend(engine: EngineProcess) -> None:
+def test_a_wrong_password_is_for_a_person_to_mend(engine_process: EngineProcess) -> None:
     with pytest.raises(Refuse, match=r"\[warehouse\]"):
-        Warehouse(Target(url=engine.url, password=Secret("guessed")))
+        Warehouse(Target(url=engine_process.url, password=Secret("guessed")))
 
 
 def test_an_engine_that_stopped_may_come_back(tmp_path: Path) -> None:

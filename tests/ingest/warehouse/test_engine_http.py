@@ -24,10 +24,15 @@ ROWS = [[hour, f"GPU-{hour % 8}", None] for hour in range(20_000)]
 
 
 @pytest.fixture(params=[False, "lz4", "zstd", "gzip"])
-def client(request: pytest.FixtureRequest, engine: EngineProcess, warehouse: Warehouse) -> Iterator[Client]:
+def client(
+    request: pytest.FixtureRequest, engine_process: EngineProcess, served_warehouse: Warehouse
+) -> Iterator[Client]:
     """As anyone would make it, session and all; bodies compressed in each way there is."""
     opened = clickhouse_connect.get_client(
-        dsn=engine.url, password=engine.token, database=warehouse.target.database, compress=request.param
+        dsn=engine_process.url,
+        password=engine_process.token,
+        database=served_warehouse.target.database,
+        compress=request.param,
     )
     opened.command(TABLE)
     yield opened
@@ -73,8 +78,8 @@ def test_settings_travel_with_a_statement_and_end_with_it(client: Client) -> Non
 @pytest.mark.parametrize(
     "text", ["/* what */ SELECT 1", "-- what\nSELECT 1", "(SELECT 1)", "WITH 1 AS one SELECT one;"]
 )
-def test_a_select_is_known_however_it_begins(engine: EngineProcess, text: str) -> None:
-    found = post(engine, text)
+def test_a_select_is_known_however_it_begins(engine_process: EngineProcess, text: str) -> None:
+    found = post(engine_process, text)
     assert (found.status, found.data, found.headers["X-ClickHouse-Format"]) == (200, b"1\n", "TabSeparated")
 
 
@@ -84,18 +89,18 @@ def test_a_session_is_refused_in_clickhouses_words(client: Client) -> None:
     assert refused.value.code == 48
 
 
-def test_a_wrong_token_opens_nothing(engine: EngineProcess) -> None:
+def test_a_wrong_token_opens_nothing(engine_process: EngineProcess) -> None:
     for headers in ({}, {"Authorization": "Basic ?"}, {"Authorization": "Bearer x"}, {"X-ClickHouse-Key": "é"}):
-        found = post(engine, "SELECT 1", headers=headers)
+        found = post(engine_process, "SELECT 1", headers=headers)
         assert (found.status, found.headers["X-ClickHouse-Exception-Code"]) == (403, "516")
         assert b"AUTHENTICATION_FAILED" in found.data
     with pytest.raises(DatabaseError, match="516"):
-        clickhouse_connect.get_client(dsn=engine.url, password="guessed")
+        clickhouse_connect.get_client(dsn=engine_process.url, password="guessed")
 
 
-def test_whether_it_runs_may_be_asked_without_a_token(engine: EngineProcess) -> None:
+def test_whether_it_runs_may_be_asked_without_a_token(engine_process: EngineProcess) -> None:
     for path in ("/ping", "/"):
-        found = urllib3.request("GET", engine.url + path)
+        found = urllib3.request("GET", engine_process.url + path)
         assert (found.status, found.data) == (200, b"Ok.\n")
 
 
@@ -113,17 +118,17 @@ def test_whether_it_runs_may_be_asked_without_a_token(engine: EngineProcess) -> 
     ],
 )
 def test_an_error_has_clickhouses_status_and_code(
-    engine: EngineProcess, text: str | bytes, status: int, code: int
+    engine_process: EngineProcess, text: str | bytes, status: int, code: int
 ) -> None:
-    found = post(engine, text)
+    found = post(engine_process, text)
     assert (found.status, found.headers["X-ClickHouse-Exception-Code"]) == (status, str(code))
     assert found.data.startswith(f"Code: {code}. DB::Exception: ".encode())
 
 
-def test_an_unknown_setting_or_database_is_an_error(engine: EngineProcess) -> None:
-    assert post(engine, "SELECT 1", "no_such_setting=1").headers["X-ClickHouse-Exception-Code"] == "115"
-    assert post(engine, "SELECT 1", "database=nowhere").headers["X-ClickHouse-Exception-Code"] == "81"
-    assert post(engine, "SELECT 1", "a'b=1").headers["X-ClickHouse-Exception-Code"] == "115"
+def test_an_unknown_setting_or_database_is_an_error(engine_process: EngineProcess) -> None:
+    assert post(engine_process, "SELECT 1", "no_such_setting=1").headers["X-ClickHouse-Exception-Code"] == "115"
+    assert post(engine_process, "SELECT 1", "database=nowhere").headers["X-ClickHouse-Exception-Code"] == "81"
+    assert post(engine_process, "SELECT 1", "a'b=1").headers["X-ClickHouse-Exception-Code"] == "115"
 
 
 @pytest.mark.parametrize(
@@ -136,42 +141,50 @@ def test_an_unknown_setting_or_database_is_an_error(engine: EngineProcess) -> No
     ],
 )
 def test_a_body_that_ends_early_inserts_nothing(
-    engine: EngineProcess, warehouse: Warehouse, encoding: str, packed: type[bytes]
+    engine_process: EngineProcess, served_warehouse: Warehouse, encoding: str, packed: type[bytes]
 ) -> None:
-    warehouse.command(TABLE)
+    served_warehouse.command(TABLE)
     body = packed(b"".join(b"%d\tGPU\t%d\n" % (hour, hour * hour) for hour in range(10_000)))
-    query = f"database={warehouse.target.database}&query=INSERT%20INTO%20usage%20FORMAT%20TSV"
+    query = f"database={served_warehouse.target.database}&query=INSERT%20INTO%20usage%20FORMAT%20TSV"
     headers = {"Content-Encoding": encoding}
     # Text has no end of its own: only what is compressed can be known to be cut.
     for cut in () if encoding == "identity" else (1, len(body) // 2):
-        assert post(engine, body[:-cut], query, headers | auth(engine)).status == 400
-        assert warehouse.value("SELECT count() FROM usage") == 0
-    assert post(engine, body, query, headers | auth(engine)).status == 200
-    assert warehouse.value("SELECT count() FROM usage") == 10_000
+        assert post(engine_process, body[:-cut], query, headers | auth(engine_process)).status == 400
+        assert served_warehouse.value("SELECT count() FROM usage") == 0
+    assert post(engine_process, body, query, headers | auth(engine_process)).status == 200
+    assert served_warehouse.value("SELECT count() FROM usage") == 10_000
 
 
-def test_rows_may_follow_the_statement_in_address_or_body(engine: EngineProcess, warehouse: Warehouse) -> None:
-    warehouse.command(TABLE)
-    database = f"database={warehouse.target.database}"
-    post(engine, "INSERT INTO usage (hour, card) FORMAT TSV\n1\ta\n", database)
-    post(engine, "2\tb\n", f"{database}&query=INSERT+INTO+usage+(hour,card)+FORMAT+TSV")
-    post(engine, "", f"{database}&query=INSERT+INTO+usage+(hour,card)+FORMAT+TSV%0A3%09c%0A")
-    post(engine, "INSERT INTO usage (hour, card) VALUES (4, 'FORMAT TSV\n')", database)
-    post(engine, "INSERT INTO `usage` (`hour`) FORMAT RowBinary\n\x05\x00\x00\x00", database)
-    assert warehouse.value("SELECT groupArray(hour) FROM (SELECT hour FROM usage ORDER BY hour)") == [1, 2, 3, 4, 5]
+def test_rows_may_follow_the_statement_in_address_or_body(
+    engine_process: EngineProcess, served_warehouse: Warehouse
+) -> None:
+    served_warehouse.command(TABLE)
+    database = f"database={served_warehouse.target.database}"
+    post(engine_process, "INSERT INTO usage (hour, card) FORMAT TSV\n1\ta\n", database)
+    post(engine_process, "2\tb\n", f"{database}&query=INSERT+INTO+usage+(hour,card)+FORMAT+TSV")
+    post(engine_process, "", f"{database}&query=INSERT+INTO+usage+(hour,card)+FORMAT+TSV%0A3%09c%0A")
+    post(engine_process, "INSERT INTO usage (hour, card) VALUES (4, 'FORMAT TSV\n')", database)
+    post(engine_process, "INSERT INTO `usage` (`hour`) FORMAT RowBinary\n\x05\x00\x00\x00", database)
+    assert served_warehouse.value("SELECT groupArray(hour) FROM (SELECT hour FROM usage ORDER BY hour)") == [
+        1,
+        2,
+        3,
+        4,
+        5,
+    ]
 
 
-def test_a_result_that_breaks_off_is_not_taken_for_a_whole_one(engine: EngineProcess) -> None:
+def test_a_result_that_breaks_off_is_not_taken_for_a_whole_one(engine_process: EngineProcess) -> None:
     with pytest.raises(urllib3.exceptions.ProtocolError):
-        post(engine, "SELECT throwIf(number = 900000) FROM numbers(1000000) FORMAT RowBinary")
+        post(engine_process, "SELECT throwIf(number = 900000) FROM numbers(1000000) FORMAT RowBinary")
 
 
-def auth(engine: EngineProcess) -> dict[str, str]:
-    return urllib3.make_headers(basic_auth=f"default:{engine.token}")
+def auth(engine_process: EngineProcess) -> dict[str, str]:
+    return urllib3.make_headers(basic_auth=f"default:{engine_process.token}")
 
 
 def post(
-    engine: EngineProcess, body: str | bytes, query: str = "", headers: dict[str, str] | None = None
+    engine_process: EngineProcess, body: str | bytes, query: str = "", headers: dict[str, str] | None = None
 ) -> BaseHTTPResponse:
-    given = auth(engine) if headers is None else headers
-    return urllib3.request("POST", f"{engine.url}/?{query}", body=body, headers=given)
+    given = auth(engine_process) if headers is None else headers
+    return urllib3.request("POST", f"{engine_process.url}/?{query}", body=body, headers=given)
