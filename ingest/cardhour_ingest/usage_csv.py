@@ -20,6 +20,7 @@ from cardhour_contract.identity import imported_process_key, key_of, unnamed_wor
 from cardhour_contract.moment import DAY_MS, format_rfc3339
 from cardhour_ingest import usage_fields as fields
 from cardhour_ingest.bad_rows import Problems
+from cardhour_ingest.usage_fields import shown
 from cardhour_ingest.usage_lines import UsageLines
 from cardhour_ingest.usage_rows import ROW, Rows, contradictions
 from cardhour_ingest.usage_text import read_header, take_apart
@@ -228,5 +229,6 @@ class _Parser:
         _, first, card_of = np.unique(rows["card"], return_index=True, return_inverse=True)
         for place in np.flatnonzero(rows["model"][first][card_of] != rows["model"]):
             row, known = rows[place], rows[first[card_of[place]]]
-            reason = f"{fields.shown(models[row['model']])} is not the model of card {fields.shown(cards[row['card']])}"
-            self._problems.add(int(row["line"]), "model", f"{reason} on line {known['line']}: {models[known['model']]}")
+            card, model, other = cards[row["card"]], models[row["model"]], models[known["model"]]
+            reason = f"{shown(model)} is not the model of card {shown(card)} on line {known['line']}, {shown(other)}"
+            self._problems.add(int(row["line"]), "model", reason)
