@@ -34,12 +34,6 @@ def grouped(amount: str) -> str:
     return f"{sign}{int(whole):,}{point}{decimals}"
 
 
-def card_hours(quantity_us: int) -> str:
-    """Card-microseconds as card-hours with two decimals, for summaries; half away from zero."""
-    hundredths = (abs(quantity_us) * 100 * 2 + 3_600_000_000) // (2 * 3_600_000_000)
-    return grouped(f"{'-' if quantity_us < 0 and hundredths else ''}{hundredths // 100}.{hundredths % 100:02d}")
-
-
 def day_en(day: str) -> str:
     """``2026-12-03`` as ``3 December 2026``."""
     at = datetime.date.fromisoformat(day)
@@ -87,13 +81,3 @@ def days_zh(first_day: str, last_day: str) -> str:
 def period_iso(first_day: str, last_day: str) -> str:
     """``2026-10-01 – 10-31``; the second year only where it differs."""
     return f"{first_day} – {last_day[5:] if first_day[:4] == last_day[:4] else last_day}"
-
-
-def size_text(size_bytes: int) -> str:
-    """The size of a download: ``812 B``, ``84 KB``, ``1.2 MB``."""
-    if size_bytes < 1_000:
-        return f"{size_bytes} B"
-    if size_bytes < 1_000_000:
-        return f"{(size_bytes + 500) // 1_000} KB"
-    tenths = (size_bytes + 50_000) // 100_000
-    return f"{tenths // 10}.{tenths % 10} MB"

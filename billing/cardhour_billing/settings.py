@@ -6,6 +6,7 @@ when first used, the store's folder by ``store.open_store``.
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,9 @@ TEMPLATES = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "cardhour_billing.portal.context.frame",
             ],
+            "libraries": {"portal": "cardhour_billing.portal.tags"},
         },
     },
 ]
@@ -79,7 +82,10 @@ LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
 LOCALE_PATHS = [_PORTAL / "locale"]
 
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [_PORTAL / "static"]
+STATICFILES_DIRS = [
+    _PORTAL / "static",
+    ("fonts", str(files("justmytype_western_core") / "fonts/ofl/inter")),  # the portal's and the PDF's Latin letters
+]
 WHITENOISE_USE_FINDERS = True  # pages and fonts are served from the installed packages; nothing is collected first
 
 LOGIN_URL = "login"
@@ -96,6 +102,7 @@ AXES_COOLOFF_TIME = CONFIG.web.lockout_minutes / 60
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
+AXES_LOCKOUT_TEMPLATE = "locked.html"
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CONFIG.web.https
 SESSION_COOKIE_HTTPONLY = True

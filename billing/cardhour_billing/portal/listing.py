@@ -1,0 +1,152 @@
+"""The list of invoices: what the query string asks for, the rows, and the sums under them.
+
+Owns filtering, paging and adding up a list. Does not own who may see an invoice (``access``). Sums are one for each
+currency and state; currencies are never added.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from django.db.models import Count, Q, QuerySet, Sum
+
+from cardhour_billing.figures import grouped
+from cardhour_billing.models import Customer, Invoice
+from cardhour_billing.money import Money
+
+PAGE_ROWS = 50
+"""Rows a page: what a person reads before searching instead."""
+MONTHS_MAX = 120
+"""Months offered to choose from: ten years."""
+CUSTOMERS_MAX = 500
+"""Customers offered to choose from; beyond that the search field finds them."""
+TEXT_CHARS_MAX = 100
+
+_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceFilter:
+    """What a list is narrowed to; empty text narrows nothing. A word that is no month or state is as good as none.
+
+    text: part of a number, of a customer's name or of its id.
+    month: ``YYYY-MM``.
+    state: ``draft`` or ``issued``.
+    customer: a customer's id.
+    """
+
+    text: str = ""
+    month: str = ""
+    state: str = ""
+    customer: str = ""
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, str]) -> InvoiceFilter:
+        month, state = query.get("month", ""), query.get("state", "")
+        return cls(
+            text=query.get("q", "").strip().replace("\x00", "")[:TEXT_CHARS_MAX],
+            month=month if _MONTH.fullmatch(month) else "",
+            state=state if state in Invoice.State.values else "",
+            customer=query.get("customer", "").replace("\x00", ""),
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.text or self.month or self.state or self.customer)
+
+    def apply(self, invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
+        if self.text:
+            invoices = invoices.filter(
+                Q(number__icontains=self.text)
+                | Q(customer__name__icontains=self.text)
+                | Q(customer__key__icontains=self.text)
+            )
+        if self.month:
+            invoices = invoices.filter(period=self.month)
+        if self.state:
+            invoices = invoices.filter(state=self.state)
+        if self.customer:
+            invoices = invoices.filter(customer__key=self.customer)
+        return invoices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceRow:
+    """One invoice in a list. ``total`` is grouped text, dates are ISO or empty."""
+
+    id: int
+    number: str
+    customer: str
+    period: str
+    state: str
+    issue_date: str
+    due_date: str
+    currency: str
+    total: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrencySum:
+    """What the invoices of one currency come to. Grouped text; ``draft_total`` is empty where there is no draft."""
+
+    currency: str
+    issued_count: int
+    issued_total: str
+    draft_count: int
+    draft_total: str
+
+
+def ordered(invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
+    """Newest month first; in it by customer."""
+    return invoices.order_by("-period", "customer__name", "-id")
+
+
+def row(invoice: Invoice) -> InvoiceRow:
+    return InvoiceRow(
+        id=invoice.pk,
+        number=invoice.number or "",
+        customer=invoice.customer.name,
+        period=invoice.period,
+        state=invoice.state,
+        issue_date=_iso(invoice.issue_date),
+        due_date=_iso(invoice.due_date),
+        currency=invoice.currency,
+        total=grouped(str(Money(amount=invoice.total, currency=invoice.currency))),
+    )
+
+
+def sums(invoices: QuerySet[Invoice]) -> list[CurrencySum]:
+    """One sum for each currency, by its code."""
+    found = {
+        (each["currency"], each["state"]): (each["count"], each["sum"])
+        for each in invoices.order_by().values("currency", "state").annotate(count=Count("id"), sum=Sum("total"))
+    }
+    return [_sum(currency, found) for currency in sorted({currency for currency, _ in found})]
+
+
+def months(invoices: QuerySet[Invoice]) -> list[str]:
+    """Months that have an invoice, newest first."""
+    return list(invoices.order_by("-period").values_list("period", flat=True).distinct()[:MONTHS_MAX])
+
+
+def customers() -> list[tuple[str, str]]:
+    """Ids and names of customers to choose from."""
+    return list(Customer.objects.order_by("name").values_list("key", "name")[:CUSTOMERS_MAX])
+
+
+def _sum(currency: str, found: Mapping[tuple[str, str], tuple[int, int]]) -> CurrencySum:
+    issued_count, issued = found.get((currency, Invoice.State.ISSUED), (0, 0))
+    draft_count, draft = found.get((currency, Invoice.State.DRAFT), (0, 0))
+    return CurrencySum(
+        currency=currency,
+        issued_count=issued_count,
+        issued_total=grouped(str(Money(amount=issued, currency=currency))),
+        draft_count=draft_count,
+        draft_total=grouped(str(Money(amount=draft, currency=currency))) if draft_count else "",
+    )
+
+
+def _iso(day: date | None) -> str:
+    return day.isoformat() if day else ""

@@ -1,0 +1,39 @@
+"""Template filters: figures, days and months in the language of the page. Owns no formats (``figures`` does)."""
+
+from __future__ import annotations
+
+from django import template
+from django.utils.translation import get_language
+
+from cardhour_billing import figures
+
+register = template.Library()
+
+
+def in_chinese() -> bool:
+    """Whether the page being made is in Chinese."""
+    return (get_language() or "").startswith("zh")
+
+
+@register.filter
+def money(amount: str) -> str:
+    """``-75092.72`` as ``−75,092.72``."""
+    return figures.grouped(amount)
+
+
+@register.filter
+def month(text: str) -> str:
+    """``2026-10`` as ``October 2026`` or ``2026 年 10 月``."""
+    return figures.month_zh(text) if in_chinese() else figures.month_en(text)
+
+
+@register.filter
+def day(text: str) -> str:
+    """``2026-12-03`` as ``3 December 2026`` or ``2026 年 12 月 3 日``."""
+    return figures.day_zh(text) if in_chinese() else figures.day_en(text)
+
+
+@register.filter
+def until(first_day: str, last_day: str) -> str:
+    """Two days as ``1–31 October`` or ``10 月 1–31 日``."""
+    return figures.days_zh(first_day, last_day) if in_chinese() else figures.days_en(first_day, last_day)

@@ -1,0 +1,22 @@
+"""Addresses of the portal, and the pages for what goes wrong."""
+
+from __future__ import annotations
+
+from django.contrib.auth.views import LogoutView
+from django.urls import path
+from django.views.i18n import set_language
+
+from cardhour_billing.portal.views import close, invoice, sign_in
+
+urlpatterns = [
+    path("", sign_in.home, name="home"),
+    path("sign-in/", sign_in.SignIn.as_view(), name="login"),
+    path("sign-out/", LogoutView.as_view(), name="logout"),
+    path("language/", set_language, name="set_language"),
+    path("invoices/", invoice.invoice_list, name="invoices"),
+    path("invoices/<int:invoice_id>/", invoice.invoice_page, name="invoice"),
+    path("invoices/<int:invoice_id>/statement.pdf", invoice.invoice_pdf_file, name="invoice-pdf"),
+    path("invoices/<int:invoice_id>/lines.csv", invoice.invoice_csv_file, name="invoice-csv"),
+    path("close/", close.close_page, name="close"),
+    path("close/<str:month>/", close.close_page, name="close-month"),
+]

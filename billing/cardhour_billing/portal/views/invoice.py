@@ -1,0 +1,101 @@
+"""The list of invoices, one invoice, and its downloads: the same for customers and staff, who see different ones."""
+
+from __future__ import annotations
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from cardhour_billing import invoice_csv, invoice_pdf
+from cardhour_billing.document import InvoiceDocument, decode
+from cardhour_billing.models import Invoice
+from cardhour_billing.portal import listing
+from cardhour_billing.portal.access import signed_in, visible_invoices
+from cardhour_billing.portal.charts import day_charges
+from cardhour_billing.portal.closing import state_of
+
+
+@require_safe
+@signed_in
+def invoice_list(request: HttpRequest) -> HttpResponse:
+    """Invoices with their sums; htmx asks for the results alone."""
+    visible = visible_invoices(request.user)
+    wanted = listing.InvoiceFilter.from_query(request.GET.dict())
+    found = wanted.apply(visible)
+    page = Paginator(listing.ordered(found), listing.PAGE_ROWS).get_page(request.GET.get("page"))
+    htmx = request.headers.get("HX-Request") == "true" and request.headers.get("HX-History-Restore-Request") != "true"
+    response = render(
+        request,
+        "parts/invoice_results.html" if htmx else "invoices.html",
+        {
+            "section": "invoices",
+            "wanted": wanted,
+            "page": page,
+            "rows": [listing.row(invoice) for invoice in page.object_list],
+            "sums": listing.sums(found),
+            "months": listing.months(visible),
+            "customers": listing.customers() if request.user.is_staff else [],
+            "older_query": _with_page(request.GET, page.number + 1) if page.has_next() else "",
+            "newer_query": _with_page(request.GET, page.number - 1) if page.has_previous() else "",
+        },
+    )
+    response.headers["Vary"] = "HX-Request, Cookie, Accept-Language"
+    return response
+
+
+@require_safe
+@signed_in
+def invoice_page(request: HttpRequest, invoice_id: int) -> HttpResponse:
+    """One invoice, as it is printed, with its charges by day."""
+    invoice = get_object_or_404(visible_invoices(request.user), pk=invoice_id)
+    document = decode(bytes(invoice.frozen))
+    return render(
+        request,
+        "invoice.html",
+        {
+            "section": "invoices",
+            "invoice": invoice,
+            "document": document,
+            "state": state_of(invoice),
+            "days": day_charges(document, other=_("Other models")),
+        },
+    )
+
+
+@require_safe
+@signed_in
+def invoice_pdf_file(request: HttpRequest, invoice_id: int) -> HttpResponse:
+    """The statement as PDF."""
+    document = _document(request, invoice_id)
+    return _download(invoice_pdf.render(document), "application/pdf", document, "pdf")
+
+
+@require_safe
+@signed_in
+def invoice_csv_file(request: HttpRequest, invoice_id: int) -> HttpResponse:
+    """The lines as CSV."""
+    document = _document(request, invoice_id)
+    return _download(invoice_csv.render(document), "text/csv; charset=utf-8", document, "csv")
+
+
+def _document(request: HttpRequest, invoice_id: int) -> InvoiceDocument:
+    invoice: Invoice = get_object_or_404(visible_invoices(request.user), pk=invoice_id)
+    return decode(bytes(invoice.frozen))
+
+
+def _download(content: bytes, content_type: str, document: InvoiceDocument, ending: str) -> HttpResponse:
+    name = document.number or f"draft-{document.customer.id}-{document.period.first_day[:7]}"
+    safe = "".join(each if each.isalnum() and each.isascii() or each in "-_." else "_" for each in name)
+    return HttpResponse(
+        content,
+        content_type=content_type,
+        headers={"Content-Disposition": f'attachment; filename="{safe}.{ending}"'},
+    )
+
+
+def _with_page(query: QueryDict, number: int) -> str:
+    turned = query.copy()
+    turned["page"] = str(number)
+    return turned.urlencode()

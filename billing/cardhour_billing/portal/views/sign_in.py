@@ -1,0 +1,28 @@
+"""Signing in, and where one lands. Passwords and sessions are Django's, counting failures is django-axes'."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from cardhour_billing.portal.access import signed_in
+from cardhour_billing.portal.card_day import card_day
+
+
+class SignIn(LoginView):
+    """The sign-in page. Whoever is signed in already goes on."""
+
+    template_name = "sign_in.html"
+    redirect_authenticated_user = True
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(day=card_day(), **kwargs)
+
+
+@signed_in
+def home(request: HttpRequest) -> HttpResponse:
+    """Staff start at the month close, customers at their invoices."""
+    return redirect("close" if request.user.is_staff else "invoices")

@@ -1,0 +1,191 @@
+"""The books of a small provider, written into an empty store: nine customers, three months, four currencies.
+
+Owns sample data for pages. Charges are computed by the same money functions that invoices are, so that every page
+adds up. Django must be set up before this is imported.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from django.contrib.auth.models import User
+
+from cardhour_billing import money
+from cardhour_billing.document import (
+    Bank,
+    CustomerParty,
+    DayShare,
+    DocumentLine,
+    InvoiceDocument,
+    IssuerParty,
+    Language,
+    Period,
+    TaxRow,
+    encode,
+)
+from cardhour_billing.models import Customer, Invoice, InvoiceLine, Issuer, NumberSeries, PortalUser, Price, PriceBook
+from cardhour_billing.month import Month, billing_period
+from cardhour_contract.moment import CARD_HOUR_US, format_rfc3339
+
+PASSWORD = "correct horse battery"
+STAFF, CUSTOMER, OTHER_CUSTOMER, LOST = "lin.yue", "chen.yi", "ada", "nobody.yet"
+"""Logins: billing staff, Qinghe AI, Lakeside Institute, and one given to no customer."""
+
+PRICES = {"A100-SXM4-80GB": "22.84", "A800-SXM4-80GB": "18.62", "H800": "41.90", "L40S": "9.35", "RTX 4090": "2.99"}
+"""Price of a card-hour in CNY; divided by a fixed rate for other currencies."""
+
+_CUSTOMERS: tuple[tuple[str, str, str, Language, str, dict[str, int]], ...] = (
+    ("qinghe", "Qinghe AI", "Qinghe AI Technology Ltd.", "en", "CNY",
+     {"A100-SXM4-80GB": 3287, "A800-SXM4-80GB": 8410, "RTX 4090": 1290}),
+    ("xingchi", "星驰汽车", "星驰汽车股份有限公司", "zh-hans", "CNY", {"A800-SXM4-80GB": 15284, "H800": 2100}),
+    ("shanlan", "Shanlan Robotics", "Shanlan Robotics Co., Ltd.", "en", "CNY", {"A100-SXM4-80GB": 9020}),
+    ("hengxin", "衡信科技", "衡信科技有限公司", "zh-hans", "CNY", {"L40S": 4120}),
+    ("mozhi", "墨知语言", "墨知语言技术有限公司", "zh-hans", "CNY", {"H800": 20930, "A100-SXM4-80GB": 900}),
+    ("lakeside", "Lakeside Institute", "Lakeside Institute for Very Long Names in Computational Biology e. V.", "en",
+     "USD", {"A100-SXM4-80GB": 5210}),
+    ("northlight", "Northlight Labs", "Northlight Labs, Inc.", "en", "USD", {"H800": 11730, "L40S": 640}),
+    ("sakura", "Sakura Render", "株式会社サクラレンダー", "en", "JPY", {"RTX 4090": 8800}),
+    ("dune", "Dune Analytics", "Dune Analytics W.L.L.", "en", "KWD", {"A100-SXM4-80GB": 77}),
+)  # fmt: skip
+_PER_CNY = {"CNY": (1, 1), "USD": (10, 71), "JPY": (21, 1), "KWD": (1, 23)}
+_ZONES = {"CNY": "Asia/Shanghai", "USD": "America/New_York", "JPY": "Asia/Tokyo", "KWD": "Asia/Kuwait"}
+MONTHS = (Month(year=2026, month=8), Month(year=2026, month=9), Month(year=2026, month=10))
+_GROWTH = ((93, 97, 81), (97, 100, 103), (103, 113, 100))
+_STILL_DRAFTS = {"xingchi": ("k8s:interns used a card-hour without a price: H800 from 28 October 00:00",), "shanlan": ()}
+"""Customers whose October is not issued, and what keeps it from being."""
+
+
+def write() -> None:
+    """Write everything. The store must be migrated and empty."""
+    issuer = Issuer.objects.create(
+        name="Example Compute", legal_name="Example Compute Co., Ltd.", address="88 Example Road, Hangzhou\n杭州市示例路 88 号",
+        tax_id="91330100XXXXXXXX0X", bank_account_name="示例算力科技有限公司", bank="Example Bank 示例银行杭州分行",
+        bank_account="0000 1111 2222 3333", currency="CNY", timezone="Asia/Shanghai", number_prefix="EC",
+    )  # fmt: skip
+    customers = {
+        key: Customer.objects.create(
+            issuer=issuer, key=key, name=name, legal_name=legal_name, language=language, currency=currency,
+            address="12 Sample Street\n上海市样例街 12 号", timezone=_ZONES[currency],
+            po_number="QH-2026-117" if key == "qinghe" else "",
+        )
+        for key, name, legal_name, language, currency, _ in _CUSTOMERS
+    }  # fmt: skip
+    _write_users(customers)
+    series = NumberSeries.objects.create(issuer=issuer, kind="invoice", fiscal_year=2026)
+    book = PriceBook.objects.create(issuer=issuer, key="list")
+    for at, month in enumerate(MONTHS):
+        for order, (key, *_, hours) in enumerate(_CUSTOMERS):
+            grown = {model: each * _GROWTH[at][order % 3] // 100 for model, each in hours.items()}
+            draft = month == MONTHS[-1] and key in _STILL_DRAFTS
+            _write_invoice(customers[key], month, grown, None if draft else series, book)
+
+
+def _write_users(customers: dict[str, Customer]) -> None:
+    User.objects.create_user(STAFF, password=PASSWORD, first_name="Lin", last_name="Yue", is_staff=True)
+    User.objects.create_user(LOST, password=PASSWORD)
+    for login, key in ((CUSTOMER, "qinghe"), (OTHER_CUSTOMER, "lakeside")):
+        PortalUser.objects.create(user=User.objects.create_user(login, password=PASSWORD), customer=customers[key])
+
+
+def _write_invoice(
+    customer: Customer, month: Month, hours: dict[str, int], series: NumberSeries | None, book: PriceBook
+) -> None:
+    period = billing_period(month, customer.timezone)
+    lines, prices = [], []
+    for position, (model, whole) in enumerate(hours.items(), 1):
+        times, parts = _PER_CNY[customer.currency]
+        nano = money.parse_price(PRICES[model], "CNY").nano * times // parts
+        price = money.UnitPrice(nano=nano - nano % 10_000, currency=customer.currency)
+        prices.append(price)
+        lines.append(_line(position, model, whole * CARD_HOUR_US + 2_780_123_456, price, month))
+    net = money.total((_money(line.amount, customer.currency) for line in lines), customer.currency)
+    tax = net.allocate([6, 94])[0] if customer.currency == "CNY" else money.Money(amount=0, currency=customer.currency)
+    if series is not None:
+        series.last += 1
+        series.save()
+    number = f"EC-2026-{400 + series.last:04d}" if series else None
+    issued_on = month.next.first_day + timedelta(days=2)
+    document = InvoiceDocument(
+        state="issued" if series else "draft", number=number,
+        issue_date=issued_on.isoformat() if series else None,
+        due_date=(issued_on + timedelta(days=30)).isoformat() if series else None,
+        terms_days=30, issuer=_issuer(customer.issuer), customer=_customer(customer),
+        period=Period(
+            first_day=month.first_day.isoformat(), last_day=period.last_day.isoformat(), timezone=customer.timezone,
+            started_at=format_rfc3339(period.start_ms), ended_at=format_rfc3339(period.end_ms),
+        ),
+        currency=customer.currency, decimals=money.exponent(customer.currency), lines=tuple(lines), net=str(net),
+        tax=(TaxRow(category="standard", rate_percent="6", net=str(net), tax=str(tax)),) if tax.amount else (),
+        total=str(net + tax), due=str(net + tax), digest=f"{month.month:02d}" * 32 if series else None,
+    )  # fmt: skip
+    row = Invoice.objects.create(
+        issuer=customer.issuer, customer=customer, period=str(month), period_start_ms=period.start_ms,
+        period_end_ms=period.end_ms, currency=customer.currency, net=net.amount, tax=tax.amount,
+        total=net.amount + tax.amount, frozen=encode(document), computed_at_ms=period.end_ms,
+        findings=[] if series else list(_STILL_DRAFTS[customer.key]),
+    )  # fmt: skip
+    for line, price in zip(lines, prices, strict=True):
+        kept = Price.objects.filter(book=book, model=line.model, currency=customer.currency).first()
+        InvoiceLine.objects.create(
+            invoice=row, position=line.position, model=line.model, quantity_us=line.quantity_us, unit_nano=price.nano,
+            amount=_money(line.amount, customer.currency).amount, price=kept or _price(book, line.model, price),
+        )  # fmt: skip
+    if series is not None:
+        row.state, row.number, row.series, row.sequence = Invoice.State.ISSUED, number, series, series.last
+        row.issue_date, row.due_date = issued_on, issued_on + timedelta(days=30)
+        row.issued_at_ms, row.digest, row.inputs = period.end_ms, document.digest or "", b"{}"
+        row.save()
+
+
+def _price(book: PriceBook, model: str, price: money.UnitPrice) -> Price:
+    return Price.objects.create(
+        book=book, model=model, currency=price.currency, unit_nano=price.nano, valid_from_ms=0, recorded_at_ms=0
+    )
+
+
+def _line(position: int, model: str, quantity_us: int, price: money.UnitPrice, month: Month) -> DocumentLine:
+    days = monthrange(month.year, month.month)[1]
+    weights = _weights(days, position + month.month)
+    amount = price.charge(quantity_us)
+    return DocumentLine(
+        position=position, model=model, first_day=f"{month}-01", last_day=f"{month}-{days:02d}",
+        quantity_us=quantity_us, printed_quantity=money.printed_quantity(quantity_us, price), unit_price=str(price),
+        amount=str(amount),
+        days=tuple(
+            DayShare(day=f"{month}-{day:02d}", quantity_us=share_us, amount=str(share))
+            for day, (share_us, share) in enumerate(
+                zip(money.allocate(quantity_us, weights), amount.allocate(weights), strict=True), 1
+            )
+        ),
+    )  # fmt: skip
+
+
+def _weights(days: int, seed: int) -> list[int]:
+    """A month with quiet weekends and no two days alike."""
+    quiet = [date(2026, seed % 12 + 1, 1).weekday() + day for day in range(days)]
+    return [60 + (day * 37 * seed) % 31 - (22 if weekday % 7 > 4 else 0) for day, weekday in enumerate(quiet)]
+
+
+def _money(text: str, currency: str) -> money.Money:
+    return money.Money(amount=int(text.replace(".", "")), currency=currency)
+
+
+def _lines(text: str) -> Sequence[str]:
+    return text.splitlines()
+
+
+def _issuer(issuer: Issuer) -> IssuerParty:
+    return IssuerParty(
+        name=issuer.name, legal_name=issuer.legal_name, address=tuple(_lines(issuer.address)), tax_id=issuer.tax_id,
+        bank=Bank(account_name=issuer.bank_account_name, bank=issuer.bank, account=issuer.bank_account),
+    )  # fmt: skip
+
+
+def _customer(customer: Customer) -> CustomerParty:
+    language: Language = "zh-hans" if customer.language == "zh-hans" else "en"
+    return CustomerParty(
+        id=customer.key, name=customer.name, legal_name=customer.legal_name, address=tuple(_lines(customer.address)),
+        po_number=customer.po_number, language=language,
+    )  # fmt: skip

@@ -1,0 +1,38 @@
+"""A real browser: the system's Chromium, driven by Playwright.
+
+Found by the environment variable that names one, then on the PATH; where there is none, ``UnavailableError`` says so.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, sync_playwright
+
+VARIABLE = "CARDHOUR_TEST_CHROMIUM"
+
+
+class UnavailableError(Exception):
+    """There is no browser here; the text says what to do."""
+
+
+def chromium() -> str:
+    """Path of the browser."""
+    found = os.environ.get(VARIABLE) or shutil.which("chromium") or shutil.which("google-chrome")
+    if not found:
+        raise UnavailableError(f"no Chromium here: install the chromium package, or name one in {VARIABLE}")
+    return found
+
+
+@contextmanager
+def running_browser() -> Iterator[Browser]:
+    """A browser without a window. The sandbox needs a user of its own, which a build machine's root is not."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        try:
+            yield browser
+        finally:
+            browser.close()

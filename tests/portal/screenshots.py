@@ -1,0 +1,100 @@
+"""Pictures of every page, to be looked at: ``python -m tests.portal.screenshots OUTDIR``.
+
+Each page at 1440 and 390 pixels, light and dark, in English and Chinese; the print layout as PDF. Owns the list of
+pages; asserts nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from playwright.sync_api import Browser, BrowserContext
+
+from tests.portal.browser import running_browser
+from tests.portal.server import running_portal
+
+PASSWORD = "correct horse battery"
+SIZES = {"wide": (1440, 900), "phone": (390, 844)}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+LANGUAGES = {"en": "en", "zh": "zh-CN"}
+
+PAGES: dict[str, tuple[tuple[str, str], ...]] = {
+    "": (("sign-in", "/sign-in/"), ("not-found-alone", "/no-such-page")),
+    "chen.yi": (
+        ("customer-list", "/invoices/"),
+        ("customer-none", "/invoices/?q=nothing"),
+        ("customer-invoice", "/invoices/19/"),
+        ("customer-404", "/invoices/2/"),
+        ("customer-403", "/close/"),
+    ),
+    "nobody.yet": (("lost-list", "/invoices/"),),
+    "lin.yue": (
+        ("staff-close", "/close/"),
+        ("staff-close-empty", "/close/2026-01/"),
+        ("staff-list", "/invoices/"),
+        ("staff-list-filtered", "/invoices/?month=2026-09&state=issued"),
+        ("staff-draft", "/invoices/20/"),
+        ("staff-yen", "/invoices/26/"),
+    ),
+}
+
+
+def take(folder: Path) -> None:
+    """Write every picture into ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as home, running_portal(Path(home)) as address, running_browser() as browser:
+        for language, locale in LANGUAGES.items():
+            for size, (width, height) in SIZES.items():
+                for scheme in SCHEMES:
+                    context = browser.new_context(
+                        base_url=address,
+                        locale=locale,
+                        viewport={"width": width, "height": height},
+                        color_scheme=scheme,
+                        device_scale_factor=1 if size == "wide" else 2,
+                    )
+                    for login, pages in PAGES.items():
+                        _each_page(context, login, pages, folder, f"{size}.{scheme}.{language}")
+                    context.close()
+        _printed(browser, address, folder)
+
+
+def sign_in(context: BrowserContext, login: str) -> None:
+    """Leave ``context`` signed in as ``login``."""
+    page = context.new_page()
+    page.goto("/sign-in/")
+    page.fill("input[name=username]", login)
+    page.fill("input[name=password]", PASSWORD)
+    page.click("form:has(input[name=password]) button")
+    page.wait_for_url(lambda url: "/sign-in/" not in url)
+    page.close()
+
+
+def _each_page(
+    context: BrowserContext, login: str, pages: tuple[tuple[str, str], ...], folder: Path, suffix: str
+) -> None:
+    context.clear_cookies()
+    if login:
+        sign_in(context, login)
+    page = context.new_page()
+    for name, path in pages:
+        page.goto(path, wait_until="networkidle")
+        page.screenshot(path=folder / f"{name}.{suffix}.png", full_page=True)
+    page.close()
+
+
+def _printed(browser: Browser, address: str, folder: Path) -> None:
+    context = browser.new_context(base_url=address, locale="en", color_scheme="dark")
+    sign_in(context, "lin.yue")
+    page = context.new_page()
+    for name, path in (("print-invoice", "/invoices/19/"), ("print-close", "/close/")):
+        page.goto(path, wait_until="networkidle")
+        page.pdf(path=folder / f"{name}.pdf", prefer_css_page_size=True)
+    context.close()
+
+
+if __name__ == "__main__":
+    take(Path(sys.argv[1]))

@@ -1,0 +1,61 @@
+"""The portal in a process of its own, over a new store with sample books, as ``waitress`` serves it in production.
+
+``python -m tests.portal.server HOME`` prints its address and serves until it is stopped. Owns starting and stopping.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+STARTS_WITH = "serving "
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def running_portal(home: Path) -> Iterator[str]:
+    """The address of a portal whose store lies in ``home``, such as ``http://127.0.0.1:43121``."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CARDHOUR_")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.portal.server", str(home)],
+        cwd=ROOT,
+        env={**kept, "CARDHOUR_HOME": str(home), "DJANGO_SETTINGS_MODULE": "cardhour_billing.settings"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        said = process.stdout.readline().strip()
+        if not said.startswith(STARTS_WITH):
+            raise RuntimeError(f"the portal did not start: it said {said!r} and left with {process.poll()}")
+        yield said.removeprefix(STARTS_WITH)
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def main() -> None:
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+    from waitress.server import create_server
+
+    from cardhour_billing.wsgi import application
+    from tests.portal import books
+
+    call_command("migrate", verbosity=0)
+    books.write()
+    server = create_server(application, host="127.0.0.1", port=0, threads=4)
+    print(f"{STARTS_WITH}http://127.0.0.1:{server.effective_port}", flush=True)
+    server.run()
+
+
+if __name__ == "__main__":
+    main()
