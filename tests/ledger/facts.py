@@ -91,22 +91,25 @@ class Facts:
 
 
 def relabelled(facts: Facts, number: int) -> Facts:
-    """The same facts about other cards and processes, so that many examples fit in one store.
+    """The same facts about other cards, nodes and processes, so that many examples fit in one store.
 
     Names keep their order, and processes stay apart as long as an example uses fewer than a million.
     """
 
-    def card(name: str) -> str:
+    def label(name: str) -> str:
         return f"x{number:05d}-{name}" if name else ""
 
     def process(key: int) -> int:
         return number * 1_000_000 + key
 
     return Facts(
-        cards=tuple(replace(each, card=card(each.card), parent=card(each.parent)) for each in facts.cards),
-        usage=tuple(replace(each, card=card(each.card), process=process(each.process)) for each in facts.usage),
-        card_rows=tuple(replace(each, card=card(each.card)) for each in facts.card_rows),
-        faults=tuple(replace(each, card=card(each.card)) for each in facts.faults),
+        cards=tuple(replace(each, card=label(each.card), parent=label(each.parent)) for each in facts.cards),
+        usage=tuple(
+            replace(each, card=label(each.card), node=label(each.node), process=process(each.process))
+            for each in facts.usage
+        ),
+        card_rows=tuple(replace(each, card=label(each.card)) for each in facts.card_rows),
+        faults=tuple(replace(each, card=label(each.card)) for each in facts.faults),
         attributions=tuple(replace(each, process=process(each.process)) for each in facts.attributions),
     )
 

@@ -30,6 +30,7 @@ CLAIMS = (
     Claim(owner="k8s:a", workload="serve", share=250),
     Claim(owner="k8s:b", workload="train"),
     Claim(owner="k8s:b", workload="eval", share=333),
+    Claim(owner="k8s:b", workload="tune", share=300),
     Claim(owner="slurm:c", workload="job-1"),
     Claim(owner="slurm:c", workload="job-2", share=1),
     Claim(owner="user:d", workload="notebook", share=700),
@@ -40,9 +41,12 @@ CLAIMS = (
     Claim(owner="unknown:hidden", workload="process:4"),
     Claim(owner="system:xorg", workload="xorg"),
 )
-USUAL = (0, 3, 9, 5, 12, 8, 0, 13)
+USUAL = (0, 3, 10, 6, 13, 9, 5, 4, 14)
 """Which of ``CLAIMS`` each process mostly makes."""
 TENANTS = tuple(each for each in CLAIMS if not each.owner.startswith(("unknown:", "system:")))
+
+IMPORTED = 1000
+"""Added to the key of a process that a file names: it never is the key of an observed one."""
 
 _edges = st.sampled_from((0, 0, 0, 0, 1, 7, 60_000, 120_000, 300_000, 450_000, 899_999))
 _times = st.builds(
@@ -70,7 +74,7 @@ def fleets(draw: st.DrawFn) -> Facts:
         cards=tuple(cards),
         usage=tuple(usage),
         card_rows=tuple(row for each in cards if not each.imported_only for row in draw(_card_rows(each.card))),
-        faults=tuple(draw(st.lists(_faults, max_size=2))),
+        faults=tuple(row for told in draw(st.lists(_faults(), max_size=2)) for row in told),
         attributions=tuple(draw(st.lists(_attributions(sorted({row.process for row in usage})), max_size=3))),
     )
 
@@ -89,7 +93,10 @@ def _usage(draw: st.DrawFn, card: Card) -> list[UsageRow]:
 
 @st.composite
 def _span(draw: st.DrawFn, card: Card, *, process: int, claim: Claim) -> list[UsageRow]:
-    """One stay of a process, as the rows that ingest would store: none crosses a quarter hour."""
+    """One stay of a process, as the rows that ingest would store: none crosses a quarter hour.
+
+    An observed process and an allocation have one node each, which is in their keys; a file may name any.
+    """
     other_basis = st.sampled_from((Basis.PROCESS, Basis.ALLOCATION, Basis.IMPORTED))
     basis = Basis.IMPORTED if card.imported_only else draw(st.just(card.basis) | st.just(card.basis) | other_basis)
     start_ms = draw(_times)
@@ -97,7 +104,10 @@ def _span(draw: st.DrawFn, card: Card, *, process: int, claim: Claim) -> list[Us
     metered = basis != Basis.ALLOCATION
     active, memory = (draw(_rates), draw(_byte_rates)) if metered else (None, None)
     odd = draw(st.integers(0, 6)) if whole.length_ms else 0
-    node = "node-1" if process % 3 else "node-2"
+    if basis == Basis.IMPORTED:
+        process, node = IMPORTED + process, draw(st.sampled_from(("node-1", "node-1", "node-2", "")))
+    else:
+        node = "node-1" if process % 3 else "node-2"
     bridged = draw(st.integers(0, 3)) == 0
     return [
         UsageRow(
@@ -130,14 +140,16 @@ def _card_rows(draw: st.DrawFn, card: str) -> list[CardRow]:
     return rows
 
 
-_faults = st.builds(
-    lambda card, opened_at_ms, lasts_ms: FaultRow(
-        card=card, opened_at_ms=opened_at_ms, closed_at_ms=None if lasts_ms is None else opened_at_ms + lasts_ms
-    ),
-    st.sampled_from(("gpu-0", "mig-1", "gpu-9")),
-    _times | st.sampled_from((MIDNIGHT_MS - DAY_MS + 1, MIDNIGHT_MS + 450_000 - DAY_MS)),
-    st.sampled_from((None, 0, 1, 60_000, 700_000, 2 * DAY_MS)),
-)
+@st.composite
+def _faults(draw: st.DrawFn) -> list[FaultRow]:
+    """One fault, told once or twice: opened, and perhaps closed at two different times."""
+    card = draw(st.sampled_from(("gpu-0", "mig-1", "gpu-9")))
+    opened_at_ms = draw(_times | st.sampled_from((MIDNIGHT_MS - DAY_MS + 1, MIDNIGHT_MS + 450_000 - DAY_MS)))
+    lasts_ms = st.sampled_from((None, 0, 1, 60_000, 700_000, 2 * DAY_MS))
+    return [
+        FaultRow(card=card, opened_at_ms=opened_at_ms, closed_at_ms=None if each is None else opened_at_ms + each)
+        for each in draw(st.lists(lasts_ms, min_size=1, max_size=2))
+    ]
 
 
 def _attributions(processes: list[int]) -> st.SearchStrategy[Attribution]:

@@ -25,7 +25,9 @@ class Holder(NamedTuple):
 
     claim: Claim
     node: str
+    """The first by name, where rows of that claim come from several."""
     bridged: bool
+    """Whether none of its rows is a sighting, whatever it claims."""
 
 
 def holders(rows: Iterable[UsageRow]) -> dict[int, Holder]:
@@ -78,5 +80,5 @@ def _winner(rows: list[UsageRow]) -> Holder:
         (row.claim for row in rows),
         key=lambda each: (not is_unknown(each.owner), each.owner, each.workload, each.share),
     )
-    winners = [row for row in rows if row.claim == claim]
-    return Holder(claim, min(row.node for row in winners), all(row.bridged for row in winners))
+    node = min(row.node for row in rows if row.claim == claim)
+    return Holder(claim, node, all(row.bridged for row in rows))

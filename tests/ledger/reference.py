@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
+from cardhour_contract.identity import workload_key
 from cardhour_contract.interval import Interval
 from cardhour_contract.moment import DAY_MS, MS_US, QUARTER_MS
 from cardhour_contract.record import Basis, CardState
@@ -72,6 +73,13 @@ def page(facts: Facts, card: str, hour_ms: int) -> Page:
     return _closed(sums_of(facts, card, hour_ms))
 
 
+def raw_rows(facts: Facts, card: str, hour_ms: int) -> int:
+    """How many distinct raw rows a page rests on: not what they prove, but that none of them has expired."""
+    hour = Interval(hour_ms, hour_ms + QUARTERS * QUARTER_MS)
+    rows: set[UsageRow | CardRow] = {*facts.usage, *facts.card_rows}
+    return sum(row.card == card and _meets(row.start_ms, row.end_ms, hour) for row in rows)
+
+
 def sums_of(facts: Facts, card: str, hour_ms: int) -> Sums:
     """The exact sums behind a page."""
     sums = Sums()
@@ -104,9 +112,10 @@ def sight_of(facts: Facts, name: str) -> Sight:
     )
 
 
-def _recency(attribution: Attribution) -> tuple[int, str, str, int]:
+def _recency(attribution: Attribution) -> tuple[int, str, int, int]:
+    """The latest answer wins; of several at one time, the greatest by content, a workload being its key."""
     claim = attribution.claim
-    return attribution.at_ms, claim.owner, claim.workload, claim.share
+    return attribution.at_ms, claim.owner, workload_key(claim.owner, claim.workload), claim.share
 
 
 def _attributed(row: UsageRow, best: Mapping[int, Attribution]) -> UsageRow:
@@ -177,12 +186,15 @@ def _hold_key(sums: Sums, key: Key, found: list[Holder], length_us: int) -> None
 def _bill(sums: Sums, key: Key, weight: Weight, shares: Mapping[str, int], length_us: int) -> None:
     sums.billable.add(key, weight.numerator * length_us, weight.denominator)
     for workload, share in shares.items():
-        numerator, denominator = weight.numerator * share, weight.denominator * sum(shares.values())
-        sums.billable.add(key._replace(workload=workload), numerator * length_us, denominator)
+        part = key._replace(workload=workload)
+        sums.billable.add(part, weight.numerator * share * length_us, weight.denominator, sum(shares.values()))
 
 
 def _measure(sums: Sums, quarter: int, rows: Iterable[UsageRow], length_ms: int) -> None:
-    """Adds integrals: for each process the highest rate of its rows. Allocations measure nothing."""
+    """Adds integrals: for each process the highest rate of its rows. Allocations measure nothing.
+
+    A process that was seen has an entry even where nothing could be read.
+    """
     metered = [row for row in rows if row.basis != Basis.ALLOCATION]
     for process, holder in holders(metered).items():
         mine = [row for row in metered if row.process == process]
@@ -193,8 +205,7 @@ def _measure(sums: Sums, quarter: int, rows: Iterable[UsageRow], length_ms: int)
             for found, into in ((active, sums.active), (memory, sums.memory)):
                 if found:
                     into.add(key, max(found).numerator * length_ms, max(found).denominator)
-            if active:
-                sums.measured_us[key] += length_ms * MS_US
+            sums.measured_us[key] += length_ms * MS_US if active else 0
 
 
 def _closed(sums: Sums) -> Page:
@@ -226,8 +237,9 @@ def _owners(key: Key, quarter: int) -> bool:
 
 
 def _keys(sums: Sums) -> list[Key]:
-    keys = {*sums.held_us, *sums.measured_us, *sums.active.keys(), *sums.memory.keys()}
-    return sorted(keys, key=lambda each: (each.quarter, each.node, each.owner, each.workload or ""))
+    return sorted(
+        {*sums.held_us, *sums.measured_us}, key=lambda each: (each.quarter, each.node, each.owner, each.workload or "")
+    )
 
 
 def _entry(sums: Sums, key: Key, billable_us: int) -> Entry:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from fractions import Fraction
+from math import prod
 from typing import NamedTuple
 
 from tests.ledger.page import QUARTERS
@@ -22,25 +23,23 @@ class Key(NamedTuple):
 
 
 class FlooredOnce:
-    """Exact sums, one for each key and denominator; each is floored once, so that no cut of time shows."""
+    """Exact sums, one for each key and denominator; each is floored once, so that no cut of time shows.
+
+    A denominator may have factors, as a workload's has (its owner's, the shares in the owner): sums with equal
+    products but other factors stay apart. Else the floors of an owner's workloads could add up to more than its own.
+    """
 
     def __init__(self) -> None:
-        self._sums: defaultdict[Key, Counter[int]] = defaultdict(Counter)
+        self._sums: defaultdict[Key, Counter[tuple[int, ...]]] = defaultdict(Counter)
 
-    def add(self, key: Key, numerator: int, denominator: int) -> None:
+    def add(self, key: Key, numerator: int, *denominator: int) -> None:
         self._sums[key][denominator] += numerator
 
     def floored(self, key: Key) -> int:
-        return sum(numerator // denominator for denominator, numerator in self._sums[key].items())
+        return sum(numerator // prod(denominator) for denominator, numerator in self._sums[key].items())
 
     def exact(self, key: Key) -> Fraction:
-        return sum((Fraction(numerator, each) for each, numerator in self._sums[key].items()), Fraction(0))
-
-    def keys(self) -> set[Key]:
-        return set(self._sums)
-
-    def denominators(self, quarter: int) -> set[int]:
-        return {each for key, sums in self._sums.items() if key.quarter == quarter for each in sums}
+        return sum((Fraction(numerator, prod(each)) for each, numerator in self._sums[key].items()), Fraction(0))
 
 
 class Sums:

@@ -4,50 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cardhour_contract.identity import workload_key
 from cardhour_contract.moment import DAY_MS, QUARTER_MS
 from cardhour_contract.record import Basis, CardState
+from tests.ledger.cases import (
+    ALLOCATED,
+    GPU,
+    equal_products,
+    fault,
+    pods_and_a_process,
+    row,
+    seen,
+    thirds,
+    three_then_seven,
+)
 from tests.ledger.facts import Attribution, Card, CardRow, Claim, Facts, FaultRow, UsageRow
 from tests.ledger.fleet import GIB, cut
 from tests.ledger.fleet import MIDNIGHT_MS as T
 from tests.ledger.page import Entry, Page, Unobserved
 from tests.ledger.reference import page
 
-GPU = Card(card="gpu")
 QUARTER_US = 900_000_000
-
-
-def row(
-    owner: str,
-    start_ms: int = 0,
-    end_ms: int = QUARTER_MS,
-    *,
-    workload: str = "w",
-    share: int = 1000,
-    process: int | None = None,
-    node: str = "n1",
-    basis: Basis = Basis.PROCESS,
-    active: int | None = None,
-    memory: int | None = None,
-    bridged: bool = False,
-) -> UsageRow:
-    """A row of the first quarter after midnight; each (owner, workload) is one process unless told otherwise."""
-    return UsageRow(
-        card="gpu",
-        process=workload_key(owner, workload) if process is None else process,
-        node=node,
-        start_ms=T + start_ms,
-        end_ms=T + end_ms,
-        claim=Claim(owner=owner, workload=workload, share=share),
-        basis=basis,
-        active=active,
-        memory=memory,
-        bridged=bridged,
-    )
-
-
-def seen(start_ms: int, end_ms: int, state: CardState = CardState.OBSERVED) -> CardRow:
-    return CardRow(card="gpu", start_ms=T + start_ms, end_ms=T + end_ms, state=state)
 
 
 def told(*facts: UsageRow | CardRow | FaultRow | Attribution, card: Card = GPU) -> Page:
@@ -96,13 +72,11 @@ class TestSharing:
 
     def test_denominators_3000_and_7000_are_each_floored_once(self) -> None:
         # 100 ms / 3 = 33 333.3 µs and 100 ms / 7 = 14 285.7 µs: a is billed 33 333 + 14 285, and 1 + 5 µs are dropped.
-        three = [row(f"k8s:{name}", 0, 100) for name in "abc"]
-        seven = [row(f"k8s:{name}", 100, 200) for name in "abcdefg"]
-        long = told(*three, *seven)
+        long = told(*three_then_seven())
         assert billed(long.by_owner) == {f"k8s:{n}": 47_618 if n in "abc" else 14_285 for n in "abcdefg"}
         assert long.rounding_us == (6, 0, 0, 0)
         assert first_unobserved(long) == {"silent": 899_800_000}
-        assert told(*(part for each in (*three, *seven) for part in cut(each, 60))) == long
+        assert told(*(part for each in three_then_seven() for part in cut(each, 60))) == long
 
     def test_an_owner_is_capped_at_the_card_and_competes_as_one(self) -> None:
         found = told(row("k8s:a", workload="w1"), row("k8s:a", workload="w2"), row("k8s:b"))
@@ -147,6 +121,20 @@ class TestWorkloads:
         assert billed(found.by_workload) == {"w1": 33_334, "w2": 33_333, "w3": 33_333}
         assert found.rounding_us[0] == 0
 
+    def test_sums_with_equal_products_of_denominators_are_floored_apart(self) -> None:
+        # 1 ms among f, u and v (1 + 999 + 1000 of 2000) at 1000/1500 of the card, then 2 ms of v alone at 1/3 of it:
+        # a has 666.7 + 666.7 µs. 1500 × 2000 = 3000 × 1000, but v's 333.3 and 666.7 must not make 1000 together:
+        # with u's 333 that would be more than the 1332 µs of the owner.
+        found = told(*equal_products())
+        assert billed(found.by_owner) == {"k8s:a": 1_332, "k8s:b": 666, "k8s:c": 666, "k8s:z": 333}
+        mine = [each for each in found.by_workload if each.owner == "k8s:a"]
+        assert billed(mine) == {"f": 0, "u": 333, "v": 999}
+        assert found.rounding_us[0] == 3
+
+    def test_the_remainder_goes_to_a_workload_that_holds_the_card(self) -> None:
+        found = told(*pods_and_a_process(), card=ALLOCATED)
+        assert billed(found.by_workload) == {"aa": 0, "p1": 33_334, "p2": 33_333, "p3": 33_333}
+
     def test_held_time_of_workloads_may_add_up_to_more_than_their_owners(self) -> None:
         found = told(row("k8s:a", 0, 200, workload="w1"), row("k8s:a", 100, 300, workload="w2"))
         assert held(found.by_owner) == {"k8s:a": 300_000}
@@ -184,10 +172,9 @@ class TestClaims:
 
 class TestBasis:
     def test_on_an_allocation_card_processes_inform_and_allocations_bill(self) -> None:
-        card = Card(card="gpu", basis=Basis.ALLOCATION)
         pod = row("k8s:a", 0, 300_000, basis=Basis.ALLOCATION, process=1)
         busy = row("k8s:a", 0, 600_000, active=600_000 * 500_000, process=2)
-        (entry,) = told(pod, busy, card=card).by_owner
+        (entry,) = told(pod, busy, card=ALLOCATED).by_owner
         assert (entry.held_us, entry.billable_us) == (300_000_000, 300_000_000)
         assert (entry.active_us, entry.measured_us) == (300_000_000, 600_000_000)
 
@@ -198,21 +185,18 @@ class TestBasis:
 
 class TestWhatWasSeen:
     def test_faulted_time_is_held_but_neither_billed_nor_idle(self) -> None:
-        fault = FaultRow(card="gpu", opened_at_ms=T + 100_000, closed_at_ms=T + 400_000)
-        found = told(row("k8s:a"), seen(0, QUARTER_MS), fault)
+        found = told(row("k8s:a"), seen(0, QUARTER_MS), fault(100_000, 400_000))
         assert (billed(found.by_owner), held(found.by_owner)) == ({"k8s:a": 600_000_000}, {"k8s:a": QUARTER_US})
         assert (found.faulted_us[0], found.idle_us[0]) == (300_000_000, 0)
 
     def test_a_parents_fault_is_its_instances_fault(self) -> None:
-        fault = FaultRow(card="whole", opened_at_ms=T, closed_at_ms=T + 1)
-        assert told(fault, card=Card(card="gpu", parent="whole")).faulted_us[0] == 1_000
-        assert told(fault).faulted_us[0] == 0
+        broken = fault(0, 1, card="whole")
+        assert told(broken, card=Card(card="gpu", parent="whole")).faulted_us[0] == 1_000
+        assert told(broken).faulted_us[0] == 0
 
     def test_a_fault_ends_at_its_earliest_close_or_after_a_day(self) -> None:
-        opened_at_ms = T - DAY_MS + 5
-        opened = FaultRow(card="gpu", opened_at_ms=opened_at_ms)
-        late = FaultRow(card="gpu", opened_at_ms=opened_at_ms, closed_at_ms=T + 9)
-        early = FaultRow(card="gpu", opened_at_ms=opened_at_ms, closed_at_ms=T + 2)
+        opened_at_ms = 5 - DAY_MS
+        opened, late, early = fault(opened_at_ms), fault(opened_at_ms, 9), fault(opened_at_ms, 2)
         assert told(opened).faulted_us[0] == 5_000
         assert told(opened, late).faulted_us[0] == 5_000
         assert told(opened, late, early).faulted_us[0] == 2_000
@@ -252,9 +236,7 @@ class TestIntegrals:
 
     def test_rates_that_are_not_whole_are_added_exactly_and_floored_once(self) -> None:
         # 10 / 3 a millisecond for 300 ms is 1000 exactly: one µs. Floored at each cut it would be none.
-        thirds = row("k8s:a", 0, 300, active=1_000)
-        over = [row("k8s:a", at, at + 50, active=1) for at in range(0, 300, 50)]
-        (entry,) = told(thirds, *over).by_owner
+        (entry,) = told(*thirds()).by_owner
         assert entry.active_us == 1
 
     def test_processes_add_up_and_what_was_not_read_is_not_measured(self) -> None:
@@ -263,6 +245,10 @@ class TestIntegrals:
         blind = row("k8s:a", 0, 100, memory=100 * GIB, process=3)
         (entry,) = told(one, two, blind).by_owner
         assert (entry.active_us, entry.measured_us, entry.memory_mib_ms) == (100_000, 200_000, 102_400)
+
+    def test_a_process_that_one_row_saw_is_not_bridged_whatever_the_other_claims(self) -> None:
+        guess, sighting = row("k8s:a", 0, 300, bridged=True, process=1), row("unknown:x", 100, 200, process=1)
+        assert [(each.held_us, each.bridged_us) for each in told(guess, sighting).by_owner] == [(300_000, 200_000)]
 
     def test_bridged_time_is_what_no_other_row_proves(self) -> None:
         found = told(

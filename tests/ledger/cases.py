@@ -1,0 +1,88 @@
+"""Small facts written by hand: builders, and the cases that random fleets seldom meet.
+
+Owns short ways to write a row. Does not own what the ledger makes of it: ``test_reference`` says so in figures.
+Times are milliseconds from the first midnight of March 2026.
+"""
+
+from __future__ import annotations
+
+from cardhour_contract.identity import workload_key
+from cardhour_contract.moment import QUARTER_MS
+from cardhour_contract.record import Basis, CardState
+from tests.ledger.facts import Card, CardRow, Claim, Facts, FaultRow, UsageRow
+from tests.ledger.fleet import MIDNIGHT_MS as T
+
+GPU = Card(card="gpu")
+
+
+def row(
+    owner: str,
+    start_ms: int = 0,
+    end_ms: int = QUARTER_MS,
+    *,
+    workload: str = "w",
+    share: int = 1000,
+    process: int | None = None,
+    node: str = "n1",
+    basis: Basis = Basis.PROCESS,
+    active: int | None = None,
+    memory: int | None = None,
+    bridged: bool = False,
+) -> UsageRow:
+    """A row of the first quarter after midnight; each (owner, workload) is one process unless told otherwise."""
+    return UsageRow(
+        card="gpu",
+        process=workload_key(owner, workload) if process is None else process,
+        node=node,
+        start_ms=T + start_ms,
+        end_ms=T + end_ms,
+        claim=Claim(owner=owner, workload=workload, share=share),
+        basis=basis,
+        active=active,
+        memory=memory,
+        bridged=bridged,
+    )
+
+
+def seen(start_ms: int, end_ms: int, state: CardState = CardState.OBSERVED) -> CardRow:
+    return CardRow(card="gpu", start_ms=T + start_ms, end_ms=T + end_ms, state=state)
+
+
+def equal_products() -> tuple[UsageRow, ...]:
+    """1 ms with f, u, v of one owner (1 + 999 + 1000 of 2000) at 1000/1500 of the card, then 2 ms of v at 1/3 of it."""
+    crowd = [row("k8s:a", 0, 1, workload=name, share=share) for name, share in (("f", 1), ("u", 999), ("v", 1000))]
+    alone = [row("k8s:a", 1, 3, workload="v"), row("k8s:b", 1, 3), row("k8s:c", 1, 3)]
+    return (*crowd, row("k8s:z", 0, 1, share=500), *alone)
+
+
+def three_then_seven() -> tuple[UsageRow, ...]:
+    """100 ms of three tenants, then 100 ms of seven: denominators 3000 and 7000."""
+    return (*(row(f"k8s:{name}", 0, 100) for name in "abc"), *(row(f"k8s:{name}", 100, 200) for name in "abcdefg"))
+
+
+def pods_and_a_process() -> tuple[UsageRow, ...]:
+    """Three allocations of an owner on a card of that basis, and a process of its that comes first by name."""
+    pods = [row("k8s:a", 0, 100, workload=name, basis=Basis.ALLOCATION) for name in ("p1", "p2", "p3")]
+    return (*pods, row("k8s:a", 0, 100, workload="aa", active=0))
+
+
+def thirds() -> tuple[UsageRow, ...]:
+    """A rate of 10/3 a millisecond for 300 ms, cut into six by rows of the same process that say less."""
+    return (row("k8s:a", 0, 300, active=1_000), *(row("k8s:a", at, at + 50, active=1) for at in range(0, 300, 50)))
+
+
+def fault(opened_at_ms: int, closed_at_ms: int | None = None, *, card: str = "gpu") -> FaultRow:
+    return FaultRow(
+        card=card, opened_at_ms=T + opened_at_ms, closed_at_ms=None if closed_at_ms is None else T + closed_at_ms
+    )
+
+
+ALLOCATED = Card(card="gpu", basis=Basis.ALLOCATION)
+
+SELDOM = (
+    Facts(cards=(GPU,), usage=equal_products()),
+    Facts(cards=(GPU,), usage=three_then_seven()),
+    Facts(cards=(ALLOCATED,), usage=pods_and_a_process()),
+    Facts(cards=(GPU,), usage=thirds()),
+    Facts(cards=(GPU,), usage=(row("k8s:a"),), faults=(fault(0), fault(0, 700), fault(0, 200))),
+)

@@ -1,0 +1,231 @@
+"""Facts into a real warehouse, and its pages out again as plain values, beside those that must come out.
+
+Owns the mapping between the two vocabularies. Does not own the ledger: the engine computes it, ``reference`` says what
+it must be. Each row is written under a batch of its own, so that no merge of the engine can tidy up a repeat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from cardhour_contract.identity import workload_key
+from cardhour_contract.moment import HOUR_MS
+from cardhour_ingest.warehouse.client import Warehouse
+from cardhour_ingest.warehouse.rollup import roll_up
+from tests.ledger.facts import Card, Claim, Facts
+from tests.ledger.page import Entry, Page, Unobserved
+from tests.ledger.reference import page, raw_rows
+
+RECEIVED_AT = datetime(2026, 3, 2, tzinfo=UTC)
+
+READ = """SELECT hour, card,
+       by_owner.quarter AS o_quarter, by_owner.node AS o_node, by_owner.owner AS o_owner,
+       by_owner.held_us AS o_held_us, by_owner.billable_us AS o_billable_us, by_owner.active_us AS o_active_us,
+       by_owner.memory_mib_ms AS o_memory_mib_ms, by_owner.measured_us AS o_measured_us,
+       by_owner.bridged_us AS o_bridged_us,
+       by_workload.quarter AS w_quarter, by_workload.node AS w_node, by_workload.owner AS w_owner,
+       by_workload.workload AS w_workload, by_workload.held_us AS w_held_us,
+       by_workload.billable_us AS w_billable_us, by_workload.active_us AS w_active_us,
+       by_workload.memory_mib_ms AS w_memory_mib_ms, by_workload.measured_us AS w_measured_us,
+       by_workload.bridged_us AS w_bridged_us,
+       idle_us, faulted_us, rounding_us, raw_rows,
+       unobserved.quarter AS u_quarter, unobserved.reason AS u_reason, unobserved.unobserved_us AS u_us
+FROM card_hour FINAL"""
+
+QUANTITIES = ("held_us", "billable_us", "active_us", "memory_mib_ms", "measured_us", "bridged_us")
+
+
+def home(card: Card) -> str:
+    """The node whose scans list the card; its basis is the card's."""
+    return f"home-{card.card}"
+
+
+def put(warehouse: Warehouse, facts: Facts, hours_ms: Sequence[int]) -> None:
+    """Insert the facts and mark ``hours_ms`` of every node as dirty."""
+    _insert(warehouse, "usage_record", _usage(facts))
+    _insert(warehouse, "card_record", _card_records(facts))
+    _insert(warehouse, "fault", _faults(facts))
+    _insert(warehouse, "attribution", _attributions(facts))
+    _insert(warehouse, "workload", [_workload(each) for each in _claims(facts)])
+    _insert(warehouse, "card", [_card(each) for each in facts.cards])
+    _insert(warehouse, "node", [_node(each) for each in facts.cards])
+    nodes = {home(each) for each in facts.cards} | {row.node for row in facts.usage}
+    marks = [(hour_ms // HOUR_MS, node) for hour_ms in hours_ms for node in sorted(nodes)]
+    _insert(
+        warehouse,
+        "dirty_hour",
+        [{"hour": hour, "node": node, "mark": mark, "done": 0} for mark, (hour, node) in enumerate(marks)],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A page as the warehouse keeps it."""
+
+    page: Page
+    raw_rows: int
+
+
+def computed(warehouse: Warehouse, facts: Facts, hours_ms: Sequence[int]) -> dict[tuple[str, int], Stored]:
+    """Put the facts into the empty warehouse, roll up, read the pages by card and hour, and empty it again."""
+    try:
+        put(warehouse, facts, hours_ms)
+        roll_up(warehouse)
+        names = {workload_key(each.owner, each.workload): each.workload for each in _claims(facts)}
+        return {
+            (row["card"], row["hour"] * HOUR_MS): Stored(page=_page(row, names), raw_rows=row["raw_rows"])
+            for row in warehouse.rows(READ)
+        }
+    finally:
+        clear(warehouse)
+
+
+def expected(facts: Facts, hours_ms: Sequence[int]) -> dict[tuple[str, int], Stored]:
+    """The pages that must exist: those of every scanned card, and those of an imported card where it has rows."""
+    stored = {
+        (card.card, at): Stored(page=page(facts, card.card, at), raw_rows=raw_rows(facts, card.card, at))
+        for card in facts.cards
+        for at in hours_ms
+    }
+    imported = {each.card for each in facts.cards if each.imported_only}
+    return {key: each for key, each in stored.items() if each.raw_rows or key[0] not in imported}
+
+
+def clear(warehouse: Warehouse) -> None:
+    """Empty every table that facts, marks and pages are in."""
+    for table in (
+        *("usage_record", "card_record", "fault", "attribution", "workload"),
+        *("card", "node", "dirty_hour", "card_hour", "ledger_breach"),
+    ):
+        warehouse.command("TRUNCATE TABLE {table:Identifier}", table=table)
+
+
+def _claims(facts: Facts) -> set[Claim]:
+    return {row.claim for row in facts.usage} | {each.claim for each in facts.attributions}
+
+
+def _insert(warehouse: Warehouse, table: str, rows: Iterable[dict[str, Any]]) -> None:
+    listed = list(rows)
+    if listed:
+        columns = {name: [row[name] for row in listed] for name in listed[0]}
+        warehouse.insert(table, pa.table({name: _column(values) for name, values in columns.items()}))
+
+
+def _column(values: list[Any]) -> pa.Array:
+    """Integers as unsigned: keys use all 64 bits."""
+    whole = all(each is None or isinstance(each, int) for each in values)
+    return pa.array(values, type=pa.uint64() if whole else None)
+
+
+def _usage(facts: Facts) -> Iterable[dict[str, Any]]:
+    for batch, row in enumerate(facts.usage):
+        yield {
+            "hour": row.start_ms // HOUR_MS,
+            "card": row.card,
+            "process": row.process,
+            "start_ms": row.start_ms,
+            "batch": batch,
+            "end_ms": row.end_ms,
+            "node": row.node,
+            "basis": int(row.basis),
+            "owner": row.claim.owner,
+            "workload": workload_key(row.claim.owner, row.claim.workload),
+            "share": row.claim.share,
+            "bridged": int(row.bridged),
+            "active": row.active,
+            "memory": row.memory,
+            "received_at": RECEIVED_AT,
+        }
+
+
+def _card_records(facts: Facts) -> Iterable[dict[str, Any]]:
+    for batch, row in enumerate(facts.card_rows):
+        yield {
+            "hour": row.start_ms // HOUR_MS,
+            "card": row.card,
+            "start_ms": row.start_ms,
+            "batch": batch,
+            "end_ms": row.end_ms,
+            "node": "n",
+            "state": int(row.state),
+            "energy_mj": None,
+            "received_at": RECEIVED_AT,
+        }
+
+
+def _faults(facts: Facts) -> Iterable[dict[str, Any]]:
+    for batch, row in enumerate(facts.faults):
+        yield {
+            "card": row.card,
+            "opened_at_ms": row.opened_at_ms,
+            "closed_at_ms": row.closed_at_ms or 0,
+            "reason": "xid:79",
+            "node": "n",
+            "batch": batch,
+            "received_at": RECEIVED_AT,
+        }
+
+
+def _attributions(facts: Facts) -> Iterable[dict[str, Any]]:
+    for batch, each in enumerate(facts.attributions):
+        yield {
+            "process": each.process,
+            "at_ms": each.at_ms,
+            "owner": each.claim.owner,
+            "workload": workload_key(each.claim.owner, each.claim.workload),
+            "share": each.claim.share,
+            "node": "n",
+            "batch": batch,
+            "received_at": RECEIVED_AT,
+        }
+
+
+def _workload(claim: Claim) -> dict[str, Any]:
+    return {"workload": workload_key(claim.owner, claim.workload), "owner": claim.owner, "name": claim.workload}
+
+
+def _card(card: Card) -> dict[str, Any]:
+    return {
+        "card": card.card,
+        "scanned": int(not card.imported_only),
+        "node": home(card),
+        "cluster": card.cluster,
+        "model": card.model,
+        "parent": card.parent,
+        "memory_bytes": 0,
+        "first_seen_ms": 0,
+        "last_seen_ms": 0,
+    }
+
+
+def _node(card: Card) -> dict[str, Any]:
+    return {"node": home(card), "cluster": card.cluster, "basis": int(card.basis), "boot_id": "", "seen_at_ms": 0}
+
+
+def _page(row: Mapping[str, Any], names: Mapping[int, str]) -> Page:
+    return Page(
+        by_owner=_entries(row, "o", [None] * len(row["o_owner"])),
+        by_workload=_entries(row, "w", [names[key] for key in row["w_workload"]]),
+        idle_us=tuple(row["idle_us"]),
+        faulted_us=tuple(row["faulted_us"]),
+        rounding_us=tuple(row["rounding_us"]),
+        unobserved=tuple(
+            Unobserved(quarter=quarter, reason=reason, us=us)
+            for quarter, reason, us in zip(row["u_quarter"], row["u_reason"], row["u_us"], strict=True)
+        ),
+    )
+
+
+def _entries(row: Mapping[str, Any], prefix: str, workloads: Sequence[str | None]) -> tuple[Entry, ...]:
+    """Workloads stand in the order of their keys in the engine's page, and of their names in ours."""
+    columns = [row[f"{prefix}_{each}"] for each in ("quarter", "node", "owner", *QUANTITIES)]
+    entries = [
+        Entry(quarter=quarter, node=node, owner=owner, workload=workload, **dict(zip(QUANTITIES, numbers, strict=True)))
+        for (quarter, node, owner, *numbers), workload in zip(zip(*columns, strict=True), workloads, strict=True)
+    ]
+    return tuple(sorted(entries, key=lambda each: (each.quarter, each.node, each.owner, each.workload or "")))

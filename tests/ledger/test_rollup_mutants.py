@@ -1,0 +1,164 @@
+"""The comparison can fail: each wrong ledger below, a small change to one statement of the rollup, is caught by it.
+
+A mutant replaces text in a statement as it is loaded, by patching the rollup's loader; the shipped code knows nothing
+of it. A snippet that is no longer in its statement fails the test, so that a mutant cannot turn into no change.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, settings
+
+from cardhour_ingest.warehouse import rollup
+from cardhour_ingest.warehouse.client import ConstraintViolated, Warehouse
+from cardhour_ingest.warehouse.sql import sql
+from tests.ledger.cases import SELDOM
+from tests.ledger.facts import Facts, relabelled, together
+from tests.ledger.fleet import HOURS_MS, fleets
+from tests.ledger.store import Stored, computed, expected
+
+
+class Mutant(NamedTuple):
+    """A wrong idea of the ledger, as one replacement in one statement."""
+
+    idea: str
+    statement: str
+    right: str
+    wrong: str
+
+
+MUTANTS = (
+    Mutant(
+        "floor_every_segment", "amount", "sum(length_ms * num) * 1000", "sum(intDiv(length_ms * num * 1000, den) * den)"
+    ),
+    Mutant("contested_cards_billed_twice", "amount", "greatest(1000::UInt64, tenants)", "1000::UInt64"),
+    Mutant("uncontested_shares_stretched_to_the_card", "amount", "greatest(1000::UInt64, tenants)", "tenants"),
+    Mutant("unknown_takes_from_tenants", "amount", "unknowns <= spare, 1000::UInt64", "1, 1000::UInt64"),
+    Mutant("faulted_time_billed", "amount", "(faulted OR o.1 = 2, 0::UInt64", "(o.1 = 2, 0::UInt64"),
+    Mutant(
+        "workloads_of_equal_weight",
+        "amount",
+        "length_ms * num * w.3",
+        "length_ms * num * intDiv(total, length(workloads))",
+    ),
+    Mutant("shares_of_processes_added", "instant", "max(c.6) AS share", "sum(c.6) AS share"),
+    Mutant("shares_of_workloads_not_added", "instant", "least(1000, sum(share))", "least(1000, max(share))"),
+    Mutant("owners_above_the_card", "instant", "least(1000, sum(share))", "sum(share)"),
+    Mutant(
+        "unknown_dropped",
+        "instant",
+        "p.basis = 2 OR p.basis = k.basis",
+        "kind != 1 AND (p.basis = 2 OR p.basis = k.basis)",
+    ),
+    Mutant("system_competes", "instant", "startsWith(owner, 'system:'), 2", "startsWith(owner, 'system:'), 0"),
+    Mutant("imports_only_on_their_basis", "instant", "p.basis = 2 OR p.basis = k.basis", "p.basis = k.basis"),
+    Mutant("other_basis_bills", "instant", "p.basis = 2 OR p.basis = k.basis", "1"),
+    Mutant(
+        "one_bridged_process_bridges_the_owner",
+        "instant",
+        "min(bridged) AS owner_bridged",
+        "max(bridged) AS owner_bridged",
+    ),
+    Mutant("owner_under_the_last_node", "instant", "min(node) AS owner_node", "max(node) AS owner_node"),
+    Mutant("repeats_counted", "instant", "height > 0", "height = 1"),
+    Mutant(
+        "idle_as_remainder",
+        "page",
+        "s.idle_us, s.faulted_us, d.rounding_us",
+        "s.idle_us + d.rounding_us, s.faulted_us, 0",
+    ),
+    Mutant("held_but_unbilled_is_not_idle", "page", "spare - unknowns, 0)", "0, 0)"),
+    Mutant("remainder_to_the_last_workload", "page", "minIf((workload_name", "maxIf((workload_name"),
+    Mutant("remainder_to_one_that_holds_nothing", "page", "is_owner = 0 AND held_us > 0", "is_owner = 0"),
+    Mutant(
+        "unknown_claim_wins",
+        "piece",
+        "(NOT startsWith(owner, 'unknown:'), owner",
+        "(startsWith(owner, 'unknown:'), owner",
+    ),
+    Mutant("lower_rate_of_activity", "piece", "r.5, over))[-1] AS a", "r.5, over))[1] AS a"),
+    Mutant("lower_rate_of_memory", "piece", "r.6, over))[-1] AS m", "r.6, over))[1] AS m"),
+    Mutant("a_sighting_does_not_unbridge", "piece", "arrayMin(arrayMap(r -> r.4", "arrayMax(arrayMap(r -> r.4"),
+    Mutant("overlaps_added", "piece", "sum(e - s) = intervalLengthSum(s, e) AS plain", "1 AS plain"),
+    Mutant("raw_repeats_are_rows", "record", "SELECT DISTINCT", "SELECT"),
+    Mutant("attributions_ignored", "record", "a.claim.1 != '' AS answered", "0 AS answered"),
+    Mutant("attributions_replace_known_owners", "record", "startsWith(r.raw_owner, 'unknown:') AND a.claim", "a.claim"),
+    Mutant("first_answer_wins", "record", "argMax((owner", "argMin((owner"),
+    Mutant("quick_path_with_repeats", "quick", "usage_sum_ms != held_ms OR ", ""),
+    Mutant("quick_path_with_shares", "quick", "OR min_share < 1000", ""),
+    Mutant(
+        "quick_path_with_faults",
+        "quick",
+        "OR (hour, card, quarter) IN (SELECT hour, card, quarter FROM {outage:Identifier})",
+        "",
+    ),
+    Mutant("unread_is_measured", "quick", "active IS NOT NULL AS has_active", "1 AS has_active"),
+    Mutant(
+        "fault_lasts_two_days",
+        "outage",
+        "least(minIf(closed_at_ms, closed_at_ms > 0), opened_at_ms + 86400000)",
+        "minIf(closed_at_ms, closed_at_ms > 0)",
+    ),
+    Mutant("last_close_ends_a_fault", "outage", "least(minIf(", "least(maxIf("),
+    Mutant("parents_fault_ignored", "outage", "arrayDistinct([k.card, k.parent])", "[k.card]"),
+    Mutant(
+        "integrals_floored_for_each_row",
+        "entry",
+        "intDiv(sum(active_num), active_den)",
+        "sum(intDiv(active_num, active_den))",
+    ),
+    Mutant("imported_reads_silent", "page_key", "'imported', 'silent'", "'silent', 'silent'"),
+)
+
+
+@pytest.fixture(scope="module")
+def sample() -> list[Facts]:
+    """The same fleets for every mutant and every run, and the cases that they seldom meet."""
+    seen: list[Facts] = []
+
+    @settings(max_examples=60, derandomize=True, database=None, deadline=None)
+    @given(fleets())
+    def collect(facts: Facts) -> None:
+        seen.append(facts)
+
+    collect()
+    return [relabelled(facts, number) for number, facts in enumerate((*SELDOM, *seen))]
+
+
+@pytest.fixture(scope="module")
+def right(sample: list[Facts]) -> dict[tuple[str, int], Stored]:
+    return {key: stored for facts in sample for key, stored in expected(facts, HOURS_MS).items()}
+
+
+def differs(warehouse: Warehouse, sample: list[Facts], right: dict[tuple[str, int], Stored]) -> bool:
+    try:
+        found = computed(warehouse, together(sample), HOURS_MS)
+    except ConstraintViolated:
+        return True
+    return any(found.get(key) != stored for key, stored in right.items())
+
+
+def test_the_rollup_as_it_is_agrees_on_the_sample(
+    warehouse: Warehouse, sample: list[Facts], right: dict[tuple[str, int], Stored]
+) -> None:
+    assert not differs(warehouse, sample, right)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda each: each.idea)
+def test_a_wrong_ledger_is_caught(
+    mutant: Mutant,
+    warehouse: Warehouse,
+    sample: list[Facts],
+    right: dict[tuple[str, int], Stored],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = sql(f"rollup/{mutant.statement}")
+    assert text.count(mutant.right) == 1, f"{mutant.statement}.sql no longer says: {mutant.right}"
+
+    def load(name: str) -> str:
+        return text.replace(mutant.right, mutant.wrong) if name == f"rollup/{mutant.statement}" else sql(name)
+
+    monkeypatch.setattr(rollup, "sql", load)
+    assert differs(warehouse, sample, right)
