@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
-import msgspec
+from msgspec import Meta, Struct
 
 from cardhour_contract.errors import Refuse
 from cardhour_contract.settings import FILE_NAME, Loader, StreamSettings, home_directory
@@ -20,22 +21,22 @@ SPOOL_NAME = "spool.db"
 """Where the agent of the same home spools, unless its settings say otherwise."""
 
 
-class IngestSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class IngestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Section ``[ingest]``: how reports become rows."""
 
     spools: tuple[Path, ...] = ()
-    """Spool files to read where ``[stream] kind`` is ``spool``; none named: ``spool.db`` in ``CARDHOUR_HOME``."""
-    batch_rows: int = 100_000
+    """Spool files to read where ``[stream] kind`` is ``spool``, relative to ``CARDHOUR_HOME``; none named: ``spool.db``."""
+    batch_rows: Annotated[int, Meta(ge=1)] = 100_000
     """Usage and card rows that make a batch full. ClickHouse wants few large inserts; this many take about 0.5 s."""
-    batch_age_ms: int = 5_000
+    batch_age_ms: Annotated[int, Meta(ge=0)] = 5_000
     """Longest time that a report waits for its batch to fill: what freshness costs on a quiet fleet."""
-    dead_letters_max: int = DEAD_MAX
+    dead_letters_max: Annotated[int, Meta(ge=1)] = DEAD_MAX
     """Dead letters among the last 1000 messages that stop ingest."""
-    rollup_every_s: int = 60
+    rollup_every_s: Annotated[int, Meta(ge=0)] = 60
     """How often ``cardhour-ingest run`` brings the ledger up to date; 0 leaves it to another process."""
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True):
+class Config(Struct, frozen=True, kw_only=True):
     """Everything that ingest reads from settings."""
 
     home: Path
@@ -45,7 +46,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def spools(self) -> tuple[Path, ...]:
-        return self.ingest.spools or (self.home / SPOOL_NAME,)
+        return tuple(self.home / each for each in self.ingest.spools or (Path(SPOOL_NAME),))
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Config:
@@ -71,7 +72,4 @@ def _contradictions(config: Config) -> list[str]:
         problems.append(f"[stream] kind is '{config.stream.kind}': write spool or kafka")
     if config.stream.kind == "kafka" and not config.stream.bootstrap_servers:
         problems.append("[stream] kind is kafka, but bootstrap_servers names no broker: add host:port")
-    for name, least in (("batch_rows", 1), ("batch_age_ms", 0), ("dead_letters_max", 1), ("rollup_every_s", 0)):
-        if getattr(config.ingest, name) < least:
-            problems.append(f"[ingest] {name} is {getattr(config.ingest, name)}: it cannot be below {least}")
     return problems

@@ -20,7 +20,6 @@ from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import (
     CommitFailedError,
     IllegalGenerationError,
-    KafkaError,
     MessageSizeTooLargeError,
     RebalanceInProgressError,
     UnknownMemberIdError,
@@ -30,7 +29,7 @@ from kafka.structs import OffsetAndMetadata
 from cardhour_contract.errors import InvariantBroken
 from cardhour_contract.settings import StreamSettings
 from cardhour_ingest.dead_letter import DeadLetter
-from cardhour_ingest.kafka_topics import REQUEST_BYTES_MAX, check_topic, connection, disposition
+from cardhour_ingest.kafka_topics import REQUEST_BYTES_MAX, check_topic, connection, dispositions
 from cardhour_ingest.source import Message, Position
 
 log = structlog.get_logger()
@@ -60,22 +59,21 @@ class KafkaSource:
         self._moves_at_first_poll: int | None = None
 
     def poll(self, *, wait_ms: int) -> list[Message]:
-        try:
+        with dispositions(self._stream):
             consumer = self._connected()
             if self._moves_at_first_poll is None:
                 self._moves_at_first_poll = self._moves.count
-            polled = consumer.poll(timeout_ms=wait_ms)
-        except REJOIN as error:
-            log.info("the consumer group is rebalancing", error=str(error))
-            return []
-        except KafkaError as error:
-            raise disposition(error, self._stream) from error
+            try:
+                polled = consumer.poll(timeout_ms=wait_ms)
+            except REJOIN as error:
+                log.info("the consumer group is rebalancing", error=str(error))
+                return []
         return [_message(record) for records in polled.values() for record in records]
 
     def publish(self, letters: Sequence[DeadLetter]) -> None:
         if not letters:
             return
-        try:
+        with dispositions(self._stream):
             if self._producer is None:
                 self._producer = _producer(self._stream)
             sent = [(each, self._send(each, each.message.body)) for each in letters]
@@ -83,22 +81,19 @@ class KafkaSource:
             for each, future in sent:  # a flush does not report what failed
                 try:
                     future.get(timeout=PUBLISH_S)
-                except MessageSizeTooLargeError:
+                except MessageSizeTooLargeError:  # the warehouse has the whole letter
                     self._send(each, b"").get(timeout=PUBLISH_S)
-        except KafkaError as error:
-            raise disposition(error, self._stream) from error
 
     def commit(self, positions: Sequence[Position]) -> None:
         if self._consumer is None or not positions:
             return
         moved = self._moves_at_first_poll != self._moves.count
-        try:
-            if not moved:
-                self._consumer.commit(_next_offsets(positions), timeout_ms=COMMIT_MS)
-        except REJOIN:
-            moved = True
-        except KafkaError as error:
-            raise disposition(error, self._stream) from error
+        with dispositions(self._stream):
+            try:
+                if not moved:
+                    self._consumer.commit(_next_offsets(positions), timeout_ms=COMMIT_MS)
+            except REJOIN:
+                moved = True
         if moved:
             log.info("partitions moved: this batch is stored, and will be delivered again", messages=len(positions))
         self._moves_at_first_poll = None

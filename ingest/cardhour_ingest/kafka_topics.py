@@ -6,6 +6,8 @@ Owns connecting, the topics' settings, and what each of the client's errors mean
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from kafka.admin import ConfigResource, KafkaAdminClient
@@ -24,6 +26,9 @@ from cardhour_contract.settings import StreamSettings
 REQUEST_BYTES_MAX = 2 * 1024**2
 """A dead letter is its message and a few more headers, so the dead-letter topic takes twice what the first one does."""
 
+BOOTSTRAP_MS = 5_000
+"""How long to look for a first broker before saying that none answers; whoever asked then asks again."""
+
 TIMESTAMP_TYPE = "message.timestamp.type"
 ARRIVAL = "LogAppendTime"
 
@@ -35,6 +40,7 @@ def connection(stream: StreamSettings) -> dict[str, Any]:
     """The client options that consumer, producer and admin client share."""
     options: dict[str, Any] = {
         "bootstrap_servers": list(stream.bootstrap_servers),
+        "bootstrap_timeout_ms": BOOTSTRAP_MS,
         "security_protocol": stream.security_protocol,
         "ssl_cafile": stream.ca_file or None,
         "ssl_certfile": stream.certificate_file or None,
@@ -51,24 +57,20 @@ def connection(stream: StreamSettings) -> dict[str, Any]:
 
 def create_topics(stream: StreamSettings, *, partitions: int, replicas: int) -> list[str]:
     """Make the two topics where they are absent; returns the names of those made."""
-    body_max = {"max.message.bytes": str(REQUEST_BYTES_MAX)}
-    wanted = {stream.topic: {}, stream.dead_letter_topic: body_max}
+    wanted: dict[str, dict[str, str]] = {
+        stream.topic: {},
+        stream.dead_letter_topic: {"max.message.bytes": str(REQUEST_BYTES_MAX)},
+    }
     made = []
-    try:
-        admin = KafkaAdminClient(**connection(stream))
-        try:
-            for name, settings in wanted.items():
-                configs = {TIMESTAMP_TYPE: ARRIVAL, **settings}
-                topic = {name: {"num_partitions": partitions, "replication_factor": replicas, "configs": configs}}
-                try:
-                    admin.create_topics(topic, wait_for_metadata=True)
-                    made.append(name)
-                except TopicAlreadyExistsError:
-                    continue
-        finally:
-            admin.close()
-    except KafkaError as error:
-        raise disposition(error, stream) from error
+    with _admin(stream) as admin:
+        for name, settings in wanted.items():
+            configs = {TIMESTAMP_TYPE: ARRIVAL, **settings}
+            topic = {name: {"num_partitions": partitions, "replication_factor": replicas, "configs": configs}}
+            try:
+                admin.create_topics(topic, wait_for_metadata=True)
+                made.append(name)
+            except TopicAlreadyExistsError:
+                continue
     return made
 
 
@@ -77,21 +79,36 @@ def check_topic(stream: StreamSettings) -> None:
 
     Retention would delete what a node spooled for days before anyone read it, and arrival would be the sender's claim.
     """
-    admin = KafkaAdminClient(**connection(stream))
-    try:
+    with _admin(stream) as admin:
         if stream.topic not in admin.list_topics():
             raise Retry(f"the topic {stream.topic} does not exist yet: create it with 'cardhour-ingest topics'")
-        found = admin.describe_configs([ConfigResource("TOPIC", stream.topic)], config_filter="all")["topic"][
-            stream.topic
-        ]
+        asked = ConfigResource("TOPIC", stream.topic)
+        found = admin.describe_configs([asked], config_filter="all")["topic"][stream.topic]
         kept = found[TIMESTAMP_TYPE]["value"]
         if kept != ARRIVAL:
             raise Refuse(
                 f"the topic {stream.topic} has {TIMESTAMP_TYPE}={kept}: set it to {ARRIVAL}"
                 f" (kafka-configs --alter --add-config {TIMESTAMP_TYPE}={ARRIVAL})"
             )
-    finally:
-        admin.close()
+
+
+@contextmanager
+def dispositions(stream: StreamSettings) -> Iterator[None]:
+    """Turns the client's errors into ours."""
+    try:
+        yield
+    except KafkaError as error:
+        raise disposition(error, stream) from error
+
+
+@contextmanager
+def _admin(stream: StreamSettings) -> Iterator[KafkaAdminClient]:
+    with dispositions(stream):
+        admin = KafkaAdminClient(**connection(stream))
+        try:
+            yield admin
+        finally:
+            admin.close()
 
 
 def disposition(error: KafkaError, stream: StreamSettings) -> CardHourError:

@@ -174,16 +174,7 @@ class Loop:
         self._warehouse.insert("dirty_hour", dirty_hour(dirty | earlier, secrets.randbits(64)))
 
     def _insist(self, doing: str, action: Callable[[], T]) -> T:
-        """Repeat until it succeeds. A request to stop ends the waiting, with the Retry that it waited for."""
-        wait_s = BACK_OFF_FIRST_S
-        while True:
-            try:
-                return action()
-            except Retry as error:
-                log.warning("waiting", doing=doing, again_in_s=wait_s, error=str(error))
-                if self._stop.wait(wait_s):
-                    raise
-                wait_s = min(BACK_OFF_MAX_S, wait_s * 2)
+        return insist(doing, action, self._stop)
 
     def _full(self, batch: Batch) -> bool:
         return batch.rows >= self._limits.batch_rows or len(batch.positions) >= MESSAGES_MAX
@@ -207,3 +198,16 @@ def drain(
 ) -> Totals:
     """Store everything that ``source`` holds now, and return what it was."""
     return Loop(source, warehouse, limits=limits, clock=clock, stop=stop).drain(progress)
+
+
+def insist(doing: str, action: Callable[[], T], stop: threading.Event) -> T:
+    """Repeat until it succeeds. Setting ``stop`` ends the waiting, with the Retry that it waited for."""
+    wait_s = BACK_OFF_FIRST_S
+    while True:
+        try:
+            return action()
+        except Retry as error:
+            log.warning("waiting", doing=doing, again_in_s=wait_s, error=str(error))
+            if stop.wait(wait_s):
+                raise
+            wait_s = min(BACK_OFF_MAX_S, wait_s * 2)

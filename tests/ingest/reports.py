@@ -1,4 +1,4 @@
-"""Reports as an agent would send them, for the tests of ingest: one node, one minute, said in as few words as possible."""
+"""Reports as an agent would send them, for the tests of ingest: one node, one minute, in as few words as possible."""
 
 from __future__ import annotations
 
