@@ -53,10 +53,12 @@ class Observer:
         self._sampler = sampler
         self._timeline = timeline
         self._ntp_synced = ntp_synced
+        self.tick = Tick(0, None, 0, 0)
+        """When the last sample was taken."""
 
     def observe(self) -> list[Report]:
         """Take one sample; the reports that it completes."""
-        tick = self._timeline.tick()
+        tick = self.tick = self._timeline.tick()
         reading = self._device.read()
         identities = self._identities
         samples = tuple([self._join(each) for each in reading.readings])

@@ -26,6 +26,7 @@ from cardhour_contract.record import (
     CardState,
     Fault,
     Process,
+    Report,
     Scan,
     ScannedCard,
     UsageRecord,
@@ -98,7 +99,7 @@ class Sampler:
         self._reported_ms = 0
         self._exits: Mapping[int, int] = {}
         self._lost: dict[str, list[CardRecord]] = {}
-        """Card records of batches that could not be spooled, by card."""
+        """Card records of reports that could not be spooled, by card."""
         remembered = last_seen or LastSeen()
         self._faults = FaultBook(remembered.faults)
         for each in remembered.holds:
@@ -149,18 +150,18 @@ class Sampler:
         self._scan_due_ms = at_ms
         return batch
 
-    def lost(self, batch: Batch) -> None:
-        """A batch could not be spooled: its hours are told as ``spool_full`` later, its facts are sent again."""
-        self._faults.news[:0] = batch.faults
-        for attribution in batch.attributions:
+    def lost(self, report: Report) -> None:
+        """A report could not be spooled: its time is told as ``spool_full`` later, its facts are sent again."""
+        self._faults.news[:0] = report.faults
+        for attribution in report.attributions:
             self._output.attributions.setdefault(attribution.process, attribution)
-        for process in batch.processes:
+        for process in report.processes:
             self._output.announced.discard(process.process)
         for identity in (hold.identity for track in self._tracks.values() for hold in track.holds.values()):
             self._output.announce(identity)
-        if batch.scan is not None:
+        if report.scan is not None:
             self._scan_due_ms = 0
-        for record in batch.cards:
+        for record in report.cards:
             self._lose(record)
 
     def last_seen(self) -> LastSeen:

@@ -10,14 +10,13 @@ from pathlib import Path
 from msgspec import Struct
 
 from cardhour_agent.observer import Observer
+from cardhour_agent.outbox import entry_of
 from cardhour_agent.sampler import Policy, Sampler
 from cardhour_agent.scenario import Scenario
 from cardhour_agent.simulated import SimulatedMachine
 from cardhour_agent.timeline import Timeline
 from cardhour_contract.clock import VirtualClock
-from cardhour_contract.record import Report
 from cardhour_contract.spool import BYTES_MAX, Entry, Spool
-from cardhour_contract.wire import encode_packed
 
 GROUP_REPORTS = 1000
 """Reports a commit: about 2 MB, so that the disk's commit time vanishes and memory stays small."""
@@ -68,8 +67,3 @@ def simulate(
             if finished:
                 return Simulated(reports=reports, usage_records=usage_records, last_sequence=last_sequence)
             clock.sleep_ms(min(policy.sample_ms, to_ms - clock.now_ms()))
-
-
-def entry_of(report: Report) -> Entry:
-    """A report as the spool keeps it."""
-    return Entry(node=report.node, boot_id=report.boot_id, created_at_ms=report.wall_ms, body=encode_packed(report))

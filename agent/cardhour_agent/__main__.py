@@ -1,0 +1,170 @@
+"""Command line of the agent: ``cardhour-agent``.
+
+Owns options, exit codes and logging. Does not own any work.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+
+import click
+import structlog
+
+from cardhour_agent import show
+from cardhour_agent.config import Config, load
+from cardhour_agent.outbox import entry_of
+from cardhour_agent.runner import Agent, exclusive, look_once
+from cardhour_agent.scenario import read_scenario
+from cardhour_agent.shipper import Shipper
+from cardhour_agent.simulate import simulate
+from cardhour_contract.errors import CardHourError, Refuse, Reject
+from cardhour_contract.moment import parse_rfc3339
+from cardhour_contract.record import Report
+from cardhour_contract.spool import Spool
+from cardhour_contract.wire import PACKED, ROWS, decode
+
+DRAIN_S = 300.0
+"""How long a simulation waits for the broker to take everything it spooled."""
+
+FORMATS = {"table": show.as_table, "csv": show.as_csv, "json": show.as_json}
+_format = click.option(
+    "--format", "form", type=click.Choice(tuple(FORMATS)), default="table", show_default=True, help="How to print."
+)
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("cardhour-agent"), prog_name="cardhour-agent")
+@click.option("--once", is_flag=True, help="Take two samples a second apart, spool what they prove, and exit.")
+@click.option("--dry-run", is_flag=True, help="With --once: print what would be sent; nothing is spooled or sent.")
+@click.option("--scenario", type=click.Path(path_type=Path), help="Simulate this node from a scenario file.")
+@click.option("--from", "from_", metavar="TIME", help="With --scenario: play from here (RFC 3339), at full speed.")
+@click.option("--to", metavar="TIME", help="With --scenario: play to here, spool and ship it all, then exit.")
+@click.option("--node", help="The node's id, in place of [agent] node.")
+@_format
+@click.pass_context
+def cli(
+    context: click.Context,
+    once: bool,
+    dry_run: bool,
+    scenario: Path | None,
+    from_: str | None,
+    to: str | None,
+    node: str | None,
+    form: str,
+) -> None:
+    """Meter this node's GPUs: which process holds which card, from when to when.
+
+    Without a command it runs until it is stopped. Settings are in $CARDHOUR_HOME/cardhour.toml, sections [agent] and
+    [stream], or in CARDHOUR_AGENT_… and CARDHOUR_STREAM_… variables.
+    """
+    if context.invoked_subcommand == "decode":
+        return
+    config = load(node=node or "", scenario=str(scenario or ""))
+    context.obj = config
+    if dry_run and not once:
+        raise Refuse("--dry-run goes with --once")
+    if (from_ is None) != (to is None) or (from_ is not None and not config.agent.scenario):
+        raise Refuse("--from and --to go together, and with --scenario FILE")
+    if from_ is not None and to is not None:
+        _play(config, parse_rfc3339(from_), parse_rfc3339(to))
+    elif once:
+        _once(config, dry_run, form)
+    elif context.invoked_subcommand is None:
+        _run(config)
+
+
+@cli.command()
+@click.pass_obj
+def run(config: Config) -> None:
+    """Sample, spool and ship until SIGTERM or SIGINT (what happens without a command, too)."""
+    _run(config)
+
+
+@cli.command("decode")
+@click.argument("file", type=click.Path(path_type=Path))
+@_format
+def decode_file(file: Path, form: str) -> None:
+    """Show the message in FILE: one report's body, packed or JSON rows."""
+    try:
+        body = file.read_bytes()
+        reports = [show.unpack(decode(body, ROWS if body[:1] in (b"{", b" ", b"\n") else PACKED))]
+    except OSError as error:
+        raise Refuse(f"{file} cannot be read: {error.strerror}") from error
+    except (Reject, IndexError, ValueError) as error:
+        raise Refuse(f"{file} is not a message of ours: {error}") from error
+    click.echo(FORMATS[form](reports))
+
+
+def _run(config: Config) -> None:
+    agent = Agent(config)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        agent.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    agent.run()
+
+
+def _once(config: Config, dry_run: bool, form: str) -> None:
+    if dry_run:
+        click.echo(FORMATS[form](look_once(config)))
+        return
+    with exclusive(config.spool), Spool(config.spool, bytes_max=config.agent.spool_bytes_max) as spool:
+        reports: list[Report] = look_once(config)
+        spool.append([entry_of(each) for each in reports])
+    click.echo(f"{len(reports)} report(s) in the spool {config.spool}", err=True)
+
+
+def _play(config: Config, from_ms: int, to_ms: int) -> None:
+    """Simulate a span at full speed into the spool; with Kafka configured, ship it all too."""
+    if to_ms <= from_ms:
+        raise Refuse("--to is not after --from")
+    scenario = read_scenario(Path(config.agent.scenario))
+    with exclusive(config.spool):
+        done = simulate(
+            scenario,
+            config.agent.node,
+            from_ms,
+            to_ms,
+            config.spool,
+            policy=config.policy,
+            spool_bytes_max=config.agent.spool_bytes_max,
+        )
+        left = Shipper(config.stream, config.spool).drain(DRAIN_S) if config.stream.kind == "kafka" else 0
+    click.echo(f"{done.reports} reports with {done.usage_records} usage records", err=True)
+    if left:
+        raise Refuse(f"{left} reports are still in the spool {config.spool}: the broker did not take them in time")
+
+
+def main() -> None:
+    """Entry point: expected errors are one sentence each, and exit codes that scripts can use."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    )
+    # The client tells every refused connection as an error, several a second; the shipper tells what it means, once.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    try:
+        cli.main(standalone_mode=True)
+    except Refuse as error:
+        for problem in error.problems:
+            click.echo(f"cardhour-agent: {problem}", err=True)
+        sys.exit(2)
+    except CardHourError as error:
+        click.echo(f"cardhour-agent: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""Settings of the agent: its own section and the stream it feeds.
+
+Owns the ``[agent]`` section and its checks. Does not own ``[stream]`` (contract).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, structs
+
+from cardhour_agent.output import Policy
+from cardhour_agent.procfs import SYSTEM_COMMANDS
+from cardhour_contract.errors import Refuse
+from cardhour_contract.identity import NAME_BYTES_MAX
+from cardhour_contract.moment import QUARTER_MS, SECOND_MS
+from cardhour_contract.settings import FILE_NAME, Loader, StreamSettings, home_directory
+from cardhour_contract.spool import BYTES_MAX
+
+SPOOL_NAME = "spool.db"
+"""In ``CARDHOUR_HOME``; ingest of the same home looks for it there."""
+
+Name = Annotated[str, Meta(max_length=NAME_BYTES_MAX)]
+
+
+class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Section ``[agent]``: what this node is called, and how it is sampled."""
+
+    node: Name = ""
+    """The id given when the node was enrolled. Required; never a host name, which gets cloned."""
+    cluster: Name = "default"
+    basis: Literal["process", "allocation"] = "process"
+    """What makes a card of this node held."""
+    sample_interval_s: Annotated[int, Meta(ge=1, le=300)] = 10
+    """Seconds between samples. Below 1 s the process lists would slow the tenants: they take a driver-wide lock."""
+    report_interval_s: Annotated[int, Meta(ge=1, le=900)] = 60
+    """Seconds between reports; divides a quarter hour."""
+    bridge_max_s: Annotated[int, Meta(ge=0, le=3600)] = 300
+    """Longest gap, or restart of the agent, across which the same process on the same card counts as held."""
+    spool: Path = Path(SPOOL_NAME)
+    """The spool file; relative to ``CARDHOUR_HOME``. Its lock and what a restart must know stand beside it."""
+    spool_bytes_max: Annotated[int, Meta(ge=1_000_000)] = BYTES_MAX
+    """Size at which the spool is full; what is then not kept is reported as ``spool_full`` later."""
+    system_commands: tuple[str, ...] = SYSTEM_COMMANDS
+    """Commands whose time on a card is nobody's."""
+    scenario: str = ""
+    """A scenario file: simulate this node instead of reading NVML."""
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """Everything that the agent reads from settings."""
+
+    home: Path
+    agent: AgentSettings
+    stream: StreamSettings
+
+    @property
+    def spool(self) -> Path:
+        return self.home / self.agent.spool
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(
+            sample_ms=self.agent.sample_interval_s * SECOND_MS,
+            report_ms=self.agent.report_interval_s * SECOND_MS,
+            bridge_max_ms=self.agent.bridge_max_s * SECOND_MS,
+        )
+
+
+def load(environ: Mapping[str, str] = os.environ, *, node: str = "", scenario: str = "") -> Config:
+    """Read and check the settings; ``node`` and ``scenario`` win over them. Raises Refuse with every problem found."""
+    home = home_directory(environ)
+    loader = Loader(home / FILE_NAME, environ)
+    config = Config(
+        home=home, agent=loader.section("agent", AgentSettings), stream=loader.section("stream", StreamSettings)
+    )
+    loader.finish()
+    given = {name: value for name, value in (("node", node), ("scenario", scenario)) if value}
+    config = structs.replace(config, agent=structs.replace(config.agent, **given))
+    check(config)
+    return config
+
+
+def check(config: Config) -> None:
+    """Raises Refuse with every contradiction between settings."""
+    where = f"{config.home / FILE_NAME} or CARDHOUR_AGENT_…"
+    problems = []
+    if not config.agent.node:
+        problems.append(f"{where}: [agent] node is empty: write the id that this node was enrolled with")
+    if QUARTER_MS % config.policy.report_ms:
+        problems.append(
+            f"{where}: [agent] report_interval_s is {config.agent.report_interval_s}: it must divide 900, such as 60"
+        )
+    if config.agent.sample_interval_s > config.agent.report_interval_s:
+        problems.append(f"{where}: [agent] sample_interval_s is longer than report_interval_s")
+    if config.stream.kind not in ("spool", "kafka"):
+        problems.append(f"[stream] kind is '{config.stream.kind}': write spool or kafka")
+    if config.stream.kind == "kafka" and not config.stream.bootstrap_servers:
+        problems.append("[stream] kind is kafka, but bootstrap_servers names no broker: add host:port")
+    if problems:
+        raise Refuse(*problems)

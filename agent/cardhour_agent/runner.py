@@ -1,0 +1,159 @@
+"""The agent: one node's parts put together, and the loop that runs them.
+
+Owns start, cadence, the exclusive lock and a clean stop. Does not own what any part does. ``Agent.run`` may be called
+on any thread; ``Agent.stop`` from any other thread or from a signal handler.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+
+from cardhour_agent.config import Config
+from cardhour_agent.device import Device
+from cardhour_agent.exits import Exits
+from cardhour_agent.identity import Identities
+from cardhour_agent.last_seen import LastSeenFile
+from cardhour_agent.ntp import ntp_synced
+from cardhour_agent.observer import NodeName, Observer
+from cardhour_agent.outbox import Outbox
+from cardhour_agent.procfs import ProcIdentities, boot_id
+from cardhour_agent.sampler import LastSeen, Sampler
+from cardhour_agent.scenario import read_scenario
+from cardhour_agent.shipper import Shipper
+from cardhour_agent.simulated import SimulatedMachine
+from cardhour_agent.timeline import Timeline
+from cardhour_contract.clock import Clock, SystemClock
+from cardhour_contract.errors import Refuse
+from cardhour_contract.record import Report
+from cardhour_contract.spool import Spool
+
+ONCE_MS = 1_000
+"""Time between the two samples of a single look: one alone proves nothing."""
+
+SHIPPER_STOP_S = 15.0
+"""How long a stop waits for the shipper; what it has not shipped by then is safe in the spool."""
+
+_log = structlog.get_logger("cardhour.agent")
+
+
+@contextmanager
+def exclusive(spool: Path) -> Iterator[None]:
+    """One agent a spool. Raises Refuse, naming the other's pid, where one runs already."""
+    path = spool.with_name(spool.name + ".lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            other = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
+            raise Refuse(
+                f"another agent (pid {other}) already runs on the spool {spool}: stop it, or name another spool"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        os.close(descriptor)
+
+
+class Parts:
+    """What samples one node: the real machine, or a simulated one."""
+
+    def __init__(self, config: Config, clock: Clock) -> None:
+        agent = config.agent
+        self.exits = Exits(clock)
+        self.device: Device
+        self.identities: Identities
+        if agent.scenario:
+            machine = SimulatedMachine(read_scenario(Path(agent.scenario)), agent.node, clock)
+            self.device = self.identities = machine
+            self.name = machine.name
+        else:
+            # Only here: a simulation needs neither the driver's library nor its package.
+            from cardhour_agent.nvml import NvmlDevice
+
+            boot = boot_id()
+            self.device = NvmlDevice()
+            self.identities = ProcIdentities(agent.node, boot, clock, self.exits, agent.system_commands)
+            self.name = NodeName(node=agent.node, cluster=agent.cluster, boot_id=boot, basis=agent.basis)
+
+    def observer(self, sampler: Sampler, timeline: Timeline) -> Observer:
+        return Observer(self.name, self.device, self.identities, sampler, timeline, ntp_synced)
+
+    def close(self) -> None:
+        self.device.close()
+        self.exits.close()
+
+
+class Agent:
+    """One node's agent."""
+
+    def __init__(self, config: Config, clock: Clock | None = None) -> None:
+        self._config = config
+        self._clock = clock or SystemClock()
+        self._parts = Parts(config, self._clock)
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._parts.exits.wake()
+
+    def run(self) -> None:
+        """Sample, spool and ship until stopped; what is proven by then is in the spool on return."""
+        config = self._config
+        with exclusive(config.spool), Spool(config.spool, bytes_max=config.agent.spool_bytes_max) as spool:
+            shipper = Shipper(config.stream, config.spool, clock=self._clock) if config.stream.kind == "kafka" else None
+            thread = threading.Thread(target=shipper.run, name="shipper") if shipper else None
+            if thread is not None:
+                thread.start()
+            _log.info("started", node=self._parts.name.node, spool=str(config.spool), stream=config.stream.kind)
+            try:
+                self._sample(spool, shipper)
+            finally:
+                if shipper is not None and thread is not None:
+                    shipper.stop()
+                    thread.join(SHIPPER_STOP_S)
+                self._parts.close()
+                _log.info("stopped", reports_in_spool=spool.depth().reports)
+
+    def _sample(self, spool: Spool, shipper: Shipper | None) -> None:
+        timeline = Timeline(self._clock)
+        policy = self._config.policy
+        remembered = LastSeenFile(self._config.spool, self._parts.name.boot_id)
+        sampler = Sampler(policy, remembered.read(timeline.tick()))
+        observer = self._parts.observer(sampler, timeline)
+        outbox = Outbox(spool, remembered, sampler, shipper.wake if shipper else lambda: None)
+        while not self._stopping.is_set():
+            outbox.put(observer.observe(), observer.tick)
+            # Due times are multiples of the interval on the anchored axis, which runs with monotonic time: a sample
+            # falls on each report boundary, and a slow sample delays none after it.
+            at_ms = timeline.tick().at_ms
+            self._parts.exits.wait(policy.sample_ms - at_ms % policy.sample_ms)
+        outbox.put(observer.flush(), observer.tick)
+
+
+def look_once(config: Config, clock: Clock | None = None) -> list[Report]:
+    """Two samples a second apart, and what they would report. Raises Refuse where the driver does not answer."""
+    clock = clock or SystemClock()
+    parts = Parts(config, clock)
+    try:
+        reading = parts.device.read()
+        if reading.failure is not None:
+            raise Refuse(
+                f"NVML does not answer on this node ({reading.failure.reason}: {reading.failure.detail}): "
+                "is the NVIDIA driver loaded, and may this account use it? --scenario FILE simulates a node"
+            )
+        observer = parts.observer(Sampler(config.policy, LastSeen()), Timeline(clock))
+        reports = observer.observe()
+        parts.exits.wait(ONCE_MS)
+        return reports + observer.observe() + observer.flush()
+    finally:
+        parts.close()
