@@ -1,4 +1,4 @@
-"""Every way a usage file can be wrong gives one clear sentence with file, line, column and reason, and changes nothing."""
+"""Every way a usage file can be wrong gives one sentence with file, line, column and reason, and changes nothing."""
 
 from __future__ import annotations
 
