@@ -102,13 +102,14 @@ def commands() -> Iterator[tuple[str, click.Command]]:
     """Every command a person can type, such as ``cardhour catalog apply``, hidden ones left out."""
     for point in entry_points(group="console_scripts"):
         if point.name in COMMANDS:
-            yield from _under(point.name, point.load())
+            yield from _under(point.name, import_module(point.module).cli)
 
 
 def _under(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
-    if command.hidden:
-        return
     yield name, command
     if isinstance(command, click.Group):
-        for word, each in command.commands.items():
-            yield from _under(f"{name} {word}", each)
+        context = click.Context(command)
+        for word in command.list_commands(context):
+            each = command.get_command(context, word)
+            if each is not None and not each.hidden:
+                yield from _under(f"{name} {word}", each)
