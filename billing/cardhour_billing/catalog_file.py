@@ -111,6 +111,8 @@ class CatalogFile:
     bindings: list[Located[BindingTable]] = field(default_factory=list)
     prices: list[Located[PriceTable]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    unreadable: set[str] = field(default_factory=set)
+    """Ids of customers whose table has a problem, so that what names them is not called wrong as well."""
 
 
 def read_catalog(path: Path) -> CatalogFile:
@@ -175,6 +177,8 @@ def _tables(
             found.append(Located(where=where, table=msgspec.convert(values, kind)))
         except msgspec.ValidationError as error:
             file.problems.append(f"{where}: [{name}] {_readable(error, values)}")
+            if kind is CustomerTable and isinstance(values.get("id"), str):
+                file.unreadable.add(values["id"])
     return found
 
 

@@ -30,6 +30,7 @@ def plan(file: CatalogFile) -> tuple[Change, ...]:
     if issuer is None:
         raise Refuse(*problems)
     customers = {*Customer.objects.values_list("key", flat=True), *(each.table.id for each in file.customers)}
+    customers |= file.unreadable
     bindings, changed_bindings = _bindings(file, customers, problems)
     bound = {row.customer for row in bindings}
     for located in file.customers:

@@ -20,7 +20,7 @@ from cardhour_contract.clock import Clock
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import HOUR_MS, format_rfc3339
 
-Progress = Callable[[str, int, int], None]
+Told = Callable[[str, int, int], None]
 """Told what is done now, how many are done, and of how many."""
 
 
@@ -58,7 +58,7 @@ def close_month(
     ledger: Ledger,
     clock: Clock,
     settings: BillingSettings,
-    progress: Progress = lambda what, done, of: None,
+    progress: Told = lambda what, done, of: None,
 ) -> CloseReport:
     """Draft, or issue, every invoice of a month. May be repeated: what is issued stays as it is.
 
@@ -68,6 +68,8 @@ def close_month(
     zones = {customer.timezone for customer in customers} | ({issuer.timezone} if not order.customer else set())
     periods = {zone: billing_period(order.month, zone) for zone in sorted(zones)}
     warnings = _check_time(order, periods.values(), clock, settings)
+    progress("bringing the ledger up to date", 0, len(customers))
+    ledger.settle()
     invoices: list[ClosedInvoice] = []
     without_usage: list[str] = []
     unassigned: tuple[Unassigned, ...] = ()

@@ -52,16 +52,16 @@ def _row(document: InvoiceDocument, line: DocumentLine) -> tuple[str | int, ...]
     return (
         document.number or "",
         document.state,
-        _text(document.customer.id),
-        _text(document.customer.name),
+        guarded(document.customer.id),
+        guarded(document.customer.name),
         document.period.first_day,
         document.period.last_day,
         document.period.timezone,
         line.position,
-        _text(line.model),
-        _text(line.description),
-        _text(line.band),
-        _text(line.tier),
+        guarded(line.model),
+        guarded(line.description),
+        guarded(line.band),
+        guarded(line.tier),
         line.first_day,
         line.last_day,
         line.printed_quantity,
@@ -73,6 +73,6 @@ def _row(document: InvoiceDocument, line: DocumentLine) -> tuple[str | int, ...]
     )
 
 
-def _text(value: str) -> str:
+def guarded(value: str) -> str:
     """A cell of words. One that would be taken for a formula gets the apostrophe that spreadsheets read as text."""
     return f"'{value}" if value.startswith(_FORMULA_STARTS) else value

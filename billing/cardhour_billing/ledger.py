@@ -33,10 +33,16 @@ class Coverage(Struct, frozen=True, kw_only=True):
     cards: int
     unobserved_us: int
     faulted_us: int
+    dead_letters: int = 0
+    """Reports that arrived and could not be read: usage that may still be missing."""
 
 
 class Ledger(Protocol):
     """The usage ledger, as billing needs it. Spans are ``[from_ms, to_ms)`` in UTC milliseconds on quarter hours."""
+
+    def settle(self) -> None:
+        """Bring the ledger's pages up to date with everything that has arrived."""
+        ...
 
     def billable(self, from_ms: int, to_ms: int, cuts_ms: Sequence[int]) -> Iterable[UsageSum]:
         """Billable usage, one sum for each owner, card and segment between cuts."""
@@ -58,6 +64,11 @@ class WarehouseLedger:
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
+
+    def settle(self) -> None:
+        from cardhour_ingest.warehouse.rollup import roll_up
+
+        roll_up(self._warehouse)
 
     def billable(self, from_ms: int, to_ms: int, cuts_ms: Sequence[int]) -> Iterable[UsageSum]:
         from cardhour_ingest.warehouse import usage

@@ -163,9 +163,9 @@ def printed_quantity(quantity_us: int, price: UnitPrice) -> str:
     raise InvariantBroken(f"no printed quantity of {quantity_us} us at {price} gives {amount} minor units")
 
 
-def card_hours(quantity_us: int) -> str:
-    """Card-hours with nine decimals, rounded: for tables that print no price."""
-    return _decimal_text(round_half_away(Fraction(quantity_us, CARD_HOUR_US) * 10**PRICE_DECIMALS), PRICE_DECIMALS)
+def card_hours(quantity_us: int, decimals: int = PRICE_DECIMALS) -> str:
+    """Card-hours with so many decimals, rounded: for tables that print no price beside them."""
+    return _decimal_text(round_half_away(Fraction(quantity_us, CARD_HOUR_US) * 10**decimals), decimals)
 
 
 def allocate(whole: int, weights: Sequence[int]) -> list[int]:

@@ -1,0 +1,91 @@
+"""``cardhour``: the command line of billing staff and operators.
+
+Owns the list of commands and how an error leaves: one clear sentence, and an exit code that is not 0. Each command is
+imported when it is called; the engine and Django load only for commands that need them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+import structlog
+
+from cardhour_contract.errors import CardHourError, InvariantBroken, Refuse
+
+COMMANDS = {
+    "catalog": ("cardhour_billing.commands.catalog:catalog", "Customers, bindings and prices as code."),
+    "close": ("cardhour_billing.commands.close:close", "Draft, or issue, every customer's invoice for a month."),
+    "demo": ("cardhour_billing.allinone:demo", "A simulated fleet, a whole past month, then the portal."),
+    "doctor": ("cardhour_billing.commands.doctor:doctor", "What is configured, reachable, and wrong, with the mend."),
+    "import": ("cardhour_billing.commands.imports:import_usage", "Import usage from a CSV file."),
+    "up": ("cardhour_billing.allinone:up", "This machine's GPUs: agent, ingest, scheduler and portal in one process."),
+    "usage": ("cardhour_billing.commands.usage:usage", "Exact usage between two times."),
+    "user": ("cardhour_billing.commands.user:user", "Logins of the portal."),
+}
+"""Name → where it is, and its line in the help, which then needs no import."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is called or asked for its own help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        found = getattr(importlib.import_module(module), attribute)
+        if not isinstance(found, click.Command):
+            raise InvariantBroken(f"{module}:{attribute} is not a command")
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=LazyGroup)
+@click.version_option(package_name="cardhour-billing")
+def cardhour() -> None:
+    """Meters GPUs and bills them by the card-hour.
+
+    Everything lives under CARDHOUR_HOME (default ~/.local/share/cardhour); settings are in cardhour.toml there.
+    """
+
+
+def main() -> None:
+    """Run the command line; every expected error is one sentence a line on standard error."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    try:
+        cardhour(standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        _leave(error.exit_code, error.format_message())
+    except click.Abort:
+        _leave(1, "nothing was changed")
+    except Refuse as error:
+        _leave(2, *error.problems)
+    except CardHourError as error:
+        _leave(1, str(error))
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`): point standard output elsewhere, or Python complains at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except KeyboardInterrupt:
+        _leave(130, "interrupted")
+
+
+def _leave(code: int, *sentences: str) -> None:
+    for sentence in sentences:
+        click.echo(f"cardhour: {sentence}", err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

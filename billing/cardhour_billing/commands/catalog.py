@@ -1,0 +1,51 @@
+"""``cardhour catalog``: customers, bindings and prices as code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cardhour_billing.store import answering, open_store, set_up
+from cardhour_billing.table import format_option, notes, print_rows
+
+
+@click.group()
+def catalog() -> None:
+    """Customers, bindings and prices as code."""
+
+
+@catalog.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--yes", is_flag=True, help="Apply without asking.")
+@format_option
+def apply(file: Path, yes: bool, form: str) -> None:
+    """Bring customers, bindings and prices in line with FILE (TOML).
+
+    Shows what would change, then asks. Applying a file twice changes nothing; what a file does not name stays as it is.
+    To end a binding or a price, give it a `to`. A price that an invoice was issued with cannot be edited any more.
+    """
+    set_up()
+    from cardhour_billing.audit import login_name
+    from cardhour_billing.catalog import apply_catalog
+    from cardhour_billing.catalog_file import read_catalog
+    from cardhour_billing.catalog_plan import plan
+    from cardhour_contract.clock import SystemClock
+
+    read = read_catalog(file)
+    open_store()
+    with answering():
+        changes = plan(read)
+        rows = [
+            {"action": each.action, "kind": each.kind, "what": each.subject, "detail": each.detail} for each in changes
+        ]
+        if not changes and form == "table":
+            click.echo("Nothing to change.")
+            return
+        print_rows(rows, form, columns=("action", "kind", "what", "detail"))
+        if not changes:
+            return
+        if not yes:
+            click.confirm(f"Apply {len(changes)} changes?", abort=True, err=True)
+        apply_catalog(read, changes, clock=SystemClock(), who=login_name())
+    notes().print(f"Applied {len(changes)} changes.")

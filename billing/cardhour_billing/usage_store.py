@@ -1,0 +1,25 @@
+"""Opening the usage store, with the ``[warehouse]`` settings of the same file. Imports the engine only then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from cardhour_billing.config import BillingConfig
+from cardhour_contract.settings import Loader
+
+if TYPE_CHECKING:
+    from cardhour_ingest.warehouse.client import Warehouse
+
+
+@contextmanager
+def opened_warehouse(config: BillingConfig) -> Iterator[Warehouse]:
+    """The warehouse of this installation, closed again when the block ends."""
+    from cardhour_ingest.warehouse.connect import WarehouseSettings, open_warehouse
+
+    loader = Loader(config.settings_file)
+    settings = loader.section("warehouse", WarehouseSettings)
+    loader.finish()
+    with open_warehouse(settings, config.home) as warehouse:
+        yield warehouse
