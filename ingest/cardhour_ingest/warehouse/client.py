@@ -51,7 +51,7 @@ REFUSED_CODES = frozenset({
 })  # fmt: skip
 """Codes that a person mends, in ``[warehouse]`` or by a GRANT."""
 
-VIOLATED_CONSTRAINT = 469
+UNKNOWN_DATABASE, VIOLATED_CONSTRAINT = 81, 469
 
 SETTINGS = {"session_timezone": "UTC"}
 """The engine's own time zone is its machine's, and in our process the user's."""
@@ -63,6 +63,10 @@ A NULL for a column that has none is refused, not read as zero."""
 
 class ConstraintViolated(InvariantBroken):
     """A table refused rows that break one of its constraints."""
+
+
+class DatabaseMissing(InvariantBroken):
+    """The engine has no database of that name: nothing was ever migrated there."""
 
 
 class Target(Struct, frozen=True, kw_only=True):
@@ -210,6 +214,8 @@ def _dispositions() -> Iterator[None]:
         code = getattr(error, "code", None)
         if code == VIOLATED_CONSTRAINT:
             raise ConstraintViolated(str(error)) from error
+        if code == UNKNOWN_DATABASE:
+            raise DatabaseMissing(str(error)) from error
         if code in REFUSED_CODES:
             raise Refuse(f"The warehouse denies access ({error}). Check user and password in [warehouse].") from error
         unanswered = code is None and not isinstance(error, ProgrammingError)

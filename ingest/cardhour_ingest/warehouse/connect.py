@@ -11,11 +11,11 @@ from pathlib import Path
 import msgspec
 
 from cardhour_contract.clock import Clock, SystemClock
-from cardhour_contract.errors import Refuse
+from cardhour_contract.errors import Refuse, Retry
 from cardhour_contract.settings import Secret
 from cardhour_ingest.warehouse import engine
-from cardhour_ingest.warehouse.client import Target, Warehouse
-from cardhour_ingest.warehouse.migrate import COMMAND, create_database, migrate, pending
+from cardhour_ingest.warehouse.client import DatabaseMissing, Target, Warehouse
+from cardhour_ingest.warehouse.migrate import COMMAND, Migration, create_database, migrate, pending
 
 OWNER_WAIT_MS = 5_000
 """How long to wait for another command to finish with the engine: most take a second or two, and two short commands
@@ -38,20 +38,23 @@ class WarehouseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 def open_warehouse(settings: WarehouseSettings, home: Path, clock: Clock | None = None) -> Warehouse:
     """The warehouse, ready for use. Refuses a server with pending migrations and an engine that another keeps shut."""
     if settings.url:
-        return _open_server(settings)
-    return _open_engine(settings, home, clock or SystemClock(), resume=False)
+        return _open_migrated(_server(settings), f"run `{COMMAND}`")
+    return _open_engine(settings, home, clock or SystemClock(), resume=False)[0]
 
 
-def migrate_warehouse(settings: WarehouseSettings, home: Path, *, resume: bool = False) -> list[str]:
-    """Create the database where needed and apply what is pending; returns the names of what was applied."""
+def migrate_warehouse(settings: WarehouseSettings, home: Path, *, resume: bool = False) -> list[Migration]:
+    """Create the database where needed and apply what is pending; returns what was applied.
+
+    ``resume`` also repeats a migration that was interrupted. An embedded warehouse is migrated whenever it is opened.
+    """
     if not settings.url:
-        # An embedded warehouse is migrated whenever it is opened; only resuming is left to ask for.
-        _open_engine(settings, home, SystemClock(), resume=resume).close()
-        return []
+        warehouse, applied = _open_engine(settings, home, SystemClock(), resume=resume)
+        warehouse.close()
+        return applied
     target = _server(settings)
     create_database(target)
     with Warehouse(target) as warehouse:
-        return [migration.label for migration in migrate(warehouse, resume=resume)]
+        return migrate(warehouse, resume=resume)
 
 
 def _server(settings: WarehouseSettings) -> Target:
@@ -60,42 +63,56 @@ def _server(settings: WarehouseSettings) -> Target:
     )
 
 
-def _open_server(settings: WarehouseSettings) -> Warehouse:
-    warehouse = Warehouse(_server(settings))
+def _open_migrated(target: Target, mend: str) -> Warehouse:
+    """A connection to an engine whose tables are up to date, or a refusal that ends with ``mend``."""
+    try:
+        warehouse = Warehouse(target)
+    except DatabaseMissing as error:
+        raise Refuse(f"The warehouse at {target.url} has no database {target.database}: {mend}.") from error
     try:
         left = pending(warehouse)
         if left:
-            raise Refuse(
-                f"The warehouse at {settings.url} lacks {len(left)} migrations, from {left[0].label}: run `{COMMAND}`."
-            )
+            raise Refuse(f"The warehouse at {target.url} lacks {len(left)} migrations, from {left[0].label}: {mend}.")
     except BaseException:
         warehouse.close()
         raise
     return warehouse
 
 
-def _open_engine(settings: WarehouseSettings, home: Path, clock: Clock, *, resume: bool) -> Warehouse:
+def _open_engine(
+    settings: WarehouseSettings, home: Path, clock: Clock, *, resume: bool
+) -> tuple[Warehouse, list[Migration]]:
     """Own the engine, or else speak to the process that does; wait a little for one that does not serve."""
     give_up_ms = clock.monotonic_ms() + OWNER_WAIT_MS
     while True:
         claim = engine.Claim.take(home)
         if claim is not None:
             return _own(settings, claim, resume=resume)
+        late = clock.monotonic_ms() >= give_up_ms
         served = engine.notice(home)
         if served is not None:
+            # The owner migrated when it opened; what is pending now came with an installation since.
             target = Target(url=served.url, password=served.secret, database=settings.database)
-            return Warehouse(target)
-        if clock.monotonic_ms() >= give_up_ms:
-            holder = engine.owner(home)
-            who = f"process {holder.pid} ({holder.command})" if holder else "another process"
-            raise Refuse(
-                f"The warehouse in {home / engine.FOLDER} is in use by {who}, which does not share it. "
-                f"Wait until it has finished, or stop it, and run this again."
-            )
+            try:
+                return _open_migrated(target, f"stop process {served.pid}, which serves it, and start it again"), []
+            except Retry:  # it stopped after we read its notice
+                if late:
+                    raise
+        if late:
+            raise _in_use(home)
         clock.sleep_ms(OWNER_POLL_MS)
 
 
-def _own(settings: WarehouseSettings, claim: engine.Claim, *, resume: bool) -> Warehouse:
+def _in_use(home: Path) -> Refuse:
+    holder = engine.owner(home)
+    who = f"process {holder.pid} ({holder.command})" if holder else "another process"
+    return Refuse(
+        f"The warehouse in {home / engine.FOLDER} is in use by {who}, which does not share it. "
+        f"Wait until it has finished, or stop it, and run this again."
+    )
+
+
+def _own(settings: WarehouseSettings, claim: engine.Claim, *, resume: bool) -> tuple[Warehouse, list[Migration]]:
     """The engine in this process, migrated: it is the user's own machine, and nobody else can be using it."""
     target = Target(path=str(claim.folder), database=settings.database)
     try:
@@ -105,8 +122,7 @@ def _own(settings: WarehouseSettings, claim: engine.Claim, *, resume: bool) -> W
         claim.release()
         raise
     try:
-        migrate(warehouse, resume=resume)
+        return warehouse, migrate(warehouse, resume=resume)
     except BaseException:
         warehouse.close()
         raise
-    return warehouse

@@ -40,6 +40,9 @@ THREADS = 16
 LOOP_SECONDS = 0.2
 """How long the server takes to notice that it is to stop."""
 
+RECEIVE_BYTES = 1024 * 1024
+"""Read from a socket at a time: inserts are megabytes."""
+
 AUTHENTICATION_FAILED = 516
 
 STATUS = {
@@ -83,39 +86,43 @@ def serve_engine(
 
     Refuses where the settings name a server, or where another process has the engine.
     """
-    with open_warehouse(settings or WarehouseSettings(), home) as warehouse:
-        if not warehouse.target.embedded:
+    with ExitStack() as open_parts:
+        warehouse = open_parts.enter_context(open_warehouse(settings or WarehouseSettings(), home))
+        claim = engine.Claim.take(home) if warehouse.target.embedded else None
+        if claim is None:
             holder = engine.owner(home)
             already = f"process {holder.pid} ({holder.command})" if holder else "a server of its own"
             raise Refuse(f"The warehouse is already served by {already}: there is nothing to serve from {home}.")
+        open_parts.callback(claim.release)
         token = secrets.token_urlsafe(32)
         zone = str(warehouse.value("SELECT timezone()"))
-        # Statements that wait for a thread are the normal case here, not a warning.
-        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-        sockets: dict[int, Any] = {}
-        server = waitress.create_server(
-            application(warehouse.target.path, token, zone),
-            map=sockets,
-            host="127.0.0.1",
-            port=0,
-            threads=THREADS,
-            recv_bytes=1024 * 1024,
-            ident="CardHour",
-        )
-        try:
-            url = f"http://127.0.0.1:{server.effective_port}"
-            engine.publish(home, url, token)
-            ready(url)
-            while not stop_event.is_set():
-                waitress.wasyncore.loop(timeout=LOOP_SECONDS, map=sockets, count=1)
-        finally:
-            engine.withdraw(home)  # 1. nobody new comes
-            server.task_dispatcher.shutdown()  # 2. statements under way finish; waiting ones are dropped
-            waitress.wasyncore.close_all(sockets)  # 3. and only then does the engine close
+        _serve(home, application(claim, token, zone), token, stop_event, ready)
 
 
-def application(path: str, token: str, zone: str) -> Application:
-    """The protocol as a WSGI application over the engine of folder ``path``, for who knows ``token``."""
+def _serve(home: Path, app: Application, token: str, stop_event: threading.Event, ready: Callable[[str], None]) -> None:
+    # Statements that wait for a thread are the normal case here, not a warning.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    sockets: dict[int, Any] = {}
+    server = waitress.create_server(
+        app, map=sockets, host="127.0.0.1", port=0, threads=THREADS, recv_bytes=RECEIVE_BYTES, ident="CardHour"
+    )
+    try:
+        url = f"http://127.0.0.1:{server.effective_port}"
+        engine.publish(home, url, token)
+        ready(url)
+        while not stop_event.is_set():
+            waitress.wasyncore.loop(timeout=LOOP_SECONDS, map=sockets, count=1)
+    finally:
+        engine.withdraw(home)  # 1. nobody new comes
+        server.task_dispatcher.shutdown()  # 2. waiting statements are dropped, those under way get some seconds
+        waitress.wasyncore.close_all(sockets)  # 3. who still waits sees the connection close, and may retry
+
+
+def application(claim: engine.Claim, token: str, zone: str) -> Application:
+    """The protocol as a WSGI application over the engine of a folder that is ours, for who knows ``token``.
+
+    zone: the engine's own time zone, which the protocol gives in each answer.
+    """
 
     def answer(environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/ping" or (environ["REQUEST_METHOD"] == "GET" and not environ["QUERY_STRING"]):
@@ -125,7 +132,9 @@ def application(path: str, token: str, zone: str) -> Application:
             try:
                 _admit(environ, token)
                 request = open_parts.enter_context(read_request(environ))
-                handle = Handle(path, database=request.database, settings=request.settings)
+                # The folder stays ours until the last statement has let go of the engine.
+                open_parts.callback(claim.share().release)
+                handle = Handle(str(claim.folder), database=request.database, settings=request.settings)
                 open_parts.callback(handle.close)
                 return _run(handle, request, zone, start, open_parts)
             except EngineError as error:
