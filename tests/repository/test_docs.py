@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -202,3 +205,25 @@ def test_the_wire_page_has_every_header_and_name() -> None:
         assert f"| `{name}` |" in page
     for word in (wire.PACKED, wire.ROWS, wire.REPORT_TYPE):
         assert f"`{word}`" in page
+
+
+def test_the_quickstart_gives_the_figures_that_it_says(tmp_path: Path) -> None:
+    page = text("quickstart.md")
+    for name, kind in (("usage.csv", "csv"), ("catalog.toml", "toml")):
+        block = re.search(rf"```{kind}\n(.*?)```", page, re.DOTALL)
+        assert block
+        (tmp_path / name).write_text(block[1], encoding="utf-8")
+    script = re.search(r"```sh\n(.*?)```", page, re.DOTALL)
+    assert script
+    bin_folder = Path(sys.executable).parent
+    environment = {"PATH": f"{bin_folder}:/usr/bin:/bin", "CARDHOUR_HOME": str(tmp_path / "home"), "LC_ALL": "C.UTF-8"}
+    command = ["bash", "-euc", script[1] + "cardhour close 2026-06 --format json"]
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    invoices = json.loads(run.stdout[run.stdout.index("\n[") :])
+    assert {each["customer"]: (each["state"], each["total"]) for each in invoices} == {
+        "blue": ("issued", "0.40"),
+        "red": ("issued", "0.80"),
+    }
+    assert "0.40 USD" in page
+    assert "0.80 USD" in page

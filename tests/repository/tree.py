@@ -102,7 +102,8 @@ def commands() -> Iterator[tuple[str, click.Command]]:
     """Every command a person can type, such as ``cardhour catalog apply``, hidden ones left out."""
     for point in entry_points(group="console_scripts"):
         if point.name in COMMANDS:
-            yield from _under(point.name, import_module(point.module).cli)
+            groups = [each for each in vars(import_module(point.module)).values() if isinstance(each, click.Group)]
+            yield from _under(point.name, groups[0])
 
 
 def _under(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
