@@ -72,21 +72,32 @@ def pyproject(folder: str) -> dict[str, Any]:
 
 @cache
 def sections() -> dict[str, type[msgspec.Struct]]:
-    """Every section of ``cardhour.toml`` that some service reads, found where it is asked for:
+    """Every section of ``cardhour.toml`` that some service reads, found where it is asked for.
 
-    a call ``….section("name", Kind)`` in one of the four packages.
+    That is a call ``….section("name", Kind)`` in one of the four packages.
     """
-    found: dict[str, type[msgspec.Struct]] = {}
-    for path, tree in modules():
-        if path.parts[0] not in DISTRIBUTIONS:
-            continue
-        for node in ast.walk(tree):
-            match node:
-                case ast.Call(
-                    func=ast.Attribute(attr="section"), args=[ast.Constant(value=str(name)), ast.Name(id=kind)]
-                ):
-                    found[name] = getattr(import_module(".".join(path.with_suffix("").parts[1:])), kind)
+    asked = [
+        (name, path, kind)
+        for path, tree in modules()
+        if path.parts[0] in DISTRIBUTIONS
+        for node in ast.walk(tree)
+        for name, kind in _section_asked_for(node)
+    ]
+    found = {name: kind for name, path, word in asked if (kind := _named(path, word))}
+    unknown = {name for name, _, _ in asked} - found.keys()
+    assert not unknown, f"imported inside a function everywhere: {unknown}"
     return found
+
+
+def _section_asked_for(node: ast.AST) -> Iterator[tuple[str, str]]:
+    match node:
+        case ast.Call(func=ast.Attribute(attr="section"), args=[ast.Constant(value=str(name)), ast.Name(id=kind)]):
+            yield name, kind
+
+
+def _named(path: Path, word: str) -> type[msgspec.Struct] | None:
+    module = import_module(".".join(path.with_suffix("").parts[1:]))
+    return getattr(module, word, None)
 
 
 def settings() -> list[Setting]:
