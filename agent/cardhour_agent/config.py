@@ -70,15 +70,21 @@ class Config(Struct, frozen=True, kw_only=True):
         )
 
 
-def load(environ: Mapping[str, str] = os.environ, *, node: str = "", scenario: str = "") -> Config:
-    """Read and check the settings; ``node`` and ``scenario`` win over them. Raises Refuse with every problem found."""
+def load(
+    environ: Mapping[str, str] = os.environ, *, node: str = "", scenario: str = "", default_node: str = ""
+) -> Config:
+    """Read and check the settings. Raises Refuse with every problem found.
+
+    ``node`` and ``scenario`` win over the settings; ``default_node`` is the name where neither gives one.
+    """
     home = home_directory(environ)
     loader = Loader(home / FILE_NAME, environ)
     config = Config(
         home=home, agent=loader.section("agent", AgentSettings), stream=loader.section("stream", StreamSettings)
     )
     loader.finish()
-    given = {name: value for name, value in (("node", node), ("scenario", scenario)) if value}
+    named = node or config.agent.node or default_node
+    given = {name: value for name, value in (("node", named), ("scenario", scenario)) if value}
     config = structs.replace(config, agent=structs.replace(config.agent, **given))
     check(config)
     return config
