@@ -6,6 +6,8 @@ lock (``engine``).
 
 from __future__ import annotations
 
+import threading
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -20,6 +22,9 @@ from cardhour_ingest.warehouse.migrate import COMMAND, Migration, create_databas
 OWNER_WAIT_MS = 5_000
 """How long to wait for another command to finish with the engine: most take a second or two, and two short commands
 must not fail each other."""
+
+_migrating = threading.Lock()
+"""The threads of one process open the warehouse at the same moment; a migration must not meet itself half done."""
 
 OWNER_POLL_MS = 50
 """A lock has no event that says it was released."""
@@ -83,6 +88,11 @@ def _open_engine(
     settings: WarehouseSettings, home: Path, clock: Clock, *, resume: bool
 ) -> tuple[Warehouse, list[Migration]]:
     """Own the engine, or else speak to the process that does; wait a little for one that does not serve."""
+    if find_spec("chdb") is None:
+        raise Refuse(
+            "The embedded engine is not installed: run `pip install 'cardhour-ingest[embedded]'`, "
+            "or name a ClickHouse server as url in [warehouse]."
+        )
     give_up_ms = clock.monotonic_ms() + OWNER_WAIT_MS
     while True:
         claim = engine.Claim.take(home)
@@ -122,7 +132,8 @@ def _own(settings: WarehouseSettings, claim: engine.Claim, *, resume: bool) -> t
         claim.release()
         raise
     try:
-        return warehouse, migrate(warehouse, resume=resume)
+        with _migrating:
+            return warehouse, migrate(warehouse, resume=resume)
     except BaseException:
         warehouse.close()
         raise

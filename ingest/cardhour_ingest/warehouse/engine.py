@@ -92,7 +92,8 @@ class Claim:
 
     @property
     def folder(self) -> Path:
-        return self._held.home / FOLDER
+        """Links resolved: chDB takes two spellings of one folder for two."""
+        return (self._held.home / FOLDER).resolve()
 
     def share(self) -> Claim:
         with self._guard:
@@ -147,8 +148,11 @@ def withdraw(home: Path) -> None:
 
 def _lock(home: Path) -> int | None:
     """Take the lock: its file's descriptor, or None where another process holds it. Clears a dead owner's notice."""
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(home / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(home / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Refuse(f"The folder {home} cannot be used: {error}. Set CARDHOUR_HOME to one that can.") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -39,7 +40,7 @@ class Handle:
     """A connection to the engine of a folder, with its own database and settings. Raises EngineError."""
 
     def __init__(self, path: str, *, database: str = "", settings: Mapping[str, str] | None = None) -> None:
-        self._connection = _answered(chdb.connect, path)
+        self._connection = _answered(chdb.connect, str(Path(path).resolve()))
         try:
             if settings:
                 self.query(f"SET {', '.join(f'{_setting(name)} = {quoted(text)}' for name, text in settings.items())}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,22 @@ def test_the_engine_of_this_machine_is_migrated_by_opening_it(engine: Path) -> N
         with pytest.raises(Refuse, match="0099_later, which this version does not know"):
             open_warehouse(mine, engine)
         warehouse.command("DROP DATABASE of_this_machine")
+
+
+def test_threads_may_open_it_at_the_same_moment(engine: Path) -> None:
+    mine = WarehouseSettings(database="of_threads")
+
+    def tables(_: int) -> int:
+        with open_warehouse(mine, engine) as warehouse:
+            return len(warehouse.rows("SHOW TABLES"))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(tables, range(8)))) == 1
+    with open_warehouse(mine, engine) as warehouse:
+        warehouse.command("DROP DATABASE of_threads")
+
+
+def test_without_the_embedded_engine_a_server_must_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "chdb", None)
+    with pytest.raises(Refuse, match="embedded"):
+        open_warehouse(WarehouseSettings(), tmp_path)

@@ -166,6 +166,19 @@ assert answer(start(home))["embedded"]
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+def test_the_folder_may_be_a_link_to_a_larger_disk(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "warehouse").symlink_to(tmp_path / "disk")
+    with running_engine(tmp_path / "home") as process, Warehouse(process.target()) as warehouse:
+        assert warehouse.value("SELECT count() FROM node") == 0
+
+
+def test_a_home_that_cannot_be_one_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert "Set CARDHOUR_HOME" in answer(start(tmp_path / "file"))["refused"]
+
+
 def _open_in_child(home: Path) -> None:
     try:
         open_warehouse(WarehouseSettings(), home)
