@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from cardhour_contract.errors import Refuse
 from cardhour_ingest.usage_lines import UsageLines
+from cardhour_ingest.usage_text import NOTES, without_notes
 
 TOLD_MAX = 20
 """Problems told one by one: a screenful. Past that the file was made wrongly, and more of the same does not help."""
@@ -91,17 +92,18 @@ def write_bad_rows(problems: Problems, header: Sequence[str], digest: str) -> Pa
     A row that cannot be taken apart stands in the first column as it is, bytes that are no text escaped, cut at the
     longest line. Raises Refuse where the file cannot be written, or is no longer the one that was read.
     """
+    own = without_notes(header)
     target = bad_file(problems.path)
     part = target.with_name(target.name + ".part")
     try:
         with UsageLines(problems.path) as lines, part.open("w", encoding="utf-8", newline="") as out:
             writer = csv.writer(out)
-            writer.writerow([*header, "line", "column", "reason"])
+            writer.writerow([*own, *NOTES])
             for number, content in lines:
                 if number in problems:
                     text = content.decode(errors="backslashreplace")
                     fields = next(csv.reader([text]), [])
-                    row = fields if len(fields) == len(header) else [text, *[""] * (len(header) - 1)]
+                    row = fields[: len(own)] if len(fields) == len(header) else [text, *[""] * (len(own) - 1)]
                     writer.writerow([*row, number, *problems.reason(number)])
             if lines.digest != digest:
                 raise Refuse(f"{problems.path}: changed while it was imported: nothing was applied, import it again")

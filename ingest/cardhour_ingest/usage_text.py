@@ -29,6 +29,9 @@ COLUMNS = (
     "memory_bytes",
 )
 
+NOTES = ("line", "column", "reason")
+"""What a file of bad rows has after its own columns; passed over, so that it can be mended and imported as it is."""
+
 _TOLD_MAX = 20
 """Wrong columns told one by one: a file that is no usage CSV may have thousands."""
 
@@ -46,12 +49,18 @@ def read_header(path: Path, numbered: Iterator[tuple[int, bytes]]) -> tuple[str,
         names = _fields(content.removeprefix(_BYTE_ORDER_MARK), ())
     except Refuse as error:
         raise Refuse(f"{where}: {error.problems[0]}") from error
-    problems = [f"{where}, column {shown(name)}: is not a column of usage" for name in names if name not in COLUMNS]
-    problems += [f"{where}, column {name}: stands twice" for name in COLUMNS if names.count(name) > 1]
-    problems += [f"{where}, column {name}: is missing" for name in REQUIRED if name not in names]
+    own = without_notes(names)
+    problems = [f"{where}, column {shown(name)}: is not a column of usage" for name in own if name not in COLUMNS]
+    problems += [f"{where}, column {name}: stands twice" for name in COLUMNS if own.count(name) > 1]
+    problems += [f"{where}, column {name}: is missing" for name in REQUIRED if name not in own]
     if problems:
         raise Refuse(*problems[:_TOLD_MAX], f"{where}: {needed}")
     return tuple(names)
+
+
+def without_notes(header: Sequence[str]) -> Sequence[str]:
+    """The columns of usage that a header names."""
+    return header[: -len(NOTES)] if tuple(header[-len(NOTES) :]) == NOTES else header
 
 
 def take_apart(content: bytes, header: Sequence[str]) -> list[str]:

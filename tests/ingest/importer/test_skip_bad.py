@@ -54,6 +54,17 @@ def test_mended_rows_join_what_was_imported(warehouse: Warehouse, tmp_path: Path
     assert [each["share"] for each in shares] == [200, 500]
 
 
+def test_the_file_of_bad_rows_is_mended_and_imported_as_it_is(warehouse: Warehouse, tmp_path: Path) -> None:
+    result = import_csv(warehouse, write(tmp_path / "usage.csv", [GOOD[0], *BAD[:2]]), skip_bad=True)
+    assert result.bad_file is not None
+    text = result.bad_file.read_text(encoding="utf-8")
+    result.bad_file.write_text(text.replace(",1.2,", ",0.2,"), encoding="utf-8")
+    again = import_csv(warehouse, result.bad_file, skip_bad=True)
+    assert (again.rows, again.bad_rows) == (1, 1)
+    assert again.bad_file is not None
+    assert again.bad_file.read_text(encoding="utf-8").splitlines()[0] == text.splitlines()[0]
+
+
 def test_a_file_without_bad_rows_leaves_nothing_beside_it(warehouse: Warehouse, tmp_path: Path) -> None:
     result = import_csv(warehouse, write(tmp_path / "usage.csv", GOOD), skip_bad=True)
     assert (result.bad_rows, result.bad_file) == (0, None)
