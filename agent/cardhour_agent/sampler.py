@@ -137,7 +137,7 @@ class Sampler:
 
     def flush(self) -> Batch | None:
         """The batch of all that is proven so far; used when the agent stops, and at a wall-clock step."""
-        if self._sampled_ms is None:
+        if self._sampled_ms is None or (self._sampled_ms == self._reported_ms and not self._news()):
             return None
         return self._cut(self._sampled_ms)
 
@@ -172,6 +172,11 @@ class Sampler:
             for hold in track.holds.values()
         ]
         return LastSeen(holds=tuple(holds), faults=tuple(self._faults.open.values()))
+
+    def _news(self) -> bool:
+        """Whether there is something to say even of no time."""
+        output = self._output
+        return bool(self._scan or self._faults.news or output.processes or output.attributions or self._lost)
 
     def _track(self, card: str) -> CardTrack:
         track = self._tracks.get(card)

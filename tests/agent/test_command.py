@@ -1,0 +1,168 @@
+"""The command line, as processes: what a person types, and how the agent stops."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cardhour_agent.scenario import Scenario, SimulatedCard, SimulatedNode, SimulatedProcess
+from cardhour_contract.clock import SystemClock
+from cardhour_contract.moment import from_ms, parse_rfc3339
+from cardhour_contract.spool import Spool
+from cardhour_contract.wire import PACKED, decode
+
+FROM, TO = "2026-10-01T08:00:00Z", "2026-10-01T09:00:00Z"
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> Path:
+    """One card held from long ago until long after now."""
+    start = from_ms(parse_rfc3339(FROM))
+    process = SimulatedProcess(
+        pid=7, cards=("GPU-1",), start=start, end=start + timedelta(days=36500), owner="k8s:team-a", workload="train"
+    )
+    node = SimulatedNode(
+        id="node-1", cluster="lab", card=(SimulatedCard(uuid="GPU-1", model="A100"),), process=(process,)
+    )
+    path = tmp_path / "scenario.json"
+    path.write_bytes(msgspec.json.encode(Scenario(name="command", node=(node,))))
+    return path
+
+
+def environment(home: Path, **settings: str) -> dict[str, str]:
+    return {**os.environ, "CARDHOUR_HOME": str(home), "CARDHOUR_AGENT_NODE": "node-1", **settings}
+
+
+def agent(home: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cardhour_agent", *arguments],
+        env=environment(home, **settings),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def start(home: Path, scenario: Path, **settings: str) -> subprocess.Popen[str]:
+    """A running agent, once it has said that it is; it samples every second."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cardhour_agent", "--scenario", str(scenario)],
+        env=environment(home, CARDHOUR_AGENT_SAMPLE_INTERVAL_S="1", **settings),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert "started" in process.stderr.readline()
+    return process
+
+
+def stop(process: subprocess.Popen[str]) -> str:
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    return errors
+
+
+def test_a_dry_run_prints_what_it_would_send_and_leaves_nothing(tmp_path: Path, scenario: Path) -> None:
+    home = tmp_path / "home"
+    done = agent(home, "--once", "--dry-run", "--scenario", str(scenario), "--format", "json")
+    assert done.returncode == 0, done.stderr
+    (report,) = json.loads(done.stdout)
+    (usage,) = report["usage"]
+    assert (usage["card"], usage["owner"], usage["workload"]) == ("GPU-1", "k8s:team-a", "train")
+    assert usage["ended_at_ms"] - usage["started_at_ms"] >= 1000
+    assert [each["card"] for each in report["scan"]["cards"]] == ["GPU-1"]
+    assert not home.exists()
+
+
+def test_without_a_driver_the_error_says_what_to_do(tmp_path: Path) -> None:
+    # A folder first on the library path that has a file which is no library: also on a machine with a driver.
+    (tmp_path / "libnvidia-ml.so.1").write_bytes(b"")
+    done = agent(tmp_path, "--once", "--dry-run", LD_LIBRARY_PATH=str(tmp_path))
+    assert done.returncode == 2
+    assert "NVML does not answer on this node (library_not_found" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_span_is_simulated_into_the_spool_and_decoded_from_a_file(tmp_path: Path, scenario: Path) -> None:
+    done = agent(tmp_path, "--scenario", str(scenario), "--from", FROM, "--to", TO)
+    assert done.returncode == 0, done.stderr
+    with Spool(tmp_path / "spool.db") as spool:
+        reports = spool.read()
+    assert len(reports) == 60
+    (tmp_path / "message").write_bytes(reports[0].entry.body)
+    shown = agent(tmp_path, "decode", str(tmp_path / "message"))
+    assert shown.returncode == 0, shown.stderr
+    assert "k8s:team-a" in shown.stdout and "2026-10-01T08:01:00Z" in shown.stdout
+    as_csv = agent(tmp_path, "decode", str(tmp_path / "message"), "--format", "csv").stdout.splitlines()
+    assert as_csv[0].startswith("card,process,owner") and len(as_csv) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("decode", "/nowhere"), "/nowhere cannot be read"),
+        (("decode", __file__), "is not a message of ours"),
+        (("--dry-run",), "--dry-run goes with --once"),
+        (("--from", FROM), "--from and --to go together"),
+        (("--scenario", "/nowhere", "--from", FROM, "--to", TO), "/nowhere cannot be read"),
+        (("--scenario", "/nowhere", "--from", "yesterday", "--to", TO), "'yesterday' is not an RFC 3339 time"),
+    ],
+)
+def test_bad_input_is_one_sentence(tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:
+    done = agent(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_all_problems_of_the_settings_are_told_together(tmp_path: Path) -> None:
+    (tmp_path / "cardhour.toml").write_text('[agent]\nreport_interval_s = 70\n[stream]\nkind = "kafka"\n')
+    done = agent(tmp_path, "--once", CARDHOUR_AGENT_NODE="")
+    assert done.returncode == 2
+    for problem in ("node is empty", "must divide 900", "names no broker"):
+        assert problem in done.stderr
+
+
+def test_a_stop_flushes_what_is_proven(tmp_path: Path, scenario: Path) -> None:
+    before_ms = SystemClock().now_ms()
+    process = start(tmp_path, scenario)
+    held_for(tmp_path, process)
+    stop(process)
+    with Spool(tmp_path / "spool.db") as spool:
+        reports = [decode(each.entry.body, PACKED) for each in spool.read()]
+    assert sum(each.usage_rows for each in reports) >= 1
+    assert before_ms <= reports[0].started_at_ms < reports[-1].ended_at_ms <= SystemClock().now_ms()
+
+
+def test_it_starts_samples_and_spools_with_no_broker_and_says_so(tmp_path: Path, scenario: Path) -> None:
+    process = start(tmp_path, scenario, CARDHOUR_STREAM_KIND="kafka", CARDHOUR_STREAM_BOOTSTRAP_SERVERS="127.0.0.1:1")
+    assert process.stderr is not None
+    assert "no broker answers; sampling and spooling go on" in process.stderr.readline()
+    stop(process)
+    with Spool(tmp_path / "spool.db") as spool:
+        assert spool.depth().reports >= 1
+
+
+def test_a_second_agent_on_the_same_spool_is_refused_with_the_first_ones_pid(tmp_path: Path, scenario: Path) -> None:
+    process = start(tmp_path, scenario)
+    second = agent(tmp_path, "--scenario", str(scenario))
+    assert second.returncode == 2
+    assert f"another agent (pid {process.pid})" in second.stderr
+    stop(process)
+
+
+def held_for(home: Path, process: subprocess.Popen[str]) -> None:
+    """Wait until the agent has taken its second sample: its first one is remembered when it stops."""
+    clock = SystemClock()
+    start_ms = clock.monotonic_ms()
+    while clock.monotonic_ms() - start_ms < 2_500 and process.poll() is None:
+        clock.sleep_ms(100)

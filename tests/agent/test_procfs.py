@@ -1,0 +1,166 @@
+"""Who a pid is, asked of this machine's own /proc; and what cannot be asked."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cardhour_agent.exits import Exits
+from cardhour_agent.ntp import ntp_synced
+from cardhour_agent.procfs import ProcIdentities, boot_id, read_process, user_owner
+from cardhour_contract.clock import SystemClock
+from cardhour_contract.errors import Refuse
+from cardhour_contract.identity import process_key, unnamed_workload
+
+CONTAINER = "3f" * 32
+
+
+@pytest.fixture
+def exits() -> Iterator[Exits]:
+    watched = Exits(SystemClock())
+    yield watched
+    watched.close()
+
+
+@pytest.fixture
+def child() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that lives until it is told to end."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield process
+        process.kill()
+
+
+def identities(exits: Exits, proc: Path = Path("/proc"), system: tuple[str, ...] = ()) -> ProcIdentities:
+    return ProcIdentities("node-1", boot_id(), SystemClock(), exits, system, proc)
+
+
+def end(child: subprocess.Popen[bytes]) -> None:
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+
+
+def write_process(proc: Path, pid: int, *, command: str = "python", ticks: int = 77, cgroup: str = "/") -> None:
+    """A process as the kernel writes it."""
+    folder = proc / str(pid)
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.joinpath("stat").write_text(f"{pid} ({command}) S 1 " + " ".join(["0"] * 17) + f" {ticks} 0 0\n")
+    folder.joinpath("status").write_text("Name:\tx\nUid:\t4000000\t4000000\t4000000\t4000000\n")
+    folder.joinpath("cgroup").write_text(f"0::{cgroup}\n")
+
+
+def test_a_real_process_is_named_by_its_user_and_start(exits: Exits, child: subprocess.Popen[bytes]) -> None:
+    answer = identities(exits).identify(child.pid)
+    assert answer.owner == f"user:{pwd.getpwuid(os.getuid()).pw_name}"
+    assert answer.process.uid == os.getuid()
+    assert answer.process.command == Path(sys.executable).name[:15]
+    assert answer.process.start_ticks > 0
+    assert answer.key == process_key("node-1", boot_id(), child.pid, answer.process.start_ticks)
+    assert answer.workload == unnamed_workload(answer.key)
+    assert answer.process.start_ticks >= read_process(os.getpid()).start_ticks
+
+
+def test_a_process_that_is_gone_before_it_was_ever_seen_is_unknown(
+    exits: Exits, child: subprocess.Popen[bytes]
+) -> None:
+    end(child)
+    answer = identities(exits).identify(child.pid)
+    assert answer.owner == "unknown:exited"
+    assert answer.process.start_ticks == 0
+
+
+def test_a_process_that_ends_while_the_driver_still_lists_it_keeps_its_answer(
+    exits: Exits, child: subprocess.Popen[bytes]
+) -> None:
+    asked = identities(exits)
+    before = asked.identify(child.pid)
+    asked.sampled()
+    end(child)
+    assert asked.identify(child.pid) is before
+
+
+def test_an_exit_is_noted_once_with_its_time(exits: Exits, child: subprocess.Popen[bytes]) -> None:
+    clock = SystemClock()
+    asked = identities(exits)
+    answer = asked.identify(child.pid)
+    asked.sampled()
+    earliest_ms = clock.monotonic_ms()
+    child.kill()
+    while not (ended := asked.exits()):
+        exits.wait(50)
+    assert list(ended) == [answer.key]
+    assert earliest_ms <= ended[answer.key] <= clock.monotonic_ms()
+    assert asked.exits() == {}
+
+
+def test_a_wait_is_ended_from_another_thread_or_a_signal_handler(exits: Exits) -> None:
+    clock = SystemClock()
+    exits.wake()
+    before_ms = clock.monotonic_ms()
+    exits.wait(60_000)
+    assert clock.monotonic_ms() - before_ms < 5_000
+
+
+def test_a_pid_that_is_used_again_is_another_process(exits: Exits, tmp_path: Path) -> None:
+    asked = identities(exits, tmp_path)
+    write_process(tmp_path, 4_999_999, ticks=100)
+    first = asked.identify(4_999_999)
+    asked.sampled()
+    write_process(tmp_path, 4_999_999, ticks=200)
+    assert asked.identify(4_999_999).key != first.key
+
+
+def test_a_command_with_parentheses_and_spaces_does_not_shift_the_fields(tmp_path: Path) -> None:
+    write_process(tmp_path, 5, command="a (b) c) S 1", ticks=4242)
+    facts = read_process(5, tmp_path)
+    assert (facts.start_ticks, facts.command) == (4242, "a (b) c) S 1")
+
+
+def test_system_commands_are_nobodys(exits: Exits, tmp_path: Path) -> None:
+    write_process(tmp_path, 5, command="nvidia-cuda-mps")  # the kernel cuts names to 15 bytes
+    answer = identities(exits, tmp_path, ("nvidia-cuda-mps-server",)).identify(5)
+    assert answer.owner == "system:nvidia-cuda-mps-server"
+
+
+def test_a_user_without_an_account_is_a_number() -> None:
+    assert user_owner(4_000_000) == "user:4000000"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/docker/{CONTAINER}",
+        f"/system.slice/docker-{CONTAINER}.scope",
+        f"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1.slice/cri-containerd-{CONTAINER}.scope",
+        f"/kubepods/besteffort/pod0f5e/{CONTAINER}",
+        f"/docker/{'00' * 32}/kubelet/kubepods/pod1/{CONTAINER}",
+    ],
+)
+def test_the_innermost_container_is_told_from_the_cgroup(tmp_path: Path, path: str) -> None:
+    write_process(tmp_path, 5, cgroup=path)
+    facts = read_process(5, tmp_path)
+    assert (facts.container_id, facts.cgroup) == (CONTAINER, path)
+
+
+def test_no_container_is_made_up(tmp_path: Path) -> None:
+    write_process(tmp_path, 5, cgroup="/user.slice/user-1000.slice/session-3.scope")
+    assert read_process(5, tmp_path).container_id == ""
+
+
+def test_a_host_without_proc_is_refused_with_the_mend(tmp_path: Path) -> None:
+    with pytest.raises(Refuse, match="mount the host's /proc"):
+        boot_id(tmp_path)
+
+
+def test_the_boot_has_a_name() -> None:
+    assert len(boot_id()) == 36
+
+
+def test_the_kernel_says_whether_its_clock_is_synchronised_or_nothing() -> None:
+    assert ntp_synced() in (True, False, None)

@@ -1,0 +1,338 @@
+"""What samples prove: the rules by which a process holds a card."""
+
+from __future__ import annotations
+
+import pytest
+
+from cardhour_agent.sampler import CardSample, Policy
+from cardhour_contract.errors import InvariantBroken
+from cardhour_contract.record import Attribution
+from tests.agent.watch import CARD, Watch, held, identity, ms
+
+ALICE = identity("alice")
+BOB = identity("bob", owner="k8s:team-b")
+
+
+def test_two_samples_prove_the_time_between_them() -> None:
+    watch = Watch()
+    for at_s in (0, 10, 20):
+        watch.sees(at_s, held(ALICE))
+    assert watch.ends().held_by(ALICE) == [(0, 20)]
+    (record,) = watch.usage
+    assert (record.active, record.memory) == (500_000 * 20_000, 1000 * 20_000)
+    assert (record.owner, record.workload, record.share, record.bridged) == ("k8s:team-a", "train", 1000, False)
+
+
+def test_a_process_that_one_sample_saw_has_no_proven_time() -> None:
+    watch = Watch()
+    watch.sees(0)
+    watch.sees(10, held(ALICE))
+    watch.sees(20)
+    assert watch.ends().usage == []
+    assert [each.process for each in watch.batches[0].processes] == [ALICE.key]
+
+
+def test_a_contested_card_gives_each_process_its_own_records() -> None:
+    watch = Watch()
+    watch.sees(0, held(ALICE, sm=900_000))
+    watch.sees(10, held(ALICE, sm=600_000), held(BOB, sm=100_000))
+    watch.sees(20, held(ALICE, sm=600_000), held(BOB, sm=400_000))
+    watch.sees(30, held(BOB, sm=1_000_000))
+    watch.ends()
+    assert watch.held_by(ALICE) == [(0, 20)]
+    assert watch.held_by(BOB) == [(10, 30)]
+    # The sample that ends a stretch gives its rate.
+    assert {each.process: each.active for each in watch.usage} == {
+        ALICE.key: 600_000 * 20_000,
+        BOB.key: 400_000 * 10_000 + 1_000_000 * 10_000,
+    }
+
+
+def test_a_report_is_cut_at_its_boundary_after_the_first_sample_beyond_it() -> None:
+    watch = Watch()
+    assert watch.sees(55, held(ALICE)) is None
+    first = watch.sees(63, held(ALICE, sm=300_000), energy_mj=None)
+    assert first is not None
+    assert (first.started_at_ms, first.ended_at_ms) == (ms(55), ms(60))
+    assert [(each.started_at_ms, each.ended_at_ms) for each in first.usage] == [(ms(55), ms(60))]
+    second = watch.ends().batches[1]
+    assert [(each.started_at_ms, each.ended_at_ms) for each in second.usage] == [(ms(60), ms(63))]
+    assert [each.active for each in watch.usage] == [300_000 * 5000, 300_000 * 3000]
+
+
+def test_no_record_crosses_a_quarter_hour() -> None:
+    watch = Watch(Policy(bridge_max_ms=3_600_000))
+    watch.sees(800, held(ALICE))
+    watch.sees(2000, held(ALICE))
+    assert [((r.started_at_ms - ms(0)) // 1000, (r.ended_at_ms - ms(0)) // 1000) for r in watch.ends().usage] == [
+        (800, 900),
+        (900, 1800),
+        (1800, 1980),
+        (1980, 2000),
+    ]
+
+
+def test_a_failed_sample_is_a_gap_that_is_bridged_where_both_sides_saw_the_process() -> None:
+    watch = Watch()
+    watch.sees(0, held(ALICE))
+    watch.sees(10, held(ALICE))
+    watch.fails(20)
+    watch.fails(30)
+    watch.sees(40, held(ALICE))
+    watch.sees(50, held(ALICE))
+    watch.ends()
+    assert [(r.started_at_ms, r.ended_at_ms, r.bridged, r.active) for r in watch.usage] == [
+        (ms(0), ms(10), False, 500_000 * 10_000),
+        (ms(10), ms(40), True, None),
+        (ms(40), ms(50), False, 500_000 * 10_000),
+    ]
+    assert watch.states() == [(0, 10, "observed"), (10, 40, "nvml_failed"), (40, 50, "observed")]
+
+
+def test_a_process_that_is_gone_after_a_gap_ended_before_it() -> None:
+    watch = Watch()
+    watch.sees(0, held(ALICE))
+    watch.sees(10, held(ALICE))
+    watch.fails(20)
+    watch.sees(30, held(BOB))
+    watch.sees(40, held(BOB))
+    watch.ends()
+    assert watch.held_by(ALICE) == [(0, 10)]
+    assert watch.held_by(BOB) == [(30, 40)]
+
+
+def test_a_gap_beyond_bridge_max_is_never_guessed() -> None:
+    watch = Watch()
+    watch.sees(0, held(ALICE))
+    for at_s in range(10, 320, 10):
+        watch.fails(at_s)
+    watch.sees(320, held(ALICE))
+    watch.sees(330, held(ALICE))
+    assert watch.ends().held_by(ALICE) == [(320, 330)]
+
+
+def test_a_driver_that_does_not_answer_fails_every_known_card() -> None:
+    watch = Watch()
+    watch.sees(0, held(ALICE))
+    watch.driver_fails(10)
+    watch.sees(20, held(ALICE))
+    watch.ends()
+    assert watch.states() == [(0, 20, "nvml_failed")]
+    assert [each.bridged for each in watch.usage] == [True]
+
+
+def test_samples_far_apart_are_not_consecutive() -> None:
+    """The agent itself was suspended: nothing failed, and nothing was observed."""
+    watch = Watch()
+    watch.sees(0, held(ALICE))
+    watch.sees(200, held(ALICE), held(BOB))
+    watch.ends()
+    assert [(each.bridged, each.active) for each in watch.usage if each.ended_at_ms <= ms(200)] == [
+        (True, None),
+        (True, None),
+    ]
+    assert watch.held_by(ALICE) == [(0, 200)]
+    assert watch.states() == []
+
+
+def test_a_restart_within_bridge_max_continues_what_is_held() -> None:
+    before = Watch()
+    before.sees(0, held(ALICE))
+    before.sees(10, held(ALICE))
+    before.ends()
+    after = before.restarts()
+    after.sees(130, held(ALICE), held(BOB))
+    after.sees(140, held(ALICE), held(BOB))
+    after.ends()
+    assert after.held_by(ALICE) == [(10, 140)]
+    assert [each.bridged for each in after.usage if each.process == ALICE.key] == [True, True, False]
+    assert after.held_by(BOB) == [(130, 140)]
+
+
+def test_a_crash_loses_no_time_that_was_proven_but_not_yet_reported() -> None:
+    before = Watch()
+    for at_s in range(0, 100, 10):
+        before.sees(at_s, held(ALICE))
+    after = before.restarts()  # killed at 90 s: the report to 60 s is in the spool, the rest is not
+    after.sees(150, held(ALICE))
+    assert before.held_by(ALICE) == [(0, 60)]
+    assert after.ends().held_by(ALICE) == [(60, 150)]
+
+
+def test_a_restart_beyond_bridge_max_starts_anew() -> None:
+    before = Watch()
+    before.sees(0, held(ALICE))
+    before.sees(10, held(ALICE))
+    before.ends()
+    after = before.restarts()
+    after.sees(311, held(ALICE))
+    after.sees(321, held(ALICE))
+    assert after.ends().held_by(ALICE) == [(311, 321)]
+
+
+def test_an_exit_ends_a_process_between_two_samples() -> None:
+    watch = Watch()
+    watch.sees(0, held(ALICE))
+    watch.sees(10, held(ALICE))
+    watch.samples(20, CardSample(card=CARD), exits={ALICE.key: ms(13.5)})
+    assert watch.ends().held_by(ALICE) == [(0, 13.5)]
+
+
+def test_an_exit_that_the_driver_notices_late_still_counts() -> None:
+    watch = Watch()
+    watch.sees(0, held(ALICE))
+    watch.samples(10, CardSample(card=CARD, held=(held(ALICE),)), exits={ALICE.key: ms(9.9)})
+    watch.sees(20)
+    # It was seen at 10 s by the driver, which ends it: an earlier exit cannot take proven time away.
+    assert watch.ends().held_by(ALICE) == [(0, 10)]
+
+
+def test_an_exit_counts_at_most_up_to_the_next_due_sample() -> None:
+    watch = Watch()
+    watch.sees(0, held(ALICE))
+    watch.sees(10, held(ALICE))
+    watch.fails(20)
+    watch.samples(30, CardSample(card=CARD), exits={ALICE.key: ms(29)})
+    assert watch.ends().held_by(ALICE) == [(0, 20)]
+
+
+def test_a_change_of_owner_starts_a_new_record_at_that_sample() -> None:
+    watch = Watch()
+    watch.sees(0, held(ALICE))
+    watch.sees(10, held(ALICE))
+    watch.sees(20, held(identity("alice", share=500)))
+    watch.sees(30, held(identity("alice", share=500)))
+    watch.ends()
+    assert [(r.started_at_ms, r.ended_at_ms, r.share) for r in watch.usage] == [
+        (ms(0), ms(20), 1000),
+        (ms(20), ms(30), 500),
+    ]
+    assert all(batch.attributions == () for batch in watch.batches)
+
+
+def test_a_late_answer_is_sent_as_an_attribution() -> None:
+    unknown = identity("alice", owner="unknown:pending")
+    watch = Watch()
+    watch.sees(40, held(unknown))
+    watch.sees(50, held(unknown))
+    watch.sees(60, held(ALICE))
+    watch.sees(70, held(ALICE))
+    watch.ends()
+    assert watch.batches[0].attributions == (
+        Attribution(process=ALICE.key, owner="k8s:team-a", workload="train", share=1000),
+    )
+    assert [(r.owner, r.ended_at_ms - r.started_at_ms) for r in watch.usage] == [
+        ("unknown:pending", 20_000),
+        ("k8s:team-a", 10_000),
+    ]
+
+
+def test_what_is_not_measured_never_mixes_with_numbers() -> None:
+    watch = Watch()
+    watch.sees(0, held(ALICE))
+    watch.sees(10, held(ALICE, sm=200_000))
+    watch.sees(20, held(ALICE, sm=None))
+    watch.sees(30, held(ALICE, sm=None, memory_bytes=None))
+    watch.sees(40, held(ALICE, sm=0))
+    assert [(r.active, r.memory) for r in watch.ends().usage] == [
+        (200_000 * 10_000, 1000 * 10_000),
+        (None, 1000 * 10_000),
+        (None, None),
+        (0, 1000 * 10_000),
+    ]
+
+
+def test_energy_is_counted_by_epoch_of_the_driver() -> None:
+    watch = Watch()
+    for at_s, energy_mj in ((0, 500), (10, 1500), (20, 2501), (30, 100), (40, 300)):
+        watch.sees(at_s, energy_mj=energy_mj)
+    watch.ends()
+    assert [(r.started_at_ms, r.ended_at_ms, r.energy_mj) for r in watch.cards] == [
+        (ms(0), ms(20), 2001),
+        (ms(20), ms(30), None),
+        (ms(30), ms(40), 200),
+    ]
+
+
+def test_energy_that_is_cut_at_a_boundary_adds_up() -> None:
+    watch = Watch()
+    watch.sees(57, energy_mj=1000)
+    watch.sees(67, energy_mj=1101)
+    assert [each.energy_mj for each in watch.ends().cards] == [30, 71]
+
+
+def test_a_scan_is_reported_at_the_start_on_a_change_and_hourly() -> None:
+    watch = Watch(Policy(sample_ms=60_000))
+    for minute in range(131):
+        cards = [CardSample(card=CARD)] + ([CardSample(card="GPU-2")] if minute >= 90 else [])
+        watch.samples(minute * 60, *cards)
+    scans = [((each.scan.at_ms - ms(0)) // 60_000, len(each.scan.cards)) for each in watch.batches if each.scan]
+    assert scans == [(0, 1), (60, 1), (90, 2)]
+
+
+def test_a_card_that_a_successful_scan_no_longer_lists_is_absent() -> None:
+    watch = Watch()
+    both = (CardSample(card=CARD, held=(held(ALICE),)), CardSample(card="GPU-2"))
+    watch.samples(0, *both)
+    watch.samples(10, *both)
+    watch.samples(20, both[1])
+    watch.samples(30, both[1])
+    watch.samples(40, *both)
+    watch.ends()
+    assert watch.states() == [(0, 10, "observed"), (10, 30, "absent"), (30, 40, "nvml_failed")]
+    assert watch.held_by(ALICE) == [(0, 10)]
+
+
+def test_a_gpu_that_is_cut_into_instances_is_no_card_meanwhile() -> None:
+    watch = Watch()
+    watch.sees(0)
+    watch.samples(10, CardSample(card="MIG-1"), mig_parents=(CARD,))
+    watch.samples(20, CardSample(card="MIG-1"), mig_parents=(CARD,))
+    watch.ends()
+    assert watch.states() == [(0, 20, "mig_parent")]
+    assert watch.states("MIG-1") == [(10, 20, "observed")]
+
+
+def test_a_fault_is_closed_by_the_first_later_healthy_scan() -> None:
+    watch = Watch()
+    watch.sees(0)
+    watch.sees(10, fault="xid:79")
+    watch.fails(20, fault="gpu_lost")
+    watch.fails(30)
+    watch.sees(40)
+    watch.sees(50)
+    watch.ends()
+    assert [(f.opened_at_ms, f.closed_at_ms, f.reason) for f in watch.faults] == [
+        (ms(10), None, "xid:79"),
+        (ms(10), ms(40), "xid:79"),
+    ]
+
+
+def test_an_open_fault_outlives_a_restart() -> None:
+    before = Watch()
+    before.sees(0, fault="xid:48")
+    before.ends()
+    after = before.restarts()
+    after.sees(100)
+    after.ends()
+    assert [(f.opened_at_ms, f.closed_at_ms) for f in after.faults] == [(ms(0), ms(100))]
+
+
+def test_a_process_is_described_once_while_it_holds_a_card() -> None:
+    watch = Watch()
+    for at_s in range(0, 200, 10):
+        watch.samples(at_s, CardSample(card=CARD, held=(held(ALICE),)), CardSample(card="GPU-2", held=(held(ALICE),)))
+    watch.ends()
+    assert [each.process for batch in watch.batches for each in batch.processes] == [ALICE.key]
+
+
+def test_time_that_runs_back_without_a_new_anchor_is_refused() -> None:
+    watch = Watch()
+    watch.sees(10)
+    with pytest.raises(InvariantBroken):
+        watch.sees(5)
+
+
+def test_a_report_interval_that_does_not_divide_a_quarter_is_refused() -> None:
+    with pytest.raises(InvariantBroken):
+        Watch(Policy(report_ms=70_000))
