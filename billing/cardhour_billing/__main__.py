@@ -18,10 +18,10 @@ from cardhour_contract.errors import CardHourError, InvariantBroken, Refuse
 COMMANDS = {
     "catalog": ("cardhour_billing.commands.catalog:catalog", "Customers, bindings and prices as code."),
     "close": ("cardhour_billing.commands.close:close", "Draft, or issue, every customer's invoice for a month."),
-    "demo": ("cardhour_billing.allinone:demo", "A simulated fleet, a whole past month, then the portal."),
+    "demo": ("cardhour_billing.allinone.demo:demo", "A simulated fleet, a whole past month, then the portal."),
     "doctor": ("cardhour_billing.commands.doctor:doctor", "What is configured, reachable, and wrong, with the mend."),
     "import": ("cardhour_billing.commands.imports:import_usage", "Import usage from a CSV file."),
-    "up": ("cardhour_billing.allinone:up", "This machine's GPUs: agent, ingest, scheduler and portal in one process."),
+    "up": ("cardhour_billing.allinone.up:up", "This machine's GPUs: agent, ingest, scheduler and portal in one process."),
     "usage": ("cardhour_billing.commands.usage:usage", "Exact usage between two times."),
     "user": ("cardhour_billing.commands.user:user", "Logins of the portal."),
 }
