@@ -21,9 +21,11 @@ COMMANDS = {
     "demo": ("cardhour_billing.allinone.demo:demo", "A simulated fleet, a whole past month, then the portal."),
     "doctor": ("cardhour_billing.commands.doctor:doctor", "What is configured, reachable, and wrong, with the mend."),
     "import": ("cardhour_billing.commands.imports:import_usage", "Import usage from a CSV file."),
-    "up": ("cardhour_billing.allinone.up:up", "This machine's GPUs: agent, ingest, scheduler and portal in one process."),
+    "scheduler": ("cardhour_billing.commands.scheduler:scheduler", "Close months when they are due."),
+    "up": ("cardhour_billing.allinone.up:up", "This machine's GPUs: agent, ingest, scheduler, portal in one process."),
     "usage": ("cardhour_billing.commands.usage:usage", "Exact usage between two times."),
     "user": ("cardhour_billing.commands.user:user", "Logins of the portal."),
+    "web": ("cardhour_billing.commands.web:web", "The portal, in a process of its own."),
 }
 """Name → where it is, and its line in the help, which then needs no import."""
 
