@@ -163,12 +163,14 @@ def _tables(
     many: bool = True,
 ) -> list[Located[T]]:
     found: list[Located[T]] = []
-    raw = content.get(name, [])
+    if name not in content:
+        return found
+    raw = content[name]
     if isinstance(raw, dict) == many:
         written = f"[[{name}]]" if many else f"[{name}]"
         file.problems.append(f"{_where(file.path, lines, name, 0)}: write {written}")
         return found
-    tables = raw if many else [raw] if raw else []
+    tables = raw if many else [raw]
     if len(lines.get(name, ())) != len(tables):
         lines = {}  # inline tables, or text that looks like a header: better no line than a wrong one
     for at, values in enumerate(tables):

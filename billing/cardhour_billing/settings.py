@@ -118,7 +118,7 @@ CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if host != "
 LOGGING_CONFIG = None  # structlog is configured by each command; Django adds no handler of its own
 
 
-def _postgresql(url: str) -> dict[str, Any]:
+def postgresql_database(url: str) -> dict[str, Any]:
     parts = dict(conninfo_to_dict(url))
     return {
         "ENGINE": "django.db.backends.postgresql",
@@ -131,7 +131,7 @@ def _postgresql(url: str) -> dict[str, Any]:
     }
 
 
-def _sqlite(path: Path) -> dict[str, Any]:
+def sqlite_database(path: Path) -> dict[str, Any]:
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path,
@@ -144,4 +144,6 @@ def _sqlite(path: Path) -> dict[str, Any]:
     }
 
 
-DATABASES = {"default": _postgresql(CONFIG.store.url) if CONFIG.on_postgresql else _sqlite(CONFIG.sqlite_path)}
+DATABASES = {
+    "default": postgresql_database(CONFIG.store.url) if CONFIG.on_postgresql else sqlite_database(CONFIG.sqlite_path)
+}

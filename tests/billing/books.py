@@ -1,0 +1,71 @@
+"""Short ways to say a catalog and a close in a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cardhour_billing.catalog import apply_catalog
+from cardhour_billing.catalog_change import Change
+from cardhour_billing.catalog_file import read_catalog
+from cardhour_billing.catalog_plan import plan
+from cardhour_billing.close import CloseOrder, CloseReport, close_month
+from cardhour_billing.config import BillingSettings
+from cardhour_billing.ledger import Ledger
+from cardhour_billing.models import Invoice
+from cardhour_billing.month import parse_month
+from cardhour_contract.clock import VirtualClock
+from cardhour_contract.moment import parse_rfc3339
+
+ISSUER = """
+[issuer]
+name = "Example Compute"
+currency = "USD"
+timezone = "UTC"
+number_prefix = "EC"
+"""
+
+ACME = """
+[[customer]]
+id = "acme"
+name = "Acme Ltd"
+[[binding]]
+owner = "k8s:acme"
+customer = "acme"
+from = 2026-01-01T00:00:00Z
+"""
+
+PRICE = """
+[[price]]
+model = "T4"
+per = "card-hour"
+amount = "1.616532"
+from = 2026-01-01T00:00:00Z
+"""
+
+
+def clock_at(at: str) -> VirtualClock:
+    """A clock that stands at an RFC 3339 time."""
+    return VirtualClock(parse_rfc3339(at))
+
+
+def apply(home: Path, text: str) -> tuple[Change, ...]:
+    """Apply a catalog, as ``cardhour catalog apply --yes`` does; what it changed."""
+    path = home / "catalog.toml"
+    path.write_text(text, encoding="utf-8")
+    file = read_catalog(path)
+    changes = plan(file)
+    apply_catalog(file, changes, clock=clock_at("2026-01-01T00:00:00Z"), who="tests")
+    return changes
+
+
+def close(
+    ledger: Ledger, month: str, at: str, *, issue: bool = False, customer: str = "", within_grace: bool = False
+) -> CloseReport:
+    """Close ``month``, as if it were ``at`` now."""
+    order = CloseOrder(month=parse_month(month), who="tests", customer=customer, issue=issue, within_grace=within_grace)
+    return close_month(order, ledger=ledger, clock=clock_at(at), settings=BillingSettings())
+
+
+def issued(customer: str = "acme") -> list[Invoice]:
+    """Issued invoices of a customer, oldest period first."""
+    return list(Invoice.objects.filter(customer__key=customer, state=Invoice.State.ISSUED).order_by("period"))

@@ -1,0 +1,101 @@
+"""The money store for each test: a fresh, migrated SQLite file and a fresh PostgreSQL database, one test on each."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.core.management import call_command
+from django.db import connections
+from msgspec import Struct
+from psycopg import sql
+from pytest_django import DjangoDbBlocker
+
+from cardhour_billing.settings import postgresql_database, sqlite_database
+from tests.services.postgres import UnavailableError, postgres_server
+
+_numbers = count(1)
+
+
+class Store(Struct, frozen=True, kw_only=True):
+    """A money store: ``url`` as ``[store] url`` takes it, ``home`` for what lies beside it."""
+
+    vendor: str
+    url: str
+    home: Path
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """URL of a real server's ``postgres`` database."""
+    try:
+        with postgres_server() as url:
+            yield url
+    except UnavailableError as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def migrated(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
+) -> str:
+    """A migrated store that tests copy: a file, or the URL of a database."""
+    if request.param == "sqlite":
+        url = str(tmp_path_factory.mktemp("migrated") / "billing.db")
+    else:
+        url = _created(request.getfixturevalue("postgres"), "migrated")
+    with django_db_blocker.unblock(), _connected(url):
+        call_command("migrate", verbosity=0, interactive=False)
+    if request.param == "sqlite":
+        with sqlite3.connect(url) as database:  # one file, without its write-ahead log
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.close()
+    return url
+
+
+@pytest.fixture
+def store(migrated: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Store]:
+    """A store of this test's own, which Django's default connection now speaks to."""
+    if migrated.startswith("postgresql://"):
+        url = _created(migrated.rpartition("/")[0] + "/postgres", f"test_{next(_numbers)}", "migrated")
+    else:
+        url = str(tmp_path / "billing.db")
+        shutil.copy(migrated, url)
+    with django_db_blocker.unblock(), _connected(url):
+        yield Store(vendor="postgresql" if url.startswith("postgresql") else "sqlite", url=url, home=tmp_path)
+
+
+def _created(server: str, name: str, template: str = "template0") -> str:
+    with psycopg.connect(server, autocommit=True) as connection:
+        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        connection.execute(drop)
+        connection.execute(create)
+    return f"{server.rpartition('/')[0]}/{name}"
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[None]:
+    """Django's default connection to ``url``; what it was before, afterwards."""
+    before = connections.settings["default"]
+    raw: dict[str, Any] = postgresql_database(url) if url.startswith("postgresql://") else sqlite_database(Path(url))
+    _use(connections.configure_settings({"default": raw})["default"])
+    try:
+        yield
+    finally:
+        _use(before)
+
+
+def _use(settings: dict[str, Any]) -> None:
+    connections["default"].close()
+    del connections["default"]
+    connections.settings["default"] = settings
+    ContentType.objects.clear_cache()
