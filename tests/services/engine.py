@@ -7,7 +7,6 @@ database of its own. ``python -m tests.services.engine HOME`` is that process; i
 from __future__ import annotations
 
 import itertools
-import os
 import subprocess
 import sys
 import threading
@@ -33,7 +32,6 @@ class EngineProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=Path(__file__).parents[2],
-            env=os.environ | {"PYTHONPATH": ""},
             text=True,
         )
         assert self._process.stdout is not None

@@ -179,6 +179,12 @@ def test_a_result_that_breaks_off_is_not_taken_for_a_whole_one(engine_process: E
         post(engine_process, "SELECT throwIf(number = 900000) FROM numbers(1000000) FORMAT RowBinary")
 
 
+def test_who_waits_for_the_end_gets_a_status_for_an_error_in_the_middle(engine_process: EngineProcess) -> None:
+    statement = "SELECT throwIf(number = 900000) FROM numbers(1000000) FORMAT RowBinary"
+    found = post(engine_process, statement, "wait_end_of_query=1")
+    assert (found.status, found.headers["X-ClickHouse-Exception-Code"]) == (500, "395")
+
+
 def auth(engine_process: EngineProcess) -> dict[str, str]:
     return urllib3.make_headers(basic_auth=f"default:{engine_process.token}")
 
