@@ -10,7 +10,7 @@ batch was polled: otherwise the batch, which is stored by then, is simply delive
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -20,14 +20,16 @@ from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import (
     CommitFailedError,
     IllegalGenerationError,
+    KafkaError,
     MessageSizeTooLargeError,
     RebalanceInProgressError,
     UnknownMemberIdError,
 )
 from kafka.structs import OffsetAndMetadata
+from msgspec import structs
 
-from cardhour_contract.errors import InvariantBroken
 from cardhour_contract.settings import StreamSettings
+from cardhour_contract.wire import Headers
 from cardhour_ingest.dead_letter import DeadLetter
 from cardhour_ingest.kafka_topics import REQUEST_BYTES_MAX, check_topic, connection, dispositions
 from cardhour_ingest.source import Message, Position
@@ -37,7 +39,7 @@ log = structlog.get_logger()
 POLL_RECORDS = 2_000
 """Messages from one poll: a second's work, far from the five minutes after which the group would count us out."""
 
-COMMIT_MS = 10_000
+COMMIT_MS = 5_000
 """How long to try one commit. The loop tries again, and a batch is safe in the warehouse by then."""
 
 PUBLISH_S = 30
@@ -61,28 +63,25 @@ class KafkaSource:
     def poll(self, *, wait_ms: int) -> list[Message]:
         with dispositions(self._stream):
             consumer = self._connected()
-            if self._moves_at_first_poll is None:
-                self._moves_at_first_poll = self._moves.count
+            moves = self._moves.count
             try:
                 polled = consumer.poll(timeout_ms=wait_ms)
             except REJOIN as error:
                 log.info("the consumer group is rebalancing", error=str(error))
                 return []
+        if polled and self._moves_at_first_poll is None:
+            self._moves_at_first_poll = moves
         return [_message(record) for records in polled.values() for record in records]
 
     def publish(self, letters: Sequence[DeadLetter]) -> None:
         if not letters:
             return
         with dispositions(self._stream):
-            if self._producer is None:
-                self._producer = _producer(self._stream)
-            sent = [(each, self._send(each, each.message.body)) for each in letters]
-            self._producer.flush(timeout=PUBLISH_S)
-            for each, future in sent:  # a flush does not report what failed
-                try:
-                    future.get(timeout=PUBLISH_S)
-                except MessageSizeTooLargeError:  # the warehouse has the whole letter
-                    self._send(each, b"").get(timeout=PUBLISH_S)
+            try:
+                self._send(letters)
+            except MessageSizeTooLargeError:
+                for each in letters:
+                    self._send_alone(each)
 
     def commit(self, positions: Sequence[Position]) -> None:
         if self._consumer is None or not positions:
@@ -126,17 +125,27 @@ class KafkaSource:
             self._consumer.subscribe([self._stream.topic], listener=self._moves)
         return self._consumer
 
-    def _send(self, letter: DeadLetter, body: bytes) -> Any:
-        if self._producer is None:
-            raise InvariantBroken("a dead letter was sent before the producer was made")
-        headers = [
-            *letter.message.headers,
-            ("reason", letter.reason.encode()),
-            ("path", letter.path.encode()),
-            ("detail", letter.detail.encode()),
-            ("position", str(letter.message.position).encode()),
-        ]
-        return self._producer.send(self._stream.dead_letter_topic, value=body, headers=headers)
+    def _send_alone(self, letter: DeadLetter) -> None:
+        """Where a topic is narrower than ``kafka_topics`` makes it: without the body, which the warehouse has."""
+        try:
+            self._send([letter])
+        except MessageSizeTooLargeError:
+            self._send([structs.replace(letter, message=structs.replace(letter.message, body=b""))])
+
+    def _send(self, letters: Sequence[DeadLetter]) -> None:
+        """All of them, durably; some may be there twice after an error."""
+        producer = self._producer = self._producer or _producer(self._stream)
+        topic = self._stream.dead_letter_topic
+        try:
+            sent = [producer.send(topic, value=each.message.body, headers=_headers(each)) for each in letters]
+            producer.flush(timeout=PUBLISH_S)
+            for each in sent:  # a flush does not report what failed
+                each.get(timeout=PUBLISH_S)
+        except KafkaError:
+            # An idempotent producer is of no more use after an error: it refuses everything that follows.
+            self._producer = None
+            producer.close(timeout=0)
+            raise
 
 
 class _Moves(ConsumerRebalanceListener):  # type: ignore[misc]  # the client ships no types
@@ -145,10 +154,10 @@ class _Moves(ConsumerRebalanceListener):  # type: ignore[misc]  # the client shi
     def __init__(self) -> None:
         self.count = 0
 
-    def on_partitions_revoked(self, revoked: object) -> None:
-        self.count += 1
+    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        self.count += bool(revoked)  # joining for the first time takes nothing away
 
-    def on_partitions_assigned(self, assigned: object) -> None:
+    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         return
 
 
@@ -160,6 +169,17 @@ def _producer(stream: StreamSettings) -> KafkaProducer:
         delivery_timeout_ms=PUBLISH_S * 1_000,
         max_request_size=REQUEST_BYTES_MAX,
     )
+
+
+def _headers(letter: DeadLetter) -> Headers:
+    """The message's own, and why it is here."""
+    return [
+        *letter.message.headers,
+        ("reason", letter.reason.encode()),
+        ("path", letter.path.encode()),
+        ("detail", letter.detail.encode()),
+        ("position", str(letter.message.position).encode()),
+    ]
 
 
 def _message(record: Any) -> Message:

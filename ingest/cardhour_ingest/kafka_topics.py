@@ -6,6 +6,7 @@ Owns connecting, the topics' settings, and what each of the client's errors mean
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -28,6 +29,9 @@ REQUEST_BYTES_MAX = 2 * 1024**2
 
 BOOTSTRAP_MS = 5_000
 """How long to look for a first broker before saying that none answers; whoever asked then asks again."""
+
+REACH_S = 3
+"""How long one broker may take to accept a connection."""
 
 TIMESTAMP_TYPE = "message.timestamp.type"
 ARRIVAL = "LogAppendTime"
@@ -103,6 +107,7 @@ def dispositions(stream: StreamSettings) -> Iterator[None]:
 
 @contextmanager
 def _admin(stream: StreamSettings) -> Iterator[KafkaAdminClient]:
+    _check_reachable(stream)
     with dispositions(stream):
         admin = KafkaAdminClient(**connection(stream))
         try:
@@ -119,3 +124,18 @@ def disposition(error: KafkaError, stream: StreamSettings) -> CardHourError:
     if getattr(error, "retriable", False):
         return Retry(f"Kafka at {servers} did not answer: {error}")
     return InvariantBroken(f"Kafka at {servers} refused a request: {error}")
+
+
+def _check_reachable(stream: StreamSettings) -> None:
+    """Ask before a client is made: one that finds no broker leaves a thread and its sockets behind, at each attempt."""
+    problem = None
+    for server in stream.bootstrap_servers:
+        host, _, port = server.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_S).close()
+            return
+        except ValueError as error:
+            raise Refuse(f"[stream] bootstrap_servers: '{server}' is not host:port") from error
+        except OSError as error:
+            problem = error
+    raise Retry(f"Kafka at {', '.join(stream.bootstrap_servers)} did not answer: {problem}")
