@@ -148,6 +148,7 @@ class Sampler:
             track.restart(at_ms)
         self._sampled_ms = self._reported_ms = at_ms
         self._scan_due_ms = at_ms
+        self._exits = {}
         return batch
 
     def lost(self, report: Report) -> None:

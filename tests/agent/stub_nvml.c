@@ -15,6 +15,7 @@ typedef struct { int index; int instance; } Device;
 typedef struct { unsigned pid; unsigned long long memory; unsigned gi, ci; } Process;
 typedef struct { unsigned pid; unsigned long long at_us; unsigned sm, mem, enc, dec; } Sample;
 typedef struct { unsigned long long total, free, used; } Memory;
+typedef struct { unsigned id, scope; long long at_us, took_us; unsigned type, code; unsigned long long value; } Field;
 typedef struct { Device *device; unsigned long long type, data; unsigned gi, ci; } Event;
 
 static Device gpus[2] = {{0, -1}, {1, -1}};
@@ -118,6 +119,14 @@ int nvmlDeviceGetTotalEccErrors(Device *d, int type, int counter, unsigned long 
     (void)d; (void)type; (void)counter;
     if (is("ecc") && d->index == 0) ecc_errors = 1;
     *count = d->index == 0 ? ecc_errors : 0;
+    return SUCCESS;
+}
+/* The recovery action is the one field asked for: 1 is a reset of the GPU. */
+int nvmlDeviceGetFieldValues(Device *d, int n, Field *fields) {
+    for (int i = 0; i < n; i++) {
+        fields[i].code = SUCCESS;
+        fields[i].value = is("reset_needed") && d->index == 0;
+    }
     return SUCCESS;
 }
 int nvmlEventSetCreate(void **set) { *set = &gpus; return SUCCESS; }

@@ -44,6 +44,12 @@ def stub_libraries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def read_nvml(library: Path, *troubles: str) -> list[NodeReading]:
     """One reading for each trouble, from one process that has the stub as its driver."""
+    lines = run_reader(library, *troubles)
+    return [msgspec.json.decode(line, type=NodeReading) for line in lines if line.startswith("{")]
+
+
+def run_reader(library: Path, *troubles: str) -> list[str]:
+    """The reader's output: readings as JSON, and its log."""
     done = subprocess.run(
         [sys.executable, "-c", READER, json.dumps(troubles)],
         env={**os.environ, "LD_LIBRARY_PATH": str(library)},
@@ -52,7 +58,7 @@ def read_nvml(library: Path, *troubles: str) -> list[NodeReading]:
         timeout=60,
         check=True,
     )
-    return [msgspec.json.decode(line, type=NodeReading) for line in done.stdout.splitlines() if line.startswith("{")]
+    return done.stdout.splitlines()
 
 
 def card(reading: NodeReading, uuid: str) -> CardReading:
@@ -181,3 +187,17 @@ def test_instances_are_cards_and_their_parent_is_not(stub_libraries: dict[str, P
     assert by_pid(card(reading, "MIG-0-0")) == {100: (4 * GIB, None)}
     assert by_pid(card(reading, "MIG-0-2")) == {300: (4 * GIB, None)}
     assert card(reading, "MIG-0-0").sm_missing == "mig"
+
+
+def test_what_a_card_never_answers_is_told_once(stub_libraries: dict[str, Path]) -> None:
+    lines = run_reader(stub_libraries["current"], "", "", "", "")
+    told = [line for line in lines if "not_measured" in line and "energy" in line]
+    assert len(told) == 1
+    assert "GPU-1" in told[0] and "not_supported" in told[0]
+
+
+def test_a_needed_reset_is_a_fault_until_it_is_done(stub_libraries: dict[str, Path]) -> None:
+    broken, mended = read_nvml(stub_libraries["current"], "reset_needed", "")
+    assert card(broken, "GPU-0").fault == "reset_required"
+    assert card(broken, "GPU-1").fault is None
+    assert card(mended, "GPU-0").fault is None
