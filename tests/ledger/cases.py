@@ -84,5 +84,6 @@ SELDOM = (
     Facts(cards=(GPU,), usage=three_then_seven()),
     Facts(cards=(ALLOCATED,), usage=pods_and_a_process()),
     Facts(cards=(GPU,), usage=thirds()),
+    Facts(cards=(Card(card="gpu", parent="whole"),), usage=(row("k8s:a"),), faults=(fault(0, 700, card="whole"),)),
     Facts(cards=(GPU,), usage=(row("k8s:a"),), faults=(fault(0), fault(0, 700), fault(0, 200))),
 )

@@ -15,7 +15,7 @@ from tests.ledger.facts import Facts, UsageRow
 from tests.ledger.fleet import HOURS_MS
 from tests.ledger.instant import holders, is_system, is_unknown, owner_share, weights, workload_shares
 from tests.ledger.page import QUARTERS
-from tests.ledger.reference import Sight, sight_of
+from tests.ledger.sight import Sight, meets, sight_of
 
 
 def census(fleets: Iterable[Facts]) -> Counter[str]:
@@ -26,7 +26,7 @@ def census(fleets: Iterable[Facts]) -> Counter[str]:
         for card in facts.cards:
             sight = sight_of(facts, card.card)
             for window in _quarters():
-                told = [row for row in facts.usage if row.card == card.card and _overlaps(row, window)]
+                told = [row for row in facts.usage if row.card == card.card and meets(row.start_ms, row.end_ms, window)]
                 counts.update(_cases(sight.within(window), window))
                 counts["late_attribution"] += any(row.process in late and is_unknown(row.claim.owner) for row in told)
     return counts
@@ -37,10 +37,6 @@ def _quarters() -> Iterator[Interval]:
         for quarter in range(QUARTERS):
             start_ms = hour_ms + quarter * QUARTER_MS
             yield Interval(start_ms, start_ms + QUARTER_MS)
-
-
-def _overlaps(row: UsageRow, window: Interval) -> bool:
-    return max(row.start_ms, window.start_ms) < min(row.end_ms, window.end_ms)
 
 
 def _cases(seen: Sight, window: Interval) -> set[str]:

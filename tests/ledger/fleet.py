@@ -17,6 +17,7 @@ from cardhour_contract.interval import Interval, split
 from cardhour_contract.moment import DAY_MS, HOUR_MS, QUARTER_MS, parse_rfc3339
 from cardhour_contract.record import ACTIVE_WHOLE, Basis, CardState
 from tests.ledger.facts import Attribution, Card, CardRow, Claim, Facts, FaultRow, UsageRow
+from tests.ledger.instant import is_unknown
 
 MIDNIGHT_MS = parse_rfc3339("2026-03-01T00:00:00Z")
 HOURS_MS = (MIDNIGHT_MS - HOUR_MS, MIDNIGHT_MS)
@@ -68,14 +69,14 @@ def fleets(draw: st.DrawFn) -> Facts:
         parent = draw(st.sampled_from(("gpu-0", "gpu-9")))
         cards.append(Card(card="mig-1", model="H100 1g.10gb", basis=basis, parent=parent))
     if draw(st.integers(0, 3)) == 0:
-        cards.append(Card(card="imported-2", model="T4", imported_only=True))
+        cards.append(Card(card="imported-2", model="T4", cluster="edge", imported_only=True))
     usage = [row for each in cards for row in draw(_usage(each))]
     return Facts(
         cards=tuple(cards),
         usage=tuple(usage),
         card_rows=tuple(row for each in cards if not each.imported_only for row in draw(_card_rows(each.card))),
         faults=tuple(row for told in draw(st.lists(_faults(), max_size=2)) for row in told),
-        attributions=tuple(draw(st.lists(_attributions(sorted({row.process for row in usage})), max_size=3))),
+        attributions=tuple(draw(st.lists(_attributions(usage), max_size=4))),
     )
 
 
@@ -152,10 +153,13 @@ def _faults(draw: st.DrawFn) -> list[FaultRow]:
     ]
 
 
-def _attributions(processes: list[int]) -> st.SearchStrategy[Attribution]:
+def _attributions(usage: list[UsageRow]) -> st.SearchStrategy[Attribution]:
+    """Late answers, mostly about processes that need one; several may be about the same process at the same time."""
+    processes = sorted({row.process for row in usage})
+    unknown = sorted({row.process for row in usage if is_unknown(row.claim.owner)}) or processes
     return st.builds(
         Attribution,
-        process=st.sampled_from(processes),
+        process=st.sampled_from(unknown) | st.sampled_from(unknown) | st.sampled_from(processes),
         claim=st.sampled_from(TENANTS),
         at_ms=st.sampled_from((MIDNIGHT_MS, MIDNIGHT_MS, MIDNIGHT_MS + 1)),
     )

@@ -7,22 +7,17 @@ in which nothing starts or ends, and asks who is there. The engine must agree wi
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from itertools import pairwise
 
-from cardhour_contract.identity import workload_key
 from cardhour_contract.interval import Interval
-from cardhour_contract.moment import DAY_MS, MS_US, QUARTER_MS
+from cardhour_contract.moment import MS_US, QUARTER_MS
 from cardhour_contract.record import Basis, CardState
-from tests.ledger.facts import Attribution, Card, CardRow, Facts, FaultRow, UsageRow
-from tests.ledger.instant import Holder, Weight, holders, is_unknown, owner_share, weights, workload_shares
+from tests.ledger.facts import Card, CardRow, Facts, UsageRow
+from tests.ledger.instant import Holder, Weight, holders, owner_share, weights, workload_shares
 from tests.ledger.page import QUARTERS, Entry, Page, Unobserved
+from tests.ledger.sight import Sight, meets, sight_of
 from tests.ledger.sums import Key, Sums
-
-FAULT_CAP_MS = DAY_MS
-"""A fault that no healthy scan confirms as over ends by itself after a day."""
 
 ACTIVE_PER_US = 1000
 """1e-4 percent × ms in a card-microsecond of activity: 1 000 000 a millisecond, which has 1000 µs."""
@@ -37,37 +32,6 @@ REASONS = (
 """Where several card records explain the same instant, the first of these wins."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """What bears on one card: its rows after attribution, its faults as intervals."""
-
-    card: Card
-    usage: tuple[UsageRow, ...]
-    card_rows: tuple[CardRow, ...]
-    faulted: tuple[Interval, ...]
-
-    def within(self, window: Interval) -> Sight:
-        return replace(
-            self,
-            usage=tuple(row for row in self.usage if _meets(row.start_ms, row.end_ms, window)),
-            card_rows=tuple(row for row in self.card_rows if _meets(row.start_ms, row.end_ms, window)),
-            faulted=tuple(each for each in self.faulted if _meets(each.start_ms, each.end_ms, window)),
-        )
-
-    @property
-    def held(self) -> tuple[UsageRow, ...]:
-        """The rows that count on this card's basis."""
-        return tuple(row for row in self.usage if row.basis in (self.card.basis, Basis.IMPORTED))
-
-    def segments(self, window: Interval) -> Iterator[Interval]:
-        """The parts of ``window`` in which nothing starts or ends."""
-        ends = {window.start_ms, window.end_ms}
-        rows: tuple[UsageRow | CardRow | Interval, ...] = (*self.usage, *self.card_rows, *self.faulted)
-        for row in rows:
-            ends.update(at_ms for at_ms in (row.start_ms, row.end_ms) if window.start_ms < at_ms < window.end_ms)
-        yield from (Interval(a, b) for a, b in pairwise(sorted(ends)))
-
-
 def page(facts: Facts, card: str, hour_ms: int) -> Page:
     """The page of ``card`` for the hour that starts at ``hour_ms``."""
     return _closed(sums_of(facts, card, hour_ms))
@@ -77,7 +41,7 @@ def raw_rows(facts: Facts, card: str, hour_ms: int) -> int:
     """How many distinct raw rows a page rests on: not what they prove, but that none of them has expired."""
     hour = Interval(hour_ms, hour_ms + QUARTERS * QUARTER_MS)
     rows: set[UsageRow | CardRow] = {*facts.usage, *facts.card_rows}
-    return sum(row.card == card and _meets(row.start_ms, row.end_ms, hour) for row in rows)
+    return sum(row.card == card and meets(row.start_ms, row.end_ms, hour) for row in rows)
 
 
 def sums_of(facts: Facts, card: str, hour_ms: int) -> Sums:
@@ -91,46 +55,6 @@ def sums_of(facts: Facts, card: str, hour_ms: int) -> Sums:
         for segment in seen.segments(window):
             _count(sums, quarter, seen.within(segment), segment)
     return sums
-
-
-def sight_of(facts: Facts, name: str) -> Sight:
-    """All that bears on the card ``name``, at any time."""
-    card = next(each for each in facts.cards if each.card == name)
-    best: dict[int, Attribution] = {}
-    for each in facts.attributions:
-        if each.process not in best or _recency(each) > _recency(best[each.process]):
-            best[each.process] = each
-    closed: defaultdict[tuple[str, int], list[FaultRow]] = defaultdict(list)
-    for fault in facts.faults:
-        if fault.card in (card.card, card.parent):
-            closed[fault.card, fault.opened_at_ms].append(fault)
-    return Sight(
-        card=card,
-        usage=tuple(_attributed(row, best) for row in facts.usage if row.card == name),
-        card_rows=tuple(row for row in facts.card_rows if row.card == name),
-        faulted=tuple(_fault_interval(opened_at_ms, told) for (_, opened_at_ms), told in closed.items()),
-    )
-
-
-def _recency(attribution: Attribution) -> tuple[int, str, int, int]:
-    """The latest answer wins; of several at one time, the greatest by content, a workload being its key."""
-    claim = attribution.claim
-    return attribution.at_ms, claim.owner, workload_key(claim.owner, claim.workload), claim.share
-
-
-def _attributed(row: UsageRow, best: Mapping[int, Attribution]) -> UsageRow:
-    if is_unknown(row.claim.owner) and row.process in best:
-        return replace(row, claim=best[row.process].claim)
-    return row
-
-
-def _fault_interval(opened_at_ms: int, told: Iterable[FaultRow]) -> Interval:
-    closed_at_ms = [each.closed_at_ms for each in told if each.closed_at_ms is not None]
-    return Interval(opened_at_ms, min([*closed_at_ms, opened_at_ms + FAULT_CAP_MS]))
-
-
-def _meets(start_ms: int, end_ms: int, window: Interval) -> bool:
-    return max(start_ms, window.start_ms) < min(end_ms, window.end_ms)
 
 
 def _count(sums: Sums, quarter: int, there: Sight, segment: Interval) -> None:

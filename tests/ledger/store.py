@@ -23,7 +23,7 @@ from tests.ledger.reference import page, raw_rows
 
 RECEIVED_AT = datetime(2026, 3, 2, tzinfo=UTC)
 
-READ = """SELECT hour, card,
+READ = """SELECT hour, card, model, cluster, basis,
        by_owner.quarter AS o_quarter, by_owner.node AS o_node, by_owner.owner AS o_owner,
        by_owner.held_us AS o_held_us, by_owner.billable_us AS o_billable_us, by_owner.active_us AS o_active_us,
        by_owner.memory_mib_ms AS o_memory_mib_ms, by_owner.measured_us AS o_measured_us,
@@ -65,10 +65,13 @@ def put(warehouse: Warehouse, facts: Facts, hours_ms: Sequence[int]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """A page as the warehouse keeps it."""
+    """A page as the warehouse keeps it, with what its row says beside it."""
 
     page: Page
     raw_rows: int
+    model: str
+    cluster: str
+    basis: int
 
 
 def computed(warehouse: Warehouse, facts: Facts, hours_ms: Sequence[int]) -> dict[tuple[str, int], Stored]:
@@ -77,18 +80,24 @@ def computed(warehouse: Warehouse, facts: Facts, hours_ms: Sequence[int]) -> dic
         put(warehouse, facts, hours_ms)
         roll_up(warehouse)
         names = {workload_key(each.owner, each.workload): each.workload for each in _claims(facts)}
-        return {
-            (row["card"], row["hour"] * HOUR_MS): Stored(page=_page(row, names), raw_rows=row["raw_rows"])
-            for row in warehouse.rows(READ)
-        }
+        return {(row["card"], row["hour"] * HOUR_MS): _stored(row, names) for row in warehouse.rows(READ)}
     finally:
         clear(warehouse)
 
 
-def expected(facts: Facts, hours_ms: Sequence[int]) -> dict[tuple[str, int], Stored]:
-    """The pages that must exist: those of every scanned card, and those of an imported card where it has rows."""
+def expected(facts: Facts, hours_ms: Sequence[int], *, sent: Facts | None = None) -> dict[tuple[str, int], Stored]:
+    """The pages that must exist: those of every scanned card, and those of an imported card where it has rows.
+
+    sent: the same facts as they were sent, where they were cut or repeated: that changes the raw rows, not the page.
+    """
     stored = {
-        (card.card, at): Stored(page=page(facts, card.card, at), raw_rows=raw_rows(facts, card.card, at))
+        (card.card, at): Stored(
+            page=page(facts, card.card, at),
+            raw_rows=raw_rows(sent or facts, card.card, at),
+            model=card.model,
+            cluster=card.cluster,
+            basis=card.basis,
+        )
         for card in facts.cards
         for at in hours_ms
     }
@@ -207,10 +216,24 @@ def _node(card: Card) -> dict[str, Any]:
     return {"node": home(card), "cluster": card.cluster, "basis": int(card.basis), "boot_id": "", "seen_at_ms": 0}
 
 
+def _stored(row: Mapping[str, Any], names: Mapping[int, str]) -> Stored:
+    return Stored(
+        page=_page(row, names),
+        raw_rows=row["raw_rows"],
+        model=row["model"],
+        cluster=row["cluster"],
+        basis=row["basis"],
+    )
+
+
 def _page(row: Mapping[str, Any], names: Mapping[int, str]) -> Page:
+    """The stored page. Its workloads stand in the order of their keys, ours in that of their names."""
+    keys = list(zip(row["w_quarter"], row["w_node"], row["w_owner"], row["w_workload"], strict=True))
+    assert keys == sorted(keys), "a rebuild must give equal arrays"
+    by_workload = _entries(row, "w", [names[key] for key in row["w_workload"]])
     return Page(
         by_owner=_entries(row, "o", [None] * len(row["o_owner"])),
-        by_workload=_entries(row, "w", [names[key] for key in row["w_workload"]]),
+        by_workload=tuple(sorted(by_workload, key=lambda each: (each.quarter, each.node, each.owner, each.workload))),
         idle_us=tuple(row["idle_us"]),
         faulted_us=tuple(row["faulted_us"]),
         rounding_us=tuple(row["rounding_us"]),
@@ -222,10 +245,8 @@ def _page(row: Mapping[str, Any], names: Mapping[int, str]) -> Page:
 
 
 def _entries(row: Mapping[str, Any], prefix: str, workloads: Sequence[str | None]) -> tuple[Entry, ...]:
-    """Workloads stand in the order of their keys in the engine's page, and of their names in ours."""
     columns = [row[f"{prefix}_{each}"] for each in ("quarter", "node", "owner", *QUANTITIES)]
-    entries = [
+    return tuple(
         Entry(quarter=quarter, node=node, owner=owner, workload=workload, **dict(zip(QUANTITIES, numbers, strict=True)))
         for (quarter, node, owner, *numbers), workload in zip(zip(*columns, strict=True), workloads, strict=True)
-    ]
-    return tuple(sorted(entries, key=lambda each: (each.quarter, each.node, each.owner, each.workload or "")))
+    )
