@@ -10,8 +10,9 @@ from __future__ import annotations
 import datetime
 import json
 import re
+from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 import typst
 
@@ -50,27 +51,31 @@ def render(document: InvoiceDocument) -> bytes:
     inputs = {"document": json.dumps(_payload(document), ensure_ascii=False, sort_keys=True)}
     if document.issue_date is not None:
         try:
-            return _typeset(source, inputs, ["a-2b"])
+            return _typeset(source, inputs, "a-2b")
         except typst.TypstError as error:
             if _NO_GLYPH not in str(error):
                 raise InvariantBroken(f"invoice {document.number} cannot be typeset: {error}") from error
     try:
-        return _typeset(source, inputs, [])
+        return _typeset(source, inputs, None)
     except typst.TypstError as error:
         raise InvariantBroken(f"invoice {document.number or 'draft'} cannot be typeset: {error}") from error
 
 
-def _typeset(source: bytes, inputs: dict[str, str], standards: list[str]) -> bytes:
-    return bytes(
-        typst.compile(
-            source,
-            font_paths=[str(files(package) / folder) for package, folder in _FONT_PACKAGES],
-            ignore_system_fonts=True,
-            format="pdf",
-            pdf_standards=standards,
-            sys_inputs=inputs,
-        )
+def _typeset(source: bytes, inputs: dict[str, str], standard: Literal["a-2b"] | None) -> bytes:
+    return typst.compile(
+        source,
+        font_paths=_fonts(),
+        ignore_system_fonts=True,
+        format="pdf",
+        pdf_standards=standard,
+        sys_inputs=inputs,
     )
+
+
+@cache
+def _fonts() -> typst.Fonts:
+    folders = [str(files(package) / folder) for package, folder in _FONT_PACKAGES]
+    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=folders)
 
 
 def _payload(document: InvoiceDocument) -> dict[str, Any]:

@@ -53,14 +53,18 @@ _PER_CNY = {"CNY": (1, 1), "USD": (10, 71), "JPY": (21, 1), "KWD": (1, 23)}
 _ZONES = {"CNY": "Asia/Shanghai", "USD": "America/New_York", "JPY": "Asia/Tokyo", "KWD": "Asia/Kuwait"}
 MONTHS = (Month(year=2026, month=8), Month(year=2026, month=9), Month(year=2026, month=10))
 _GROWTH = ((93, 97, 81), (97, 100, 103), (103, 113, 100))
-_STILL_DRAFTS = {"xingchi": ("k8s:interns used a card-hour without a price: H800 from 28 October 00:00",), "shanlan": ()}
+_STILL_DRAFTS = {
+    "xingchi": ("k8s:interns used a card-hour without a price: H800 from 28 October 00:00",),
+    "shanlan": (),
+}
 """Customers whose October is not issued, and what keeps it from being."""
 
 
 def write() -> None:
     """Write everything. The store must be migrated and empty."""
     issuer = Issuer.objects.create(
-        name="Example Compute", legal_name="Example Compute Co., Ltd.", address="88 Example Road, Hangzhou\n杭州市示例路 88 号",
+        name="Example Compute", legal_name="Example Compute Co., Ltd.",
+        address="88 Example Road, Hangzhou\n杭州市示例路 88 号",
         tax_id="91330100XXXXXXXX0X", bank_account_name="示例算力科技有限公司", bank="Example Bank 示例银行杭州分行",
         bank_account="0000 1111 2222 3333", currency="CNY", timezone="Asia/Shanghai", number_prefix="EC",
     )  # fmt: skip

@@ -21,10 +21,14 @@ class UnavailableError(Exception):
 
 def chromium() -> str:
     """Path of the browser."""
-    found = os.environ.get(VARIABLE) or shutil.which("chromium") or shutil.which("google-chrome")
+    found = os.environ.get(VARIABLE) or _on_path()
     if not found:
         raise UnavailableError(f"no Chromium here: install the chromium package, or name one in {VARIABLE}")
     return found
+
+
+def _on_path() -> str | None:
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 @contextmanager

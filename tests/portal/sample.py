@@ -20,20 +20,30 @@ from cardhour_billing.document import (
 HOUR_US = 3_600_000_000
 
 
-def line(position: int, model: str, quantity: str, price: str, amount: str, **more: str) -> DocumentLine:
+def line(
+    position: int,
+    model: str,
+    quantity: str,
+    price: str,
+    amount: str,
+    *,
+    first_day: str = "2026-10-01",
+    last_day: str = "2026-10-31",
+    description: str = "",
+) -> DocumentLine:
     """A line for October 2026 whose exact quantity is the printed one."""
     whole, _, decimals = quantity.lstrip("-").partition(".")
     quantity_us = int(whole) * HOUR_US + int(decimals.ljust(9, "0")) * 36 // 10
     return DocumentLine(
         position=position,
         model=model,
-        first_day=more.pop("first_day", "2026-10-01"),
-        last_day=more.pop("last_day", "2026-10-31"),
+        description=description,
+        first_day=first_day,
+        last_day=last_day,
         quantity_us=-quantity_us if quantity.startswith("-") else quantity_us,
         printed_quantity=quantity,
         unit_price=price,
         amount=amount,
-        **more,
     )
 
 

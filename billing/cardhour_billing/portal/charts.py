@@ -188,8 +188,8 @@ def _pile(stack: _Stack, day: str) -> list[tuple[int, int, str]]:
 def _step(span: int) -> int:
     """A round distance of grid lines, in minor units, that gives about four of them."""
     wanted = max(span // 4, 1)
-    power = 10 ** (len(str(wanted)) - 1)
-    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= wanted)
+    power: int = 10 ** (len(str(wanted)) - 1)
+    return next(step for step in (power, 2 * power, 5 * power, 10 * power) if step >= wanted)
 
 
 def _axis_text(amount: int, decimals: int) -> str:

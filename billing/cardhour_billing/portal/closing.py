@@ -35,7 +35,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseRow:
-    """One customer's invoice. Amounts are grouped text; ``change`` is None where there was no invoice the month before."""
+    """One customer's invoice. Amounts are grouped text; ``change`` is None where the month before had no invoice."""
 
     id: int
     customer: str
@@ -92,7 +92,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthClose:
-    """Everything the page shows of ``month`` (``YYYY-MM``); ``newer`` and ``older`` are months with invoices, or empty."""
+    """What the page shows of ``month`` (``YYYY-MM``); ``newer`` and ``older`` are months with invoices, or empty."""
 
     month: str
     previous: str
@@ -139,7 +139,7 @@ def change(now: int, before: int | None, currency: str) -> Change | None:
     difference = now - before
     share = Fraction(difference, abs(before)) if before else None
     half = Fraction(BAR_WIDTH, 2)
-    length = half * min(abs(share) / BAR_CHANGE, 1) if share is not None else Fraction(0)
+    length = half * min(abs(share) / BAR_CHANGE, Fraction(1)) if share is not None else Fraction(0)
     return Change(
         amount=_signed(str(Money(amount=difference, currency=currency))),
         percent=_percent(share) if share is not None else "",

@@ -22,9 +22,21 @@ def money(amount: str) -> str:
 
 
 @register.filter
+def of_currency(name: str, currency: str) -> str:
+    """A column's name with its currency: ``Price, CNY`` or ``单价，CNY``."""
+    return f"{name}，{currency}" if in_chinese() else f"{name}, {currency}"
+
+
+@register.filter
 def month(text: str) -> str:
     """``2026-10`` as ``October 2026`` or ``2026 年 10 月``."""
     return figures.month_zh(text) if in_chinese() else figures.month_en(text)
+
+
+@register.filter
+def month_name(text: str) -> str:
+    """``2026-10`` as ``October`` or ``10 月``, where the year is plain."""
+    return f"{int(text[5:7])} 月" if in_chinese() else figures.MONTHS[int(text[5:7]) - 1]
 
 
 @register.filter

@@ -87,7 +87,7 @@ def _document(request: HttpRequest, invoice_id: int) -> InvoiceDocument:
 
 def _download(content: bytes, content_type: str, document: InvoiceDocument, ending: str) -> HttpResponse:
     name = document.number or f"draft-{document.customer.id}-{document.period.first_day[:7]}"
-    safe = "".join(each if each.isalnum() and each.isascii() or each in "-_." else "_" for each in name)
+    safe = "".join(each if (each.isalnum() and each.isascii()) or each in "-_." else "_" for each in name)
     return HttpResponse(
         content,
         content_type=content_type,

@@ -1,0 +1,73 @@
+"""Charts: what is drawn is what is billed."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from cardhour_billing.document import DayShare, DocumentLine, InvoiceDocument
+from cardhour_billing.portal.card_day import EXAMPLE, QUARTERS, card_day
+from cardhour_billing.portal.charts import SERIES_MAX, DayCharges, day_charges
+from tests.portal import sample
+
+
+def with_days(*lines: tuple[str, dict[int, str]]) -> InvoiceDocument:
+    """A document of October whose lines have these amounts by day."""
+    made: list[DocumentLine] = [
+        replace(
+            sample.line(at, model, "1.0000", "1.00", "0.00"),
+            days=tuple(
+                DayShare(day=f"2026-10-{day:02d}", quantity_us=1, amount=amount) for day, amount in days.items()
+            ),
+        )
+        for at, (model, days) in enumerate(lines, 1)
+    ]
+    return replace(sample.ISSUED, lines=tuple(made))
+
+
+def drawn(document: InvoiceDocument) -> DayCharges:
+    charges = day_charges(document, other="others")
+    assert charges is not None
+    return charges
+
+
+def test_a_bar_is_as_high_as_its_amount() -> None:
+    chart = drawn(with_days(("A100", {1: "100.00", 2: "50.00"}))).wide
+    full, half = chart.bars
+    assert full.height / half.height == pytest.approx(2, abs=0.02)
+    assert full.y + full.height == pytest.approx(chart.base)
+
+
+def test_the_legend_and_the_table_carry_exact_sums() -> None:
+    charges = drawn(with_days(("A100", {1: "100.00", 2: "50.10"}), ("T4", {2: "0.05", 31: "1234.00"})))
+    assert {each.name: each.sum for each in charges.series} == {"A100": "150.10", "T4": "1,234.05"}
+    table = dict(charges.table)
+    assert len(table) == 31
+    assert table["2026-10-02"] == "50.15"
+    assert table["2026-10-03"] == "0.00"
+
+
+def test_a_credit_hangs_below_the_line() -> None:
+    chart = drawn(with_days(("A100", {1: "100.00"}), ("T4", {1: "-40.00"}))).wide
+    charge, credit = sorted(chart.bars, key=lambda bar: bar.y)
+    assert charge.y + charge.height <= chart.base + 0.01
+    assert credit.y == pytest.approx(chart.base)
+    assert "−" in "".join(tick.text for tick in chart.grid)
+
+
+def test_more_models_than_colours_are_drawn_as_one() -> None:
+    charges = drawn(with_days(*((f"M{at}", {1: f"{100 - at}.00"}) for at in range(9))))
+    assert len(charges.series) == SERIES_MAX
+    assert charges.series[-1].name == "others"
+    assert charges.series[-1].sum == "374.00"  # 95 + 94 + 93 + 92
+
+
+def test_a_document_without_days_has_no_chart() -> None:
+    assert day_charges(sample.ISSUED, other="others") is None
+
+
+def test_the_example_of_a_cards_day_fills_all_of_it() -> None:
+    day = card_day()
+    assert sum(seconds for _, seconds in EXAMPLE) == 86_400
+    assert sum(bar.height for bar in day.bars) == pytest.approx(QUARTERS * day.height, rel=1e-3)
+    assert sum(int(hours.replace(".", "")) for hours in day.sums.values()) == 24_0000

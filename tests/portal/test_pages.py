@@ -1,0 +1,206 @@
+"""The portal in a real browser: who sees what, and what can be done with it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.portal.conftest import Visit
+
+CUSTOMER, OTHER, STAFF, LOST = "chen.yi", "ada", "lin.yue", "nobody.yet"
+EVERY_PAGE = (
+    ("", "/sign-in/"),
+    ("", "/no-such-page"),
+    (CUSTOMER, "/invoices/"),
+    (CUSTOMER, "/invoices/?q=nothing"),
+    (CUSTOMER, "/invoices/19/"),
+    (CUSTOMER, "/close/"),
+    (LOST, "/invoices/"),
+    (STAFF, "/invoices/"),
+    (STAFF, "/invoices/20/"),
+    (STAFF, "/close/2026-10/"),
+    (STAFF, "/close/2026-01/"),
+)
+
+
+def open_first(page: Page) -> str:
+    """Open the first invoice of a list; returns its path."""
+    page.click("tbody tr:first-child th a")
+    page.wait_for_url("**/invoices/*/")
+    return urlsplit(page.url).path
+
+
+def text_of(file: Path) -> str:
+    return subprocess.run(["pdftotext", "-layout", str(file), "-"], check=True, capture_output=True, text=True).stdout
+
+
+def test_a_customer_signs_in_and_sees_own_invoices_only(visit: Visit) -> None:
+    page = visit("/invoices/")
+    assert "/sign-in/?next=/invoices/" in page.url
+    page.fill("input[name=username]", CUSTOMER)
+    page.fill("input[name=password]", "correct horse battery")
+    page.click("form:has(input[name=password]) button")
+    expect(page.locator("tbody tr")).to_have_count(3)
+    expect(page.locator("#results")).to_contain_text("3 issued, 731,529.70")
+    expect(page.locator("body")).not_to_contain_text("Lakeside")
+    page.click("text=Sign out")
+    assert "/sign-in/" in page.url
+    page.goto("/invoices/")
+    assert "/sign-in/" in page.url
+
+
+def test_a_wrong_password_is_refused_and_too_many_lock(visit: Visit) -> None:
+    page = visit("/sign-in/")
+    for tried in range(5):
+        page.fill("input[name=username]", "ghost")
+        page.fill("input[name=password]", f"wrong {tried}")
+        page.click("form:has(input[name=password]) button")
+        if tried < 4:
+            expect(page.get_by_role("alert")).to_contain_text("Name and password do not match")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Too many tries")
+
+
+def test_the_pdf_downloaded_is_the_invoice_shown(visit: Visit, tmp_path: Path) -> None:
+    page = visit("/invoices/", login=CUSTOMER)
+    open_first(page)
+    due = page.locator(".due").inner_text()
+    with page.expect_download() as download:
+        page.click("text=Download PDF")
+    file = tmp_path / download.value.suggested_filename
+    download.value.save_as(file)
+    assert file.name == "EC-2026-0419.pdf"
+    assert file.read_bytes().startswith(b"%PDF")
+    assert due == "257,161.18 CNY"
+    assert due in text_of(file)
+
+
+def test_the_csv_has_the_lines_of_the_page(visit: Visit) -> None:
+    page = visit("/invoices/", login=CUSTOMER)
+    path = open_first(page)
+    lines = page.locator(".paper tbody tr").count()
+    answer = page.request.get(f"{path}lines.csv")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert len(answer.body().decode("utf-8-sig").splitlines()) == lines + 1
+
+
+def test_another_customers_invoice_does_not_exist_for_me(visit: Visit) -> None:
+    theirs = open_first(visit("/invoices/", login=OTHER))
+    mine = visit("/invoices/", login=CUSTOMER)
+    for path in (theirs, f"{theirs}statement.pdf", f"{theirs}lines.csv"):
+        assert mine.request.get(path).status == 404
+    mine.goto(theirs)
+    expect(mine.get_by_role("heading", level=1)).to_have_text("Nothing here")
+
+
+def test_a_draft_is_for_staff_only(visit: Visit) -> None:
+    staff = visit("/invoices/?state=draft", login=STAFF)
+    expect(staff.locator("tbody tr")).to_have_count(2)
+    path = open_first(staff)
+    expect(staff.locator("h1")).to_have_text("Draft statement")
+    for login in (CUSTOMER, OTHER, LOST):
+        assert visit("/invoices/", login=login).request.get(path).status == 404
+
+
+def test_a_customer_may_not_see_the_month_close(visit: Visit) -> None:
+    page = visit("/", login=CUSTOMER)
+    assert page.url.endswith("/invoices/")
+    assert page.request.get("/close/").status == 403
+    assert page.request.get("/close/2026-10/").status == 403
+
+
+def test_a_login_without_a_customer_is_told_what_to_do(visit: Visit) -> None:
+    expect(visit("/invoices/", login=LOST).locator("main")).to_contain_text("Your login belongs to no customer yet")
+
+
+def test_the_month_close_adds_up_by_currency(visit: Visit) -> None:
+    page = visit("/", login=STAFF)
+    expect(page.locator("h1")).to_have_text("Close October 2026")
+    for currency in ("CNY", "JPY", "KWD", "USD"):
+        rows = page.locator("tbody tr").filter(has=page.locator("td", has_text=currency))
+        amounts = [text.replace(",", "") for text in rows.locator("td:nth-child(3)").all_inner_texts()]
+        total = page.locator("tfoot tr", has_text=currency).locator("td:nth-child(3)").inner_text().replace(",", "")
+        assert sum(int(amount.replace(".", "")) for amount in amounts) == int(total.replace(".", ""))
+    expect(page.locator("tbody")).to_contain_text("k8s:interns used a card-hour without a price")
+    expect(page.locator(".figures")).to_contain_text("1 ready, 1 blocked")
+    page.click("text=September 2026")
+    expect(page.locator("h1")).to_have_text("Close September 2026")
+
+
+def test_filters_live_in_the_address_and_need_no_reload(visit: Visit) -> None:
+    page = visit("/invoices/", login=STAFF)
+    page.evaluate("window.kept = true")
+    page.select_option("select[name=month]", "2026-09")
+    expect(page.locator("tbody tr")).to_have_count(9)
+    assert "month=2026-09" in page.url
+    page.select_option("select[name=customer]", "lakeside")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    assert page.evaluate("window.kept") is True
+    page.reload()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    assert page.locator("select[name=month]").input_value() == "2026-09"
+
+
+def test_filters_work_without_script_too(visit: Visit) -> None:
+    page = visit("/invoices/", login=STAFF, java_script_enabled=False)
+    page.fill(".filters input[name=q]", "northlight")
+    page.click("text=Apply")
+    assert "q=northlight" in page.url
+    expect(page.locator("tbody tr")).to_have_count(3)
+
+
+def test_the_language_is_switched_where_one_stands(visit: Visit) -> None:
+    page = visit("/invoices/19/", login=CUSTOMER)
+    page.click("text=中文")
+    expect(page.locator("html")).to_have_attribute("lang", "zh-hans")
+    assert page.url.endswith("/invoices/19/")
+    expect(page.locator("h1")).to_have_text("账单 EC-2026-0419")
+    expect(page.locator(".paper")).to_contain_text("10 月 1–31 日")
+    page.click("text=English")
+    expect(page.locator("h1")).to_have_text("Statement EC-2026-0419")
+
+
+def test_a_browser_set_to_chinese_starts_in_chinese(visit: Visit) -> None:
+    expect(visit("/sign-in/", locale="zh-CN").locator("h1")).to_have_text("登录")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_an_accessibility_violation(visit: Visit, scheme: str) -> None:
+    found = []
+    for login in ("", CUSTOMER, LOST, STAFF):
+        page = visit("/sign-in/", login=login, color_scheme=scheme)
+        for _, path in (each for each in EVERY_PAGE if each[0] == login):
+            page.goto(path)
+            found += [
+                (path, violation["id"], [node["html"] for node in violation["nodes"]])
+                for violation in Axe().run(page).response["violations"]
+            ]
+    assert not found, "\n".join(map(str, found))
+
+
+def test_no_page_scrolls_sideways_on_a_phone(visit: Visit) -> None:
+    for login in ("", CUSTOMER, LOST, STAFF):
+        page = visit("/sign-in/", login=login, width=390)
+        for _, path in (each for each in EVERY_PAGE if each[0] == login):
+            page.goto(path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+
+
+def test_pages_load_from_us_only_and_are_kept_in_no_cache(visit: Visit) -> None:
+    page = visit("/sign-in/", login=CUSTOMER)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    answer = page.goto("/invoices/19/", wait_until="networkidle")
+    assert answer is not None
+    origin = page.evaluate("location.origin")
+    assert any(url.endswith(".ttf") for url in asked)
+    assert [url for url in asked if not url.startswith(f"{origin}/")] == []
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert "no-store" in answer.headers["cache-control"]
+    assert "<script>" not in answer.text()
+    assert "style=" not in answer.text()
