@@ -7,6 +7,7 @@ Owns turning columns of text into numbers, and rules between the columns of a ro
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +34,12 @@ ROW_DAYS_MAX = 1_000
 
 BLOCK_ROWS = 50_000
 """Rows read before their text is turned into numbers: tens of MB, and the columns are long enough to be worth it."""
+
+KEYS_CACHED = 1 << 17
+"""Keys remembered: the rows of a job mostly stand near each other, and their hashes are a quarter of reading it."""
+
+_process_key = lru_cache(maxsize=KEYS_CACHED)(imported_process_key)
+_workload_key = lru_cache(maxsize=KEYS_CACHED)(workload_key)
 
 Progress = Callable[[int, int], None]
 """Called with how much is done, and the whole, in the same unit."""
@@ -189,11 +196,11 @@ class _Parser:
             owner, card = owners[owner_index], cards[int(rows["card"][index])]
             process, workload = processes[index], workloads[index]
             if process:
-                process_key = imported_process_key(card, process)
+                process_key = _process_key(card, process)
             else:
                 process_key = key_of("imported-row", owner, workload, card, str(int(rows["start_ms"][index])))
             name = workload or unnamed_workload(process_key)
-            key = workload_key(owner, name)
+            key = _workload_key(owner, name)
             keys[index] = process_key, key
             seen[key] = owner_index, name
         owner_indexes, names = [owner for owner, _ in seen.values()], [name for _, name in seen.values()]
