@@ -1,0 +1,93 @@
+"""The ledger in memory and the one in ClickHouse answer alike, so that what the close tests show holds for both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cardhour_billing.ledger import Ledger, WarehouseLedger
+from cardhour_billing.models import Invoice
+from cardhour_contract.moment import CARD_HOUR_US, format_rfc3339, parse_rfc3339
+from cardhour_ingest.importer import import_csv
+from cardhour_ingest.warehouse.client import Warehouse
+from tests.billing.books import ACME, ISSUER, PRICE, apply, close
+from tests.billing.conftest import Store
+from tests.billing.memory_ledger import Held, MemoryLedger
+
+FROM_MS, TO_MS = parse_rfc3339("2026-01-01T00:00:00Z"), parse_rfc3339("2026-02-01T00:00:00Z")
+CUTS_MS = (parse_rfc3339("2026-01-05T04:15:00Z"), parse_rfc3339("2026-01-20T00:00:00Z"))
+
+HELD: list[Held] = [
+    (owner, "", node, card, "T4", parse_rfc3339(from_), parse_rfc3339(to))
+    for owner, node, card, from_, to in (
+        ("k8s:acme", "n1", "GPU-0", "2025-12-31T22:00:00Z", "2026-01-01T01:00:00Z"),
+        ("k8s:acme", "n1", "GPU-0", "2026-01-05T00:00:00Z", "2026-01-05T10:00:00Z"),
+        ("k8s:acme", "n2", "GPU-1", "2026-01-19T23:59:59.999Z", "2026-01-20T00:00:00.001Z"),
+        ("k8s:beta", "n2", "GPU-1", "2026-01-31T23:00:00Z", "2026-02-01T01:00:00Z"),
+    )
+]
+
+Make = Callable[[list[Held]], Ledger]
+
+
+@pytest.fixture(params=["memory", "warehouse"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+    """Makes a ledger out of what was held."""
+
+    def in_memory(held: list[Held]) -> Ledger:
+        ledger = MemoryLedger()
+        ledger.held = list(held)
+        return ledger
+
+    def in_warehouse(held: list[Held]) -> Ledger:
+        warehouse: Warehouse = request.getfixturevalue("warehouse")
+        path = tmp_path / "usage.csv"
+        rows = [
+            f"{owner},,{node},{card},{model},,{format_rfc3339(start_ms)},{format_rfc3339(end_ms)},,,"
+            for owner, _, node, card, model, start_ms, end_ms in held
+        ]
+        header = "owner,workload,node,card,model,process,started_at,ended_at,share,sm_util_percent,memory_bytes"
+        path.write_text("\n".join([header, *rows, ""]))
+        import_csv(warehouse, path)
+        return WarehouseLedger(warehouse)
+
+    return in_memory if request.param == "memory" else in_warehouse
+
+
+def test_sums_are_cut_where_asked_and_clipped_to_the_span(ledger: Make) -> None:
+    opened = ledger(HELD)
+    opened.settle()
+    sums = {
+        (row.owner, row.card, format_rfc3339(row.segment_start_ms)): row.billable_us
+        for row in opened.billable(FROM_MS, TO_MS, CUTS_MS)
+    }
+    assert sums == {
+        ("k8s:acme", "GPU-0", "2026-01-01T00:00:00Z"): CARD_HOUR_US + CARD_HOUR_US * 17 // 4,
+        ("k8s:acme", "GPU-0", "2026-01-05T04:15:00Z"): CARD_HOUR_US * 23 // 4,
+        ("k8s:acme", "GPU-1", "2026-01-05T04:15:00Z"): 1_000,
+        ("k8s:acme", "GPU-1", "2026-01-20T00:00:00Z"): 1_000,
+        ("k8s:beta", "GPU-1", "2026-01-20T00:00:00Z"): CARD_HOUR_US,
+    }
+
+
+def test_freezing_keeps_exactly_what_each_line_bills(ledger: Make) -> None:
+    opened = ledger(HELD)
+    opened.settle()
+    rows = [row for row in opened.billable(FROM_MS, TO_MS, CUTS_MS) if row.owner == "k8s:acme"]
+    lines = [(row, 1 if row.card == "GPU-0" else 2) for row in rows]
+    frozen = opened.freeze("acme/2026-01/one", FROM_MS, TO_MS, CUTS_MS, lines)
+    assert dict(frozen.quantity_us) == {1: 11 * CARD_HOUR_US, 2: 2_000}
+    assert len(frozen.digest) == 64
+    again = opened.freeze("acme/2026-01/two", FROM_MS, TO_MS, CUTS_MS, lines)
+    assert again.digest == frozen.digest
+
+
+def test_a_month_is_issued_out_of_either(store: Store, ledger: Make) -> None:
+    apply(store.home, ISSUER + ACME + PRICE)
+    report = close(ledger(HELD), "2026-01", "2026-02-10T00:00:00Z", issue=True)
+    (closed,) = report.invoices
+    assert (closed.document.total, closed.document.lines[0].quantity_us) == ("17.78", 11 * CARD_HOUR_US + 2_000)
+    assert [(each.owner, each.quantity_us) for each in report.unassigned] == [("k8s:beta", CARD_HOUR_US)]
+    assert Invoice.objects.get().state == Invoice.State.ISSUED
