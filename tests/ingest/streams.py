@@ -35,6 +35,7 @@ class SpoolStream:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._sources: list[SpoolSource] = []
 
     def send(self, *reports: Report) -> None:
         with Spool(self.path) as spool:
@@ -49,7 +50,12 @@ class SpoolStream:
             return spool.depth().reports
 
     def source(self) -> SpoolSource:
-        return SpoolSource([self.path], clock=SystemClock())
+        self._sources.append(SpoolSource([self.path], clock=SystemClock()))
+        return self._sources[-1]
+
+    def close(self) -> None:
+        for each in self._sources:
+            each.close()
 
 
 class KafkaStream:
