@@ -7,7 +7,7 @@ point elsewhere. Call costs and traps are from NVIDIA's nvml.h and the field rep
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,11 +40,15 @@ EVENTS_MAX = 100
 _log = structlog.get_logger("cardhour.nvml")
 
 
-class _Gpu(NamedTuple):
-    """A whole GPU in one reading."""
+class _GpuReading(NamedTuple):
+    """What one GPU adds to the node's reading."""
 
-    handle: Any
-    card: ScannedCard
+    cards: tuple[ScannedCard, ...]
+    readings: list[CardReading]
+    parent: str = ""
+    """The GPU's UUID where it is cut into instances."""
+    lost: bool = False
+    """It did not answer; the cards are those that were at its index before."""
 
 
 class NvmlDevice:
@@ -55,7 +59,8 @@ class NvmlDevice:
         self._pid_max = pid_max or int(Path("/proc/sys/kernel/pid_max").read_text(encoding="ascii"))
         self._open = False
         self._cards: dict[str, ScannedCard] = {}
-        self._card_at: dict[int, ScannedCard] = {}
+        self._gpu_at: dict[int, ScannedCard] = {}
+        self._instances_of: dict[str, tuple[ScannedCard, ...]] = {}
         self._watermarks: dict[str, Watermarks] = {}
         self._ecc_errors: dict[str, int] = {}
         self._events: Any = None
@@ -73,28 +78,16 @@ class NvmlDevice:
             self._tell("driver_failed", reason=word_of(error.value))
             self.close()
             return NodeReading(failure=Failure(reason=word_of(error.value), detail=str(error)))
-        cards: list[ScannedCard] = []
-        readings: list[CardReading] = []
-        parents: list[str] = []
         struck = self._xids()
-        for index in range(count):
-            found = self._gpu(index)
-            if isinstance(found, CardReading):
-                cards.append(self._cards[found.card])
-                readings.append(found)
-            elif found is not None:
-                self._watch(found)
-                fault = struck.get(found.card.card) or self._health(found)
-                instances = self._instances(found)
-                if instances is None:
-                    cards.append(found.card)
-                    readings.append(self._read_card(found.handle, found.card, fault, mig=False))
-                    continue
-                parents.append(found.card.card)
-                for handle, card in instances:
-                    cards.append(card)
-                    readings.append(self._read_card(handle, card, fault, mig=True))
-        return NodeReading(cards=tuple(cards), mig_parents=tuple(parents), readings=tuple(readings))
+        gpus = [each for index in range(count) if (each := self._read_gpu(index, struck)) is not None]
+        # Indexes move when a GPU drops off the bus: what answers at one is not also lost at another.
+        answered = {card for gpu in gpus if not gpu.lost for card in gpu.cards}
+        gpus = [gpu for gpu in gpus if not (gpu.lost and answered.intersection(gpu.cards))]
+        return NodeReading(
+            cards=tuple(card for gpu in gpus for card in gpu.cards),
+            mig_parents=tuple(gpu.parent for gpu in gpus if gpu.parent),
+            readings=tuple(reading for gpu in gpus for reading in gpu.readings),
+        )
 
     def close(self) -> None:
         """Shut NVML down; the library itself stays loaded, so a replaced driver needs a new process."""
@@ -107,18 +100,32 @@ class NvmlDevice:
             except NVMLError as error:
                 self._tell("shutdown_failed", reason=word_of(error.value))
 
-    def _gpu(self, index: int) -> _Gpu | CardReading | None:
-        """The GPU at an index; a failed reading if it was known there before; nothing if it cannot even be named."""
+    def _read_gpu(self, index: int, struck: Mapping[str, str]) -> _GpuReading | None:
+        """The GPU at an index, or its instances. Failed readings if it does not answer but was known there before;
+        nothing if it cannot even be named."""
         try:
             handle = pynvml.nvmlDeviceGetHandleByIndex(index)
             uuid = pynvml.nvmlDeviceGetUUID(handle)
-            card = self._cards.get(uuid) or self._describe(handle, uuid)
+            gpu = self._cards.get(uuid) or self._describe(handle, uuid)
+            self._gpu_at[index] = gpu
+            self._watch(handle, gpu)
+            fault = struck.get(uuid) or self._health(handle, gpu)
+            instances = self._instances(handle, gpu)
         except NVMLError as error:
-            known = self._card_at.get(index)
+            known = self._gpu_at.get(index)
             self._tell("gpu_failed", index=str(index), card=known.card if known else "", reason=word_of(error.value))
-            return _failed(known.card, error) if known else None
-        self._card_at[index] = card
-        return _Gpu(handle, card)
+            if known is None:
+                return None
+            cut = self._instances_of.get(known.card)
+            cards = (known,) if cut is None else cut
+            readings = [_failed(each.card, error) for each in cards]
+            return _GpuReading(cards, readings, parent="" if cut is None else known.card, lost=True)
+        if instances is None:
+            self._instances_of.pop(uuid, None)
+            return _GpuReading((gpu,), [self._read_card(handle, gpu, fault, mig=False)])
+        self._instances_of[uuid] = tuple(card for _, card in instances)
+        readings = [self._read_card(each, card, fault, mig=True) for each, card in instances]
+        return _GpuReading(self._instances_of[uuid], readings, uuid)
 
     def _describe(self, handle: Any, uuid: str, parent: ScannedCard | None = None) -> ScannedCard:
         model = str(pynvml.nvmlDeviceGetName(handle))
@@ -136,20 +143,20 @@ class NvmlDevice:
         self._cards[uuid] = card
         return card
 
-    def _instances(self, gpu: _Gpu) -> list[tuple[Any, ScannedCard]] | None:
+    def _instances(self, handle: Any, gpu: ScannedCard) -> list[tuple[Any, ScannedCard]] | None:
         """MIG instances, each with its handle; ``None`` where the GPU is not cut into instances."""
-        mode = self._ask(gpu.card.card, "mig", pynvml.nvmlDeviceGetMigMode, gpu.handle)
+        mode = self._ask(gpu.card, "mig", pynvml.nvmlDeviceGetMigMode, handle)
         if mode is None or mode[0] != pynvml.NVML_DEVICE_MIG_ENABLE:
             return None
         found = []
-        for index in range(pynvml.nvmlDeviceGetMaxMigDeviceCount(gpu.handle)):
+        for index in range(pynvml.nvmlDeviceGetMaxMigDeviceCount(handle)):
             try:
-                handle = pynvml.nvmlDeviceGetMigDeviceHandleByIndex(gpu.handle, index)
-                uuid = pynvml.nvmlDeviceGetUUID(handle)
-                found.append((handle, self._cards.get(uuid) or self._describe(handle, uuid, gpu.card)))
+                instance = pynvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, index)
+                uuid = pynvml.nvmlDeviceGetUUID(instance)
+                found.append((instance, self._cards.get(uuid) or self._describe(instance, uuid, gpu)))
             except NVMLError as error:
                 if error.value != NOT_FOUND:  # which is a hole, or the end
-                    self._tell("instance_failed", card=gpu.card.card, reason=word_of(error.value))
+                    self._tell("instance_failed", card=gpu.card, reason=word_of(error.value))
         return found
 
     def _read_card(self, handle: Any, card: ScannedCard, fault: str | None, *, mig: bool) -> CardReading:
@@ -222,9 +229,9 @@ class NvmlDevice:
         samples = (UtilisationSample(each.pid, each.timeStamp, each.smUtil) for each in raw)
         return marks.take(samples, pids), ""
 
-    def _health(self, gpu: _Gpu) -> str | None:
+    def _health(self, handle: Any, gpu: ScannedCard) -> str | None:
         """What the card reports of itself: a reset that it needs, or new uncorrectable ECC errors."""
-        uuid, handle = gpu.card.card, gpu.handle
+        uuid = gpu.card
         try:
             action = self._ask(uuid, "recovery_action", _recovery_action, handle)
             errors = self._ask(uuid, "ecc", _uncorrectable_errors, handle)
@@ -238,16 +245,16 @@ class NvmlDevice:
                 return "ecc_uncorrectable"
         return "reset_required" if action in RESET_ACTIONS else None
 
-    def _watch(self, gpu: _Gpu) -> None:
+    def _watch(self, handle: Any, gpu: ScannedCard) -> None:
         """Have the driver keep this GPU's Xid events for us."""
-        uuid = gpu.card.card
+        uuid = gpu.card
         if uuid in self._watched:
             return
         self._watched.add(uuid)
         try:
             if self._events is None:
                 self._events = pynvml.nvmlEventSetCreate()
-            pynvml.nvmlDeviceRegisterEvents(gpu.handle, pynvml.nvmlEventTypeXidCriticalError, self._events)
+            pynvml.nvmlDeviceRegisterEvents(handle, pynvml.nvmlEventTypeXidCriticalError, self._events)
         except NVMLError as error:
             self._tell("xid_events", card=uuid, reason=word_of(error.value))
 

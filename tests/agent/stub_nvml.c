@@ -27,7 +27,7 @@ static int is(const char *what) {
     const char *now = getenv("STUB_NVML");
     return now && strcmp(now, what) == 0;
 }
-static int lost(const Device *d) { return is("lost") && d->index == 1; }
+static int lost(const Device *d) { return (is("lost") && d->index == 1) || (is("mig_lost") && d->index == 0); }
 
 int nvmlInitWithFlags(unsigned flags) { (void)flags; return is("no_driver") ? DRIVER_NOT_LOADED : SUCCESS; }
 int nvmlShutdown(void) { return SUCCESS; }
@@ -35,7 +35,8 @@ const char *nvmlErrorString(int code) { (void)code; return "stub"; }
 int nvmlSystemGetDriverVersion(char *text, unsigned size) { snprintf(text, size, "600.00"); return SUCCESS; }
 int nvmlDeviceGetCount_v2(unsigned *count) { *count = 2; return SUCCESS; }
 int nvmlDeviceGetHandleByIndex_v2(unsigned index, Device **d) {
-    *d = &gpus[index];
+    *d = &gpus[is("moved") ? 1 - index : index];
+    if (is("moved") && index == 1) return GPU_IS_LOST;
     return lost(*d) ? GPU_IS_LOST : SUCCESS;
 }
 int nvmlDeviceGetUUID(Device *d, char *text, unsigned size) {

@@ -14,7 +14,9 @@ import msgspec
 import pytest
 
 from cardhour_agent.scenario import Scenario, SimulatedCard, SimulatedNode, SimulatedProcess
+from cardhour_agent.show import unpack
 from cardhour_contract.clock import SystemClock
+from cardhour_contract.interval import Interval, union
 from cardhour_contract.moment import from_ms, parse_rfc3339
 from cardhour_contract.spool import Spool
 from cardhour_contract.wire import PACKED, decode
@@ -135,12 +137,27 @@ def test_all_problems_of_the_settings_are_told_together(tmp_path: Path) -> None:
 def test_a_stop_flushes_what_is_proven(tmp_path: Path, scenario: Path) -> None:
     before_ms = SystemClock().now_ms()
     process = start(tmp_path, scenario)
-    held_for(tmp_path, process)
+    held_for(process)
     stop(process)
     with Spool(tmp_path / "spool.db") as spool:
         reports = [decode(each.entry.body, PACKED) for each in spool.read()]
     assert sum(each.usage_rows for each in reports) >= 1
     assert before_ms <= reports[0].started_at_ms < reports[-1].ended_at_ms <= SystemClock().now_ms()
+
+
+def test_a_killed_agent_goes_on_where_it_was(tmp_path: Path, scenario: Path) -> None:
+    first = start(tmp_path, scenario, CARDHOUR_AGENT_REPORT_INTERVAL_S="1")
+    reports_reach(tmp_path, 2)
+    first.kill()
+    first.communicate()
+    second = start(tmp_path, scenario, CARDHOUR_AGENT_REPORT_INTERVAL_S="1")
+    reports_reach(tmp_path, 5)
+    stop(second)
+    with Spool(tmp_path / "spool.db") as spool:
+        usage = [each for one in spool.read() for each in unpack(decode(one.entry.body, PACKED)).usage]
+    held = union(Interval(each.started_at_ms, each.ended_at_ms) for each in usage)
+    assert len(held) == 1, "the time between the two is bridged, and nothing before the kill is missing"
+    assert any(each.bridged for each in usage)
 
 
 def test_it_starts_samples_and_spools_with_no_broker_and_says_so(tmp_path: Path, scenario: Path) -> None:
@@ -160,9 +177,19 @@ def test_a_second_agent_on_the_same_spool_is_refused_with_the_first_ones_pid(tmp
     stop(process)
 
 
-def held_for(home: Path, process: subprocess.Popen[str]) -> None:
-    """Wait until the agent has taken its second sample: its first one is remembered when it stops."""
+def held_for(process: subprocess.Popen[str]) -> None:
+    """Let time pass, which is what is measured here: two samples a second apart, and some for a busy machine."""
     clock = SystemClock()
     start_ms = clock.monotonic_ms()
-    while clock.monotonic_ms() - start_ms < 2_500 and process.poll() is None:
+    while clock.monotonic_ms() - start_ms < 3_000 and process.poll() is None:
         clock.sleep_ms(100)
+
+
+def reports_reach(home: Path, count: int) -> None:
+    """Wait until the spool holds so many reports."""
+    clock = SystemClock()
+    deadline_ms = clock.monotonic_ms() + 30_000
+    with Spool(home / "spool.db") as spool:
+        while spool.depth().reports < count:
+            assert clock.monotonic_ms() < deadline_ms, f"{spool.depth().reports} reports after 30 s"
+            clock.sleep_ms(50)

@@ -201,3 +201,20 @@ def test_a_needed_reset_is_a_fault_until_it_is_done(stub_libraries: dict[str, Pa
     assert card(broken, "GPU-0").fault == "reset_required"
     assert card(broken, "GPU-1").fault is None
     assert card(mended, "GPU-0").fault is None
+
+
+def test_a_lost_parent_is_the_fault_of_its_instances(stub_libraries: dict[str, Path]) -> None:
+    before, lost = read_nvml(stub_libraries["current"], "mig", "mig_lost")
+    assert lost.cards == before.cards
+    assert lost.mig_parents == ("GPU-0",)
+    assert [(each.card, each.fault) for each in lost.readings] == [
+        ("MIG-0-0", "gpu_lost"),
+        ("MIG-0-2", "gpu_lost"),
+        ("GPU-1", None),
+    ]
+
+
+def test_a_gpu_that_moved_to_another_index_is_not_lost_at_its_old_one(stub_libraries: dict[str, Path]) -> None:
+    _, moved = read_nvml(stub_libraries["current"], "", "moved")
+    assert [each.card for each in moved.cards] == ["GPU-1"]
+    assert card(moved, "GPU-1").fault is None
