@@ -8,8 +8,9 @@ issuing waits for the grace hours, and happens only with ``auto_issue``.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -19,11 +20,12 @@ from cardhour_billing.binding import BindingRow
 from cardhour_billing.close import CloseOrder, close_month
 from cardhour_billing.config import BillingConfig, BillingSettings
 from cardhour_billing.current import current_bindings
-from cardhour_billing.ledger import Ledger
+from cardhour_billing.ledger import Ledger, WarehouseLedger
 from cardhour_billing.lock import exclusive
 from cardhour_billing.models import Customer, Issuer, JobRun
 from cardhour_billing.month import Month, billing_period, local_day, month_of
-from cardhour_contract.clock import Clock
+from cardhour_billing.usage_store import opened_warehouse
+from cardhour_contract.clock import Clock, SystemClock
 from cardhour_contract.errors import CardHourError
 from cardhour_contract.moment import HOUR_MS
 
@@ -64,6 +66,19 @@ def start_scheduler(config: BillingConfig, open_ledger: OpenLedger, clock: Clock
     scheduler.add_job(tick, id="month-close-now", misfire_grace_time=None)
     scheduler.start()
     return scheduler
+
+
+def run(config: BillingConfig, stop: threading.Event, clock: Clock | None = None) -> None:
+    """Close months of this installation until ``stop`` is set; a check that has begun is finished first."""
+
+    @contextmanager
+    def open_ledger() -> Iterator[Ledger]:
+        with opened_warehouse(config) as warehouse:
+            yield WarehouseLedger(warehouse)
+
+    scheduler = start_scheduler(config, open_ledger, clock or SystemClock())
+    stop.wait()
+    scheduler.shutdown()
 
 
 def run_due(config: BillingConfig, ledger: Ledger, clock: Clock) -> list[JobRun]:

@@ -11,15 +11,23 @@ from cardhour_contract.settings import Loader
 
 if TYPE_CHECKING:
     from cardhour_ingest.warehouse.client import Warehouse
+    from cardhour_ingest.warehouse.connect import WarehouseSettings
+
+
+def warehouse_settings(config: BillingConfig) -> WarehouseSettings:
+    """Section ``[warehouse]``."""
+    from cardhour_ingest.warehouse.connect import WarehouseSettings
+
+    loader = Loader(config.settings_file)
+    settings = loader.section("warehouse", WarehouseSettings)
+    loader.finish()
+    return settings
 
 
 @contextmanager
 def opened_warehouse(config: BillingConfig) -> Iterator[Warehouse]:
     """The warehouse of this installation, closed again when the block ends."""
-    from cardhour_ingest.warehouse.connect import WarehouseSettings, open_warehouse
+    from cardhour_ingest.warehouse.connect import open_warehouse
 
-    loader = Loader(config.settings_file)
-    settings = loader.section("warehouse", WarehouseSettings)
-    loader.finish()
-    with open_warehouse(settings, config.home) as warehouse:
+    with open_warehouse(warehouse_settings(config), config.home) as warehouse:
         yield warehouse
