@@ -284,7 +284,7 @@ def _check_lengths(name: str, columns: UsageColumns | CardColumns, codes: Mappin
             raise Reject("bad_payload", f"the columns differ in length ({count} and {rows})", path=f"$.{name}.{column}")
 
 
-_AT = re.compile(r"^(.*?)(?: - at `(.*)`)?$", re.DOTALL)
+_AT = re.compile(r"^(.*?)(?: - at `(?:key` in `)?(.*)`)?$", re.DOTALL)
 
 
 def _reject(error: msgspec.ValidationError) -> Reject:
