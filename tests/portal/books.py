@@ -15,6 +15,7 @@ from django.contrib.auth.models import User
 from cardhour_billing import money
 from cardhour_billing.document import (
     Bank,
+    CardShare,
     CustomerParty,
     DayShare,
     DocumentLine,
@@ -53,6 +54,7 @@ _PER_CNY = {"CNY": (1, 1), "USD": (10, 71), "JPY": (21, 1), "KWD": (1, 23)}
 _ZONES = {"CNY": "Asia/Shanghai", "USD": "America/New_York", "JPY": "Asia/Tokyo", "KWD": "Asia/Kuwait"}
 MONTHS = (Month(year=2026, month=8), Month(year=2026, month=9), Month(year=2026, month=10))
 _GROWTH = ((93, 97, 81), (97, 100, 103), (103, 113, 100))
+_CARD_WEIGHTS = [90, 88, 71, 90, 64, 90, 90, 83, 12, 77, 90, 55]
 _STILL_DRAFTS = {
     "xingchi": ("k8s:interns used a card-hour without a price: H800 from 28 October 00:00",),
     "shanlan": (),
@@ -161,6 +163,13 @@ def _line(position: int, model: str, quantity_us: int, price: money.UnitPrice, m
             DayShare(day=f"{month}-{day:02d}", quantity_us=share_us, amount=str(share))
             for day, (share_us, share) in enumerate(
                 zip(money.allocate(quantity_us, weights), amount.allocate(weights), strict=True), 1
+            )
+        ),
+        cards=tuple(
+            CardShare(card=f"GPU-{position}{card:02x}a4f1c-7d0e-4b6a-9c55-0f3e2d81a7b4", node=f"hz-{model[:4].lower().strip()}-{card // 8}",
+                      quantity_us=share_us, amount=str(share))
+            for card, (share_us, share) in enumerate(
+                zip(money.allocate(quantity_us, _CARD_WEIGHTS), amount.allocate(_CARD_WEIGHTS), strict=True)
             )
         ),
     )  # fmt: skip

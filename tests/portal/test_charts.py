@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from cardhour_billing.document import DayShare, DocumentLine, InvoiceDocument
+from cardhour_billing.document import CardShare, DayShare, DocumentLine, InvoiceDocument
 from cardhour_billing.portal.card_day import EXAMPLE, QUARTERS, card_day
+from cardhour_billing.portal.cards import ROWS_MAX, card_charges
 from cardhour_billing.portal.charts import SERIES_MAX, DayCharges, day_charges
 from tests.portal import sample
 
@@ -71,3 +72,21 @@ def test_the_example_of_a_cards_day_fills_all_of_it() -> None:
     assert sum(seconds for _, seconds in EXAMPLE) == 86_400
     assert sum(bar.height for bar in day.bars) == pytest.approx(QUARTERS * day.height, rel=1e-3)
     assert sum(int(hours.replace(".", "")) for hours in day.sums.values()) == 24_0000
+
+
+def test_charges_by_card_add_up_with_the_unlisted_ones() -> None:
+    cards = tuple(
+        CardShare(card=f"GPU-{at}", node="n1", quantity_us=3_600_000_000, amount=f"{at}.25") for at in range(1, 31)
+    )
+    charges = card_charges(replace(sample.ISSUED, lines=(replace(sample.ISSUED.lines[0], cards=cards),)))
+    assert charges is not None
+    assert [row.card for row in charges.rows] == [f"GPU-{at}" for at in range(30, 10, -1)]
+    assert len(charges.rows) == ROWS_MAX
+    assert charges.others == 10
+    assert charges.rest is not None
+    assert charges.rest.amount == "57.50"  # 1.25 + 2.25 + … + 10.25
+    assert charges.card_hours == "30.0000"
+
+
+def test_a_document_that_lists_no_cards_has_no_table_of_them() -> None:
+    assert card_charges(sample.ISSUED) is None

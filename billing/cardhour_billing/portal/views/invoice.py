@@ -13,6 +13,7 @@ from cardhour_billing.document import InvoiceDocument, decode
 from cardhour_billing.models import Invoice
 from cardhour_billing.portal import listing
 from cardhour_billing.portal.access import signed_in, visible_invoices
+from cardhour_billing.portal.cards import card_charges
 from cardhour_billing.portal.charts import day_charges
 from cardhour_billing.portal.closing import state_of
 
@@ -60,6 +61,7 @@ def invoice_page(request: HttpRequest, invoice_id: int) -> HttpResponse:
             "document": document,
             "state": state_of(invoice),
             "days": day_charges(document, other=_("Other models")),
+            "cards": card_charges(document),
         },
     )
 

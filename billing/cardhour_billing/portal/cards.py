@@ -1,0 +1,76 @@
+"""Charges of one document by card: the largest ones, and the rest as one row, so that the table adds up.
+
+Owns choosing, ordering and summing. Does not own the shares (``document``): they sum to their lines exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from cardhour_billing.document import InvoiceDocument
+from cardhour_billing.figures import grouped
+from cardhour_billing.money import round_half_away
+from cardhour_contract.moment import CARD_HOUR_US
+
+ROWS_MAX = 20
+"""Cards listed one by one: a fleet's worth of rows is for a download, not for reading."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardRow:
+    """A card, or with ``card`` empty the sum of those not listed. Figures are grouped text."""
+
+    card: str
+    node: str
+    model: str
+    card_hours: str
+    amount: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardCharges:
+    """``others`` counts the cards of ``rest``; where it is zero, every card is listed and ``rest`` is None."""
+
+    rows: tuple[CardRow, ...]
+    others: int
+    rest: CardRow | None
+    card_hours: str
+
+
+def card_charges(document: InvoiceDocument) -> CardCharges | None:
+    """Charges by card, largest first. None where a line lists no cards: the rest alone would not be the whole."""
+    if not document.lines or any(not line.cards for line in document.lines):
+        return None
+    sums: dict[tuple[str, str, str], tuple[int, int]] = {}
+    for line in document.lines:
+        for share in line.cards:
+            quantity_us, amount = sums.get((share.card, share.node, line.model), (0, 0))
+            key = (share.card, share.node, line.model)
+            # An amount carries exactly its currency's decimals, so its digits are its minor units.
+            sums[key] = (quantity_us + share.quantity_us, amount + int(share.amount.replace(".", "")))
+    ordered = sorted(sums.items(), key=lambda item: (-item[1][1], item[0]))
+    rest = [sum(each[at] for _, each in ordered[ROWS_MAX:]) for at in (0, 1)]
+    return CardCharges(
+        rows=tuple(_row(key, *figures, document.decimals) for key, figures in ordered[:ROWS_MAX]),
+        others=max(len(ordered) - ROWS_MAX, 0),
+        rest=_row(("", "", ""), rest[0], rest[1], document.decimals) if len(ordered) > ROWS_MAX else None,
+        card_hours=_card_hours(sum(quantity_us for quantity_us, _ in sums.values())),
+    )
+
+
+def _row(key: tuple[str, str, str], quantity_us: int, amount: int, decimals: int) -> CardRow:
+    card, node, model = key
+    return CardRow(
+        card=card, node=node, model=model, card_hours=_card_hours(quantity_us), amount=_scaled(amount, decimals)
+    )
+
+
+def _card_hours(quantity_us: int) -> str:
+    return _scaled(round_half_away(Fraction(quantity_us * 10_000, CARD_HOUR_US)), 4)
+
+
+def _scaled(value: int, decimals: int) -> str:
+    digits = str(abs(value)).rjust(decimals + 1, "0")
+    sign = "-" if value < 0 else ""
+    return grouped(sign + (f"{digits[:-decimals]}.{digits[-decimals:]}" if decimals else digits))
