@@ -18,8 +18,10 @@ from cardhour_agent.show import unpack
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.interval import Interval, union
 from cardhour_contract.moment import from_ms, parse_rfc3339
+from cardhour_contract.settings import StreamSettings
 from cardhour_contract.spool import Spool
 from cardhour_contract.wire import PACKED, decode
+from tests.agent.test_shipper import received
 
 FROM, TO = "2026-10-01T08:00:00Z", "2026-10-01T09:00:00Z"
 
@@ -193,3 +195,22 @@ def reports_reach(home: Path, count: int) -> None:
         while spool.depth().reports < count:
             assert clock.monotonic_ms() < deadline_ms, f"{spool.depth().reports} reports after 30 s"
             clock.sleep_ms(50)
+
+
+def test_a_span_is_simulated_and_shipped_to_the_broker(tmp_path: Path, scenario: Path, stream: StreamSettings) -> None:
+    done = agent(
+        tmp_path,
+        "--scenario",
+        str(scenario),
+        "--from",
+        FROM,
+        "--to",
+        TO,
+        CARDHOUR_STREAM_KIND="kafka",
+        CARDHOUR_STREAM_BOOTSTRAP_SERVERS=stream.bootstrap_servers[0],
+        CARDHOUR_STREAM_TOPIC=stream.topic,
+    )
+    assert done.returncode == 0, done.stderr
+    with Spool(tmp_path / "spool.db") as spool:
+        assert spool.depth().reports == 0
+    assert len(received(stream, 60)) == 60
