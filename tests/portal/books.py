@@ -166,8 +166,10 @@ def _line(position: int, model: str, quantity_us: int, price: money.UnitPrice, m
             )
         ),
         cards=tuple(
-            CardShare(card=f"GPU-{position}{card:02x}a4f1c-7d0e-4b6a-9c55-0f3e2d81a7b4", node=f"hz-{model[:4].lower().strip()}-{card // 8}",
-                      quantity_us=share_us, amount=str(share))
+            CardShare(
+                card=f"GPU-{position}{card:02x}a4f1c-7d0e-4b6a-9c55-0f3e2d81a7b4",
+                node=f"hz-{model[:4].lower().strip()}-{card // 8}", quantity_us=share_us, amount=str(share),
+            )
             for card, (share_us, share) in enumerate(
                 zip(money.allocate(quantity_us, _CARD_WEIGHTS), amount.allocate(_CARD_WEIGHTS), strict=True)
             )
