@@ -131,6 +131,8 @@ def _log_to_stderr() -> None:
     )
     # Kafka's client logs every attempt to connect, several lines each; ours says once what is waited for.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    # A rollup that outlasts its interval makes the scheduler skip a run, which is what it is told to do.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

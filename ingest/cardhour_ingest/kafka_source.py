@@ -39,6 +39,10 @@ log = structlog.get_logger()
 POLL_RECORDS = 2_000
 """Messages from one poll: a second's work, far from the five minutes after which the group would count us out."""
 
+SESSION_MS = 10_000
+"""How long after a process vanished its partitions go to another. Heartbeats have a thread of their own, so a slow insert
+does not look like a death."""
+
 COMMIT_MS = 5_000
 """How long to try one commit. The loop tries again, and a batch is safe in the warehouse by then."""
 
@@ -52,7 +56,7 @@ REJOIN = (CommitFailedError, RebalanceInProgressError, IllegalGenerationError, U
 class KafkaSource:
     """A topic as a Source. Connects at the first poll, so that ingest starts, and says so, while no broker answers."""
 
-    def __init__(self, stream: StreamSettings, *, session_timeout_ms: int = 45_000) -> None:
+    def __init__(self, stream: StreamSettings, *, session_timeout_ms: int = SESSION_MS) -> None:
         self._stream = stream
         self._session_timeout_ms = session_timeout_ms
         self._consumer: KafkaConsumer | None = None
