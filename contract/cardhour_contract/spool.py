@@ -86,7 +86,7 @@ class Spool:
         if self._used_bytes() + sum(len(row[-1]) for row in rows) > self._bytes_max:
             raise SpoolFull(f"the spool {self.path} has reached its limit of {self._bytes_max} bytes")
         try:
-            with _transaction(self._db):
+            with _Transaction(self._db):
                 cursor = self._db.executemany(
                     "INSERT INTO report (created_at_ms, node, boot_id, content_type, body) VALUES (?, ?, ?, ?, ?)", rows
                 )
@@ -106,7 +106,7 @@ class Spool:
 
     def remove(self, sequences: Sequence[int]) -> None:
         """Forget reports that are safely elsewhere. Removing one twice is no error."""
-        with _transaction(self._db):
+        with _Transaction(self._db):
             self._db.executemany("DELETE FROM report WHERE sequence = ?", [(each,) for each in sequences])
 
     def depth(self) -> Depth:
@@ -125,7 +125,7 @@ class Spool:
 
     def _identify(self) -> str:
         """A spool has a random name of its own: a new file on the same boot must not repeat the ids of the old one."""
-        with _transaction(self._db):
+        with _Transaction(self._db):
             row = self._db.execute("SELECT id FROM spool").fetchone()
             if row is None:
                 row = (secrets.token_hex(4),)
@@ -139,7 +139,7 @@ class Spool:
         return int((pages - free) * size)
 
 
-class _transaction:
+class _Transaction:
     """BEGIN IMMEDIATE … COMMIT, or ROLLBACK when the block raises."""
 
     def __init__(self, db: sqlite3.Connection) -> None:

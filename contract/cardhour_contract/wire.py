@@ -3,8 +3,8 @@
 A message is a CloudEvent in binary mode: attributes in headers, a report as the body. The content type names which of
 two encodings the body has:
 
-* packed (our agents): a msgpack map whose ``usage`` and ``cards`` are columns, each a little-endian integer array in one
-  binary string, and whose strings stand once in ``strings``; a reader takes the arrays in place.
+* packed (our agents): a msgpack map whose ``usage`` and ``cards`` are columns, each a little-endian integer array in
+  one binary string, and whose strings stand once in ``strings``; a reader takes the arrays in place.
 * rows (other senders): the same report as JSON, with ``usage`` and ``cards`` as lists of objects.
 
 Both decode to a PackedReport. Unknown fields are ignored; a missing or mistyped one is a Reject with its path.
