@@ -70,6 +70,10 @@ def close_month(
     warnings = _check_time(order, periods.values(), clock, settings)
     progress("bringing the ledger up to date", 0, len(customers))
     ledger.settle()
+    seen = {zone: ledger.coverage(period.start_ms, period.end_ms) for zone, period in periods.items()}
+    breached = max(each.breached_pages for each in seen.values())
+    if breached and order.issue:
+        raise Refuse(f"{breached} ledger pages of {order.month} do not add up, so nothing of it can be issued")
     invoices: list[ClosedInvoice] = []
     without_usage: list[str] = []
     unassigned: tuple[Unassigned, ...] = ()
@@ -86,14 +90,13 @@ def close_month(
             progress(customer.key, len(invoices) + len(without_usage), len(customers))
         if zone == issuer.timezone and not order.customer:
             unassigned = month_here.unassigned
-    whole = periods.get(issuer.timezone)
     return CloseReport(
         month=str(order.month),
         invoices=tuple(sorted(invoices, key=lambda each: each.customer)),
         without_usage=tuple(sorted(without_usage)),
         warnings=warnings,
         unassigned=unassigned,
-        coverage=ledger.coverage(whole.start_ms, whole.end_ms) if whole and not order.customer else None,
+        coverage=None if order.customer else seen[issuer.timezone],
     )
 
 

@@ -34,7 +34,9 @@ class Coverage(Struct, frozen=True, kw_only=True):
     unobserved_us: int
     faulted_us: int
     dead_letters: int = 0
-    """Reports that arrived and could not be read: usage that may still be missing."""
+    """Messages since the period began that could not be read: usage that may still be missing."""
+    breached_pages: int = 0
+    """Ledger pages of the period that do not add up: nothing is issued before they do."""
 
 
 class Ledger(Protocol):
@@ -89,4 +91,11 @@ class WarehouseLedger:
         from cardhour_ingest.warehouse import usage
 
         balance = usage.balance(self._warehouse, from_ms, to_ms)
-        return Coverage(cards=balance.cards, unobserved_us=balance.unobserved_us, faulted_us=balance.faulted_us)
+        attention = usage.attention(self._warehouse, from_ms, to_ms)
+        return Coverage(
+            cards=balance.cards,
+            unobserved_us=balance.unobserved_us,
+            faulted_us=balance.faulted_us,
+            dead_letters=attention.dead_letters,
+            breached_pages=attention.breached_pages,
+        )

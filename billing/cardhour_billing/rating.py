@@ -209,9 +209,12 @@ def rate(
             else:
                 used.setdefault(customer.customer, set()).add(binding.id)
                 _add(lines.setdefault(_key(customer, price), _Sums()), row, period.day_of(at_ms))
+    by_customer: dict[str, list[LineKey]] = {customer: [] for customer in terms}
+    for key in lines:
+        by_customer[key.customer].append(key)
     by_id = {row.id: row for row in prices.rows}
     return Rating(
-        lines={customer: _finish(customer, lines, by_id) for customer in terms},
+        lines={customer: _finish(keys, lines, by_id) for customer, keys in by_customer.items()},
         bindings={customer: frozenset(used.get(customer, ())) for customer in terms},
         unpriced=tuple(
             Unpriced(
@@ -235,10 +238,11 @@ def _add(line: _Sums, row: UsageSum, day: date) -> None:
     line.claims.append(row)
 
 
-def _finish(customer: str, sums: Mapping[LineKey, _Sums], prices: Mapping[int, PriceRow]) -> tuple[RatedLine, ...]:
-    keys = [key for key in sums if key.customer == customer]
-    keys.sort(key=lambda key: (key.model, prices[key.price].from_ms, key))
-    return tuple(_line(key, sums[key], prices[key.price]) for key in keys)
+def _finish(
+    keys: Iterable[LineKey], sums: Mapping[LineKey, _Sums], prices: Mapping[int, PriceRow]
+) -> tuple[RatedLine, ...]:
+    in_order = sorted(keys, key=lambda key: (key.model, prices[key.price].from_ms, key))
+    return tuple(_line(key, sums[key], prices[key.price]) for key in in_order)
 
 
 def _line(key: LineKey, sums: _Sums, price: PriceRow) -> RatedLine:

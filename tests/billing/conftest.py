@@ -51,7 +51,7 @@ def migrated(
     if request.param == "sqlite":
         url = str(tmp_path_factory.mktemp("migrated") / "billing.db")
     else:
-        url = _created(request.getfixturevalue("postgres"), "migrated")
+        url = created(request.getfixturevalue("postgres"), "migrated")
     with django_db_blocker.unblock(), _connected(url):
         call_command("migrate", verbosity=0, interactive=False)
     if request.param == "sqlite":
@@ -65,7 +65,7 @@ def migrated(
 def store(migrated: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Store]:
     """A store of this test's own, which Django's default connection now speaks to."""
     if migrated.startswith("postgresql://"):
-        url = _created(migrated.rpartition("/")[0] + "/postgres", f"test_{next(_numbers)}", "migrated")
+        url = created(migrated.rpartition("/")[0] + "/postgres", f"test_{next(_numbers)}", "migrated")
     else:
         url = str(tmp_path / "billing.db")
         shutil.copy(migrated, url)
@@ -73,7 +73,8 @@ def store(migrated: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> 
         yield Store(vendor="postgresql" if url.startswith("postgresql") else "sqlite", url=url, home=tmp_path)
 
 
-def _created(server: str, name: str, template: str = "template0") -> str:
+def created(server: str, name: str, template: str = "template0") -> str:
+    """URL of a new database ``name`` on ``server``, copied from ``template``."""
     with psycopg.connect(server, autocommit=True) as connection:
         drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
         create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))

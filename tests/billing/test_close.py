@@ -10,7 +10,7 @@ import pytest
 from cardhour_billing.document import decode
 from cardhour_billing.frozen_inputs import read_inputs
 from cardhour_billing.issuing import InputsMoved
-from cardhour_billing.ledger import Frozen
+from cardhour_billing.ledger import Coverage, Frozen
 from cardhour_billing.models import AuditLog, Invoice, NumberSeries
 from cardhour_billing.rating import UsageSum
 from cardhour_contract.errors import Refuse
@@ -264,6 +264,20 @@ def test_usage_that_does_not_settle_is_not_issued(store: Store) -> None:
         close(ledger, "2026-01", AFTER, issue=True)
     assert not issued()
     assert not NumberSeries.objects.exists()
+
+
+def test_a_ledger_that_does_not_add_up_is_not_billed(store: Store) -> None:
+    class Breached(MemoryLedger):
+        def coverage(self, from_ms: int, to_ms: int) -> Coverage:
+            return Coverage(cards=1, unobserved_us=0, faulted_us=0, breached_pages=2)
+
+    apply(store.home, MINIMAL)
+    ledger = Breached()
+    ledger.hold("k8s:acme", "T4", "2026-01-05T00:00:00Z", "2026-01-05T10:00:00Z")
+    with pytest.raises(Refuse, match="2 ledger pages"):
+        close(ledger, "2026-01", AFTER, issue=True)
+    assert not issued()
+    assert close(ledger, "2026-01", AFTER).invoices  # a draft can be looked at
 
 
 def test_closing_before_there_is_a_catalog_says_what_to_do(store: Store) -> None:

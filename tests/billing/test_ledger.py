@@ -84,6 +84,28 @@ def test_freezing_keeps_exactly_what_each_line_bills(ledger: Make) -> None:
     assert again.digest == frozen.digest
 
 
+def test_all_is_well_where_every_page_adds_up(ledger: Make) -> None:
+    opened = ledger(HELD)
+    opened.settle()
+    coverage = opened.coverage(FROM_MS, TO_MS)
+    assert (coverage.cards, coverage.dead_letters, coverage.breached_pages) == (2, 0, 0)
+
+
+def test_pages_that_do_not_add_up_and_unread_messages_are_counted(warehouse: Warehouse) -> None:
+    hour = FROM_MS // 3_600_000
+    warehouse.command(
+        "INSERT INTO ledger_breach (hour, card, version, quarter, sum_us, page) VALUES"
+        f" ({hour}, 'GPU-0', now64(6, 'UTC'), 0, 1, ''), ({hour}, 'GPU-0', now64(6, 'UTC'), 1, 1, ''),"
+        f" ({hour - 1}, 'GPU-0', now64(6, 'UTC'), 0, 1, '')"
+    )
+    warehouse.command(
+        "INSERT INTO dead_letter (letter, received_at, reason) VALUES"
+        " (1, now64(3, 'UTC'), 'x'), (1, now64(3, 'UTC'), 'x')"
+    )
+    coverage = WarehouseLedger(warehouse).coverage(FROM_MS, TO_MS)
+    assert (coverage.dead_letters, coverage.breached_pages) == (1, 1)
+
+
 def test_a_month_is_issued_out_of_either(store: Store, ledger: Make) -> None:
     apply(store.home, ISSUER + ACME + PRICE)
     report = close(ledger(HELD), "2026-01", "2026-02-10T00:00:00Z", issue=True)

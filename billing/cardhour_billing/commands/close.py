@@ -156,8 +156,10 @@ def _print_checklist(report: CloseReport) -> None:
         out.print("")
         out.print(
             f"{seen.cards:,} cards; not observed {_hours(seen.unobserved_us)} card-hours, "
-            f"faulted {_hours(seen.faulted_us)} card-hours; dead letters {seen.dead_letters:,}"
+            f"faulted {_hours(seen.faulted_us)} card-hours; unread messages (dead letters) {seen.dead_letters:,}"
         )
+        if seen.breached_pages:
+            out.print(f"{seen.breached_pages:,} ledger pages do not add up: nothing of this month can be issued")
 
 
 def _hours(quantity_us: int) -> str:

@@ -69,6 +69,15 @@ class Balance(Struct, frozen=True, kw_only=True):
         return self.billable_us + self.idle_us + self.faulted_us + self.unobserved_us + self.rounding_us
 
 
+class Attention(Struct, frozen=True, kw_only=True):
+    """What a person should look at before a span is billed."""
+
+    dead_letters: int
+    """Messages received since the span began that could not be read: usage that may be missing."""
+    breached_pages: int
+    """Pages of the span that did not add up and have not been computed anew since."""
+
+
 def usage(
     warehouse: Warehouse, from_ms: int, to_ms: int, *, by: Sequence[str] = ("owner",), timezone: str = "UTC"
 ) -> list[dict[str, Any]]:
@@ -150,6 +159,12 @@ def balance(warehouse: Warehouse, from_ms: int, to_ms: int) -> Balance:
     """Where the time of all cards with pages in ``[from_ms, to_ms)`` went."""
     row = warehouse.rows(sql("queries/balance"), **_quarters(from_ms, to_ms))[0]
     return Balance(**{name: int(value) for name, value in row.items()})
+
+
+def attention(warehouse: Warehouse, from_ms: int, to_ms: int) -> Attention:
+    """What stands between the ledger of ``[from_ms, to_ms)`` and the truth."""
+    row = warehouse.rows(sql("queries/attention"), **_quarters(from_ms, to_ms))[0]
+    return Attention(**{name: int(value) for name, value in row.items()})
 
 
 def _quarters(from_ms: int, to_ms: int) -> dict[str, int]:

@@ -1,0 +1,11 @@
+-- What stands between a span's ledger and the truth: messages not read since it began, and pages that do not add up.
+-- A breach is mended when a page was written that had read raw later.
+SELECT (SELECT uniqExact(letter) FROM dead_letter
+        WHERE received_at >= toDateTime64({from:UInt32} * 900, 3, 'UTC')) AS dead_letters,
+       (SELECT uniqExact(b.hour, b.card)
+        FROM (SELECT hour, card, max(version) AS version FROM ledger_breach
+              WHERE hour >= intDiv({from:UInt32}, 4) AND hour <= intDiv({to:UInt32} - 1, 4) GROUP BY hour, card) AS b
+        LEFT JOIN (SELECT hour, card::String AS card, max(version) AS version FROM card_hour
+                   WHERE hour >= intDiv({from:UInt32}, 4) AND hour <= intDiv({to:UInt32} - 1, 4) GROUP BY hour, card) AS p
+            ON p.hour = b.hour AND p.card = b.card
+        WHERE b.version >= p.version) AS breached_pages
