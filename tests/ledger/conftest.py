@@ -1,8 +1,9 @@
-"""The real engine, once for the tests of this folder."""
+"""A database for the ledger's tests, which fill and empty it again and again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from cardhour_ingest.warehouse.connect import WarehouseSettings, open_warehouse
 
 
 @pytest.fixture(scope="module")
-def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    with open_warehouse(WarehouseSettings(), tmp_path_factory.mktemp("home")) as opened:
+def warehouse(engine: Path) -> Iterator[Warehouse]:
+    """Shared by the examples of a module: a migration for each would take longer than a rollup."""
+    with open_warehouse(WarehouseSettings(database="ledger"), engine) as opened:
         yield opened

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 
 from tests.ledger.census import census
 from tests.ledger.facts import Facts
-from tests.ledger.fleet import cut, fleets
+from tests.ledger.fleet import PATIENT, cut, fleets
 
 HARD_CASES = (
     "three_denominators",
@@ -25,7 +25,7 @@ HARD_CASES = (
 def test_fleets_are_crowded_and_meet_every_hard_case() -> None:
     seen: list[Facts] = []
 
-    @settings(max_examples=200, derandomize=True, database=None, deadline=None)
+    @settings(PATIENT, max_examples=200, derandomize=True, database=None)
     @given(fleets())
     def collect(facts: Facts) -> None:
         seen.append(facts)
@@ -37,7 +37,7 @@ def test_fleets_are_crowded_and_meet_every_hard_case() -> None:
         assert counts[case] >= 0.01 * counts["held"], (case, counts)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(PATIENT, max_examples=50)
 @given(fleets())
 def test_cutting_a_row_keeps_its_time_its_integrals_and_its_rate(facts: Facts) -> None:
     for row in facts.usage:

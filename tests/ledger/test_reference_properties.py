@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cardhour_contract.moment import QUARTER_US
 from tests.ledger.facts import Facts, relabelled, together
-from tests.ledger.fleet import HOURS_MS, fleets, resent
+from tests.ledger.fleet import HOURS_MS, PATIENT, fleets, resent
 from tests.ledger.page import QUARTERS, Page
 from tests.ledger.reference import page
 
@@ -18,7 +18,7 @@ def pages(facts: Facts) -> dict[tuple[str, int], Page]:
     return {(card.card, hour_ms): page(facts, card.card, hour_ms) for card in facts.cards for hour_ms in HOURS_MS}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(PATIENT, max_examples=100)
 @given(fleets())
 def test_every_quarter_adds_up_and_no_term_is_negative(facts: Facts) -> None:
     for found in pages(facts).values():
@@ -31,7 +31,7 @@ def test_every_quarter_adds_up_and_no_term_is_negative(facts: Facts) -> None:
         assert all(each.billable_us <= each.held_us for each in found.by_owner)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(PATIENT, max_examples=100)
 @given(fleets())
 def test_workloads_add_up_to_their_owner(facts: Facts) -> None:
     for found in pages(facts).values():
@@ -43,14 +43,14 @@ def test_workloads_add_up_to_their_owner(facts: Facts) -> None:
         )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(PATIENT, max_examples=50)
 @given(st.data())
 def test_cutting_repeating_and_shuffling_change_no_integer(data: st.DataObject) -> None:
     facts = data.draw(fleets())
     assert pages(data.draw(resent(facts))) == pages(facts)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(PATIENT, max_examples=20)
 @given(st.lists(fleets(), min_size=2, max_size=3))
 def test_fleets_in_one_store_do_not_touch_each_other(several: list[Facts]) -> None:
     labelled = [relabelled(facts, number) for number, facts in enumerate(several)]

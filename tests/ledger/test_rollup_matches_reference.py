@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cardhour_ingest.warehouse.client import Warehouse
 from tests.ledger.facts import Facts, relabelled, together
-from tests.ledger.fleet import HOURS_MS, fleets, resent
+from tests.ledger.fleet import HOURS_MS, PATIENT, fleets, resent
 from tests.ledger.store import computed, expected
 
 
@@ -33,7 +33,7 @@ def fleets_sent_twice(draw: st.DrawFn) -> list[Sent]:
     return sent
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(PATIENT, max_examples=25)
 @given(fleets_sent_twice())
 def test_pages_of_random_fleets(warehouse: Warehouse, sent: list[Sent]) -> None:
     found = computed(warehouse, together([each.form for each in sent]), HOURS_MS)

@@ -16,7 +16,7 @@ from cardhour_ingest.warehouse.client import ConstraintViolated, Warehouse
 from cardhour_ingest.warehouse.sql import sql
 from tests.ledger.cases import SELDOM
 from tests.ledger.facts import Facts, relabelled, together
-from tests.ledger.fleet import HOURS_MS, fleets
+from tests.ledger.fleet import HOURS_MS, PATIENT, fleets
 from tests.ledger.store import Stored, computed, expected
 
 
@@ -118,7 +118,7 @@ def sample() -> list[Facts]:
     """The same fleets for every mutant and every run, and the cases that they seldom meet."""
     seen: list[Facts] = []
 
-    @settings(max_examples=60, derandomize=True, database=None, deadline=None)
+    @settings(PATIENT, max_examples=60, derandomize=True, database=None)
     @given(fleets())
     def collect(facts: Facts) -> None:
         seen.append(facts)
