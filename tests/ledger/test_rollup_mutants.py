@@ -11,8 +11,8 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given, settings
 
-from cardhour_ingest.warehouse import rollup
 from cardhour_ingest.warehouse.client import ConstraintViolated, Warehouse
+from cardhour_ingest.warehouse.rollup import run
 from cardhour_ingest.warehouse.sql import sql
 from tests.ledger.cases import SELDOM
 from tests.ledger.facts import Facts, relabelled, together
@@ -81,8 +81,8 @@ MUTANTS = (
     Mutant("lower_rate_of_activity", "piece", "r.5, over))[-1] AS a", "r.5, over))[1] AS a"),
     Mutant("lower_rate_of_memory", "piece", "r.6, over))[-1] AS m", "r.6, over))[1] AS m"),
     Mutant("a_sighting_does_not_unbridge", "piece", "arrayMin(arrayMap(r -> r.4", "arrayMax(arrayMap(r -> r.4"),
-    Mutant("overlaps_added", "piece", "sum(e - s) = intervalLengthSum(s, e) AS plain", "1 AS plain"),
-    Mutant("raw_repeats_are_rows", "record", "SELECT DISTINCT", "SELECT"),
+    Mutant("overlaps_added", "piece", "sum(e - s) = intervalLengthSum(s, e) AND ", ""),
+    Mutant("raw_repeats_are_rows", "page", "SELECT DISTINCT * EXCEPT (batch", "SELECT * EXCEPT (batch"),
     Mutant("attributions_ignored", "record", "a.claim.1 != '' AS answered", "0 AS answered"),
     Mutant("attributions_replace_known_owners", "record", "startsWith(r.raw_owner, 'unknown:') AND a.claim", "a.claim"),
     Mutant("first_answer_wins", "record", "argMax((owner", "argMin((owner"),
@@ -160,5 +160,5 @@ def test_a_wrong_ledger_is_caught(
     def load(name: str) -> str:
         return text.replace(mutant.right, mutant.wrong) if name == f"rollup/{mutant.statement}" else sql(name)
 
-    monkeypatch.setattr(rollup, "sql", load)
+    monkeypatch.setattr(run, "sql", load)
     assert differs(warehouse, sample, right)

@@ -107,7 +107,7 @@ def usage_statement(by: Sequence[str]) -> str:
 
 
 def billable(warehouse: Warehouse, from_ms: int, to_ms: int, cuts_ms: Iterable[int] = ()) -> list[BillableUsage]:
-    """Everything billable in ``[from_ms, to_ms)``, cut at ``cuts_ms``: quarter hours where a price or binding changes."""
+    """Everything billable in ``[from_ms, to_ms)``, cut at ``cuts_ms``: quarters at which a price or binding changes."""
     rows = warehouse.rows(sql("queries/billable"), **_quarters(from_ms, to_ms), cuts=_cuts(from_ms, to_ms, cuts_ms))
     return [BillableUsage(segment_start_ms=row.pop("segment") * QUARTER_MS, **row) for row in rows]
 

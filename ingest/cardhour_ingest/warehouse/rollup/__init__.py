@@ -2,17 +2,19 @@
 
 The statements run in order, each into a table of its own that lives for one run:
 
-    work      the marks to settle               piece     each process without overlaps
-    page_key  the pages to write                instant   what stands on a card between two changes
-    outage    faulted time                      amount    weights to microseconds, floored once
+    work      the marks to settle               seen      what card records say, under the same rules
+    page_key  the pages to write                piece     each process without overlaps
+    outage    faulted time                      instant   what stands on a card between two changes
+    home      where moved cards belong          amount    weights to microseconds, floored once
     quick     simple quarters, in one pass      entry     each owner's and workload's part of a quarter
-    record    the distinct rows of the rest     page      the pages, whole
+    record    the usage rows of the rest        page      the pages, whole
+    kept      what of them counts
 
 then ``breach`` and ``publish`` write, and ``settle`` closes the marks. Any number of processes may roll up at once:
 pages carry the engine's clock from before raw was read, so the later reader wins (docs/concepts.md).
 
-Owns the order of the statements. Does not own what a card-hour is: the statements say that, and the reference ledger
-of the tests, written apart from them, must agree to the integer.
+Owns when pages are computed and published. Does not own what a card-hour is: the statements say that, and the
+reference ledger of the tests, written apart from them, must agree to the integer.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from msgspec import Struct
 
 from cardhour_contract.moment import DAY_MS, HOUR_MS
 from cardhour_ingest.warehouse.client import Warehouse
+from cardhour_ingest.warehouse.homes import settle_homes
+from cardhour_ingest.warehouse.rollup.run import Run
 from cardhour_ingest.warehouse.sql import sql
 
 PAIRS_MAX = 8_000
@@ -31,8 +35,6 @@ PAIRS_MAX = 8_000
 
 SWEEP_LOOKBACK_MS = 62 * DAY_MS
 """How far back a sweep looks: two months, so that a rollup that was down over a month's end still finds its hours."""
-
-TABLES = ("work", "page_key", "outage", "quick", "record", "piece", "instant", "amount", "entry", "page")
 
 
 class RollupResult(Struct, frozen=True, kw_only=True):
@@ -63,8 +65,9 @@ def roll_up(
 
     progress: called after each run with the result so far and the number of pairs still open.
     """
+    settle_homes(warehouse)
     total = RollupResult()
-    while (result := _run(warehouse, pairs_max)).pairs:
+    while (result := _roll_up_some(warehouse, pairs_max)).pairs:
         total = total.plus(result)
         if progress is not None:
             progress(total, open_pairs(warehouse))
@@ -86,33 +89,20 @@ def open_pairs(warehouse: Warehouse) -> int:
     return int(warehouse.value(sql("rollup/open_pairs")))
 
 
-def _run(warehouse: Warehouse, pairs_max: int) -> RollupResult:
-    run = secrets.token_hex(6)
-    names = {table: f"rollup_{run}_{table}" for table in TABLES}
-    try:
+def _roll_up_some(warehouse: Warehouse, pairs_max: int) -> RollupResult:
+    with Run(warehouse) as run:
         # 1. The marks, before raw: a mark set from here on stays open for the next run.
-        warehouse.command(sql("rollup/work"), limit=pairs_max, **_used("rollup/work", names))
-        pairs = int(warehouse.value(sql("rollup/pairs"), work=names["work"]))
+        pairs = run.choose("rollup/work", limit=pairs_max)
         if not pairs:
             return RollupResult()
         # 2. The version, before raw: of two racing runs, the one that read later wins, whichever writes last.
         version = str(warehouse.value("SELECT now64(6, 'UTC')::String"))
         # 3. Raw to pages.
-        for table in TABLES[1:]:
-            warehouse.command(sql(f"rollup/{table}"), **_used(f"rollup/{table}", names))
+        run.compute()
         # 4. Breaches first, since one bad row makes the engine refuse a whole insert; then the pages.
-        warehouse.command(sql("rollup/breach"), page=names["page"], version=version)
-        counts = warehouse.rows(sql("rollup/counts"), page=names["page"], page_key=names["page_key"])[0]
-        warehouse.command(sql("rollup/publish"), page=names["page"], page_key=names["page_key"], version=version)
+        run.command("rollup/breach", version=version)
+        counts = run.rows("rollup/counts")[0]
+        run.command("rollup/publish", version=version)
         # 5. Settle the marks that were seen. A crash before this repeats the run, which writes the same pages.
-        warehouse.command(sql("rollup/settle"), work=names["work"])
+        run.command("rollup/settle")
         return RollupResult(pairs=pairs, **{name: int(count) for name, count in counts.items()})
-    finally:
-        for name in names.values():
-            warehouse.command("DROP TABLE IF EXISTS {name:Identifier}", name=name)
-
-
-def _used(statement: str, names: dict[str, str]) -> dict[str, str]:
-    """The run's tables that a statement names."""
-    text = sql(statement)
-    return {table: name for table, name in names.items() if f"{{{table}:Identifier}}" in text}

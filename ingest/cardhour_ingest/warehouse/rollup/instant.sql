@@ -12,10 +12,9 @@ claim AS (
         FROM {piece:Identifier} AS p INNER JOIN {page_key:Identifier} AS k ON k.hour = p.hour AND k.card = p.card
         WHERE p.basis = 2 OR p.basis = k.basis
         UNION ALL
-        SELECT hour, card::String, toUInt8(intDiv(start_ms, 900000) % 4) AS quarter, if(state = 0, 3, 4), '',
-               transform(state, [1, 2, 3, 4], ['nvml_failed', 'spool_full', 'absent', 'mig_parent'], ''), 0, '', 0, 0,
-               toUInt32(start_ms % 900000), toUInt32(end_ms - (start_ms - start_ms % 900000))
-        FROM card_record WHERE (hour, card, intDiv(start_ms, 900000) % 4) IN (SELECT hour, card, quarter FROM complex) AND end_ms > start_ms
+        SELECT hour, card, quarter, if(state = 0, 3, 4), '',
+               transform(state, [1, 2, 3, 4], ['nvml_failed', 'spool_full', 'absent', 'mig_parent'], ''), 0, '', 0, 0, s, e
+        FROM {seen:Identifier}
         UNION ALL
         SELECT hour, card, quarter, 5, '', '', 0, '', 0, 0, s, e FROM {outage:Identifier}
         UNION ALL

@@ -40,7 +40,8 @@ quarters AS (
     LEFT JOIN (
         SELECT hour, card, quarter, count() AS raw_rows
         FROM (
-            SELECT hour, card, quarter FROM {record:Identifier}
+            SELECT hour, card, quarter
+            FROM (SELECT DISTINCT * EXCEPT (batch, received_at, answered, owner, workload, share, workload_name) FROM {record:Identifier})
             UNION ALL
             SELECT hour, card, quarter
             FROM (SELECT DISTINCT hour, card::String AS card, toUInt8(intDiv(start_ms, 900000) % 4) AS quarter, start_ms, end_ms, state, energy_mj

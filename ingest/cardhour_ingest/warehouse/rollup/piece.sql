@@ -1,11 +1,11 @@
--- Each process in pieces that do not overlap. Where its rows overlap, the quarter is cut at all their ends, and on each part
+-- Each process in pieces that do not overlap. Where its rows overlap, or not all of one is left, the quarter is cut at all their ends, and on each part
 -- one claim wins (a known owner over an unknown, then the greatest by content, so that neither arrival nor cutting can
 -- matter) and the integrals take the higher rate. A rate is a reduced fraction p/d; a piece carries the numerator p × length
 -- and the denominator d, so that sums stay whole numbers. floor(rate × 10^13) orders rates exactly: two different fractions
 -- with denominators up to 900 000 differ by more than 10^-12. A process's allocations are resolved apart from its observations.
 CREATE TABLE {piece:Identifier} ENGINE = Memory AS
 WITH rated AS (
-    SELECT hour, card, quarter, process, basis = 1 AS allocated, s, e, bridged, active, memory, toUInt64(e - s) AS length,
+    SELECT hour, card, quarter, process, basis = 1 AS allocated, s, e, bridged, active, memory, whole_ms AS length,
            (NOT startsWith(owner, 'unknown:'), owner, workload_name, share, workload, basis) AS claim, node,
            gcd(if(ifNull(active, 0) = 0, length, assumeNotNull(active)), length) AS ga,
            gcd(if(ifNull(memory, 0) = 0, length, assumeNotNull(memory)), length) AS gm,
@@ -13,10 +13,10 @@ WITH rated AS (
             intDiv(ifNull(active, 0), ga), intDiv(length, ga)) AS active_rate,
            (memory IS NOT NULL, intDiv(toUInt128(ifNull(memory, 0)) * 10000000000000, length),
             intDiv(ifNull(memory, 0), gm), intDiv(length, gm)) AS memory_rate
-    FROM {record:Identifier}
+    FROM {kept:Identifier}
 ),
 grouped AS (
-    SELECT hour, card, quarter, process, sum(e - s) = intervalLengthSum(s, e) AS plain,
+    SELECT hour, card, quarter, process, sum(e - s) = intervalLengthSum(s, e) AND max(length != e - s) = 0 AS plain,
            groupArray((s, e, claim, bridged, active_rate, memory_rate, active, memory, node)) AS rows,
            arraySort(groupUniqArrayArray([s, e])) AS ends
     FROM rated GROUP BY hour, card, quarter, process, allocated

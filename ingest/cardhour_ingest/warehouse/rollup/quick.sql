@@ -1,6 +1,7 @@
 -- One pass over raw. A quarter is simple, and finished here, when at most one tenant workload with share 1000 holds it, on
 -- one node and the card's basis, no two of its rows overlap (the sum of their lengths is the length of their union, which
--- also proves that there are no repeats), the card was plainly observed, and no fault touches it. The rest is `complex`.
+-- also proves that there are no repeats), the card was plainly observed, no fault touches it,
+-- and nothing corrects any of its rows. The rest is `complex`.
 -- kind: 0 usage, 1 card, 2 the quarter itself, so that a quarter without rows is measured too. Times: ms from its start.
 CREATE TABLE {quick:Identifier} ENGINE = Memory AS
 SELECT measured.*, k.unseen_reason AS unseen_reason,
@@ -8,6 +9,7 @@ SELECT measured.*, k.unseen_reason AS unseen_reason,
        OR startsWith(min_owner, 'system:') OR startsWith(min_owner, 'unknown:')
        OR usage_sum_ms != held_ms OR card_sum_ms != card_ms OR states != 0 OR whole_ms != 900000
        OR bitAnd(bases, bitNot(bitOr(bitShiftLeft(1::UInt8, k.basis), 4::UInt8))) != 0
+       OR touched OR card IN (SELECT card FROM {home:Identifier})
        OR (hour, card, quarter) IN (SELECT hour, card, quarter FROM {outage:Identifier}) AS complex
 FROM (
     SELECT hour, card, quarter,
@@ -27,21 +29,30 @@ FROM (
            sum(memory_read) AS memory_sum,
            sumIf(toUInt64(e - s), has_active) AS measured_ms,
            sumIf(toUInt64(e - s), bridged) AS bridged_ms,
-           countIf(kind < 2) AS raw_rows
+           countIf(kind < 2) AS raw_rows,
+           max(corrected) AS touched
     FROM (
         SELECT hour, card::String AS card, toUInt8(intDiv(start_ms, 900000) % 4) AS quarter, 0 AS kind,
                toUInt32(start_ms % 900000) AS s, toUInt32(end_ms - (start_ms - start_ms % 900000)) AS e,
                node::String AS node, owner::String AS owner, workload, share, bitShiftLeft(1::UInt8, basis) AS basis_bit,
                0::UInt8 AS state, bridged = 1 AS bridged, active IS NOT NULL AS has_active,
-               ifNull(active, 0) AS active_read, ifNull(memory, 0) AS memory_read
+               ifNull(active, 0) AS active_read, ifNull(memory, 0) AS memory_read,
+               card IN (SELECT subject FROM {retraction:Identifier} WHERE scope = 'card')
+               OR node IN (SELECT subject FROM {retraction:Identifier} WHERE scope = 'node')
+               OR owner IN (SELECT subject FROM {retraction:Identifier} WHERE scope = 'owner')
+               OR batch IN (SELECT toUInt64(subject) FROM {retraction:Identifier} WHERE scope = 'batch')
+               OR process IN (SELECT toUInt64(subject) FROM {retraction:Identifier} WHERE scope = 'process') AS corrected
         FROM usage_record WHERE (hour, card) IN (SELECT hour, card FROM {page_key:Identifier}) AND end_ms > start_ms
         UNION ALL
         SELECT hour, card::String, toUInt8(intDiv(start_ms, 900000) % 4), 1,
                toUInt32(start_ms % 900000), toUInt32(end_ms - (start_ms - start_ms % 900000)),
-               '', '', 0, 1000, 0, state, 0, 0, 0, 0
+               '', '', 0, 1000, 0, state, 0, 0, 0, 0,
+               card IN (SELECT subject FROM {retraction:Identifier} WHERE scope = 'card')
+               OR node IN (SELECT subject FROM {retraction:Identifier} WHERE scope = 'node')
+               OR batch IN (SELECT toUInt64(subject) FROM {retraction:Identifier} WHERE scope = 'batch')
         FROM card_record WHERE (hour, card) IN (SELECT hour, card FROM {page_key:Identifier}) AND end_ms > start_ms
         UNION ALL
-        SELECT hour, card, toUInt8(arrayJoin(range(4))), 2, 0, 900000, '', '', 0, 1000, 0, 0, 0, 0, 0, 0
+        SELECT hour, card, toUInt8(arrayJoin(range(4))), 2, 0, 900000, '', '', 0, 1000, 0, 0, 0, 0, 0, 0, 0
         FROM {page_key:Identifier}
     )
     GROUP BY hour, card, quarter

@@ -1,0 +1,125 @@
+"""Retractions: taking a wrong import, a forged batch or a skewed node out of the ledger, without touching raw rows.
+
+Owns the fact, what it would change, and marking the hours it touches. Does not own what a retraction does to a row
+(``rollup/kept.sql``). It subtracts only rows received before it, so that a corrected import counts.
+"""
+
+from __future__ import annotations
+
+import secrets
+from enum import StrEnum
+from typing import Any
+
+import pyarrow as pa
+from msgspec import Struct
+
+from cardhour_contract.errors import Refuse
+from cardhour_contract.moment import HOUR_MS, format_rfc3339
+from cardhour_ingest.warehouse.client import Warehouse
+from cardhour_ingest.warehouse.rollup.run import Run
+from cardhour_ingest.warehouse.sql import sql
+
+HOURS_PREVIEWED_MAX = 20_000
+"""(hour, node) pairs a preview recomputes: two months of thirteen nodes. A larger retraction is made in parts."""
+
+
+class Scope(StrEnum):
+    """What a retraction names."""
+
+    BATCH = "batch"
+    NODE = "node"
+    CARD = "card"
+    PROCESS = "process"
+    OWNER = "owner"
+
+
+class Retraction(Struct, frozen=True, kw_only=True):
+    """Takes ``[from_ms, to_ms)`` out of everything received so far from its subject."""
+
+    scope: Scope
+    subject: str
+    """The name; for a batch or a process, its 64-bit key in decimal."""
+    from_ms: int
+    to_ms: int
+    reason: str
+    who: str
+
+
+class Effect(Struct, frozen=True, kw_only=True):
+    """Billable time of one holder on one card in one hour, as the ledger has it and as it would be."""
+
+    hour: int
+    owner: str
+    cluster: str
+    node: str
+    card: str
+    model: str
+    before_us: int
+    after_us: int
+
+
+def check(retraction: Retraction) -> None:
+    """Raises Refuse with everything that is wrong with a retraction."""
+    problems = []
+    if retraction.to_ms <= retraction.from_ms:
+        span = f"{format_rfc3339(retraction.from_ms)} to {format_rfc3339(retraction.to_ms)}"
+        problems.append(f"a retraction from {span} takes nothing out: --to must be after --from")
+    if retraction.scope in (Scope.BATCH, Scope.PROCESS) and not retraction.subject.isdecimal():
+        problems.append(f"a {retraction.scope} is named by its key in decimal, not '{retraction.subject}'")
+    if not retraction.subject:
+        problems.append(f"name the {retraction.scope} whose time is wrong")
+    if not retraction.reason.strip():
+        problems.append("say why: a retraction without a reason cannot be audited")
+    if problems:
+        raise Refuse(*problems)
+
+
+def preview(warehouse: Warehouse, retraction: Retraction) -> list[Effect]:
+    """What ``retract`` would change in the ledger, computed by the rollup itself. Changes nothing."""
+    check(retraction)
+    supposed = f"supposed_{secrets.token_hex(6)}"
+    warehouse.command("CREATE TABLE {name:Identifier} ENGINE = Memory AS SELECT * FROM retraction", name=supposed)
+    try:
+        warehouse.insert(supposed, _row(warehouse, retraction))
+        with Run(warehouse, retraction=supposed) as run:
+            pairs = run.choose("rollup/work_retracted", **_touched(retraction), limit=HOURS_PREVIEWED_MAX + 1)
+            if pairs > HOURS_PREVIEWED_MAX:
+                raise Refuse(f"this would change more than {HOURS_PREVIEWED_MAX} hours of nodes: retract it in parts")
+            if not pairs:
+                return []
+            run.compute()
+            return [Effect(**row) for row in run.rows("rollup/effect")]
+    finally:
+        warehouse.command("DROP TABLE {name:Identifier}", name=supposed)
+
+
+def retract(warehouse: Warehouse, retraction: Retraction) -> None:
+    """Record a retraction and mark the hours it touches; the next rollup takes it out of the ledger."""
+    check(retraction)
+    # 1. The fact, before the marks: a rollup that settles them has seen it.
+    warehouse.insert("retraction", _row(warehouse, retraction))
+    # 2. The marks. A crash before them leaves pages as they were; retracting again, a fact of its own, marks them.
+    warehouse.command(sql("queries/mark_retracted"), mark=secrets.randbits(64), **_touched(retraction))
+
+
+def _touched(retraction: Retraction) -> dict[str, Any]:
+    return {
+        "scope": str(retraction.scope),
+        "subject": retraction.subject,
+        "first": retraction.from_ms // HOUR_MS,
+        "last": (retraction.to_ms - 1) // HOUR_MS,
+    }
+
+
+def _row(warehouse: Warehouse, retraction: Retraction) -> pa.Table:
+    recorded_at = warehouse.value(sql("queries/retraction_time"), **_touched(retraction))
+    return pa.table({
+        "retraction": pa.array([secrets.randbits(64)], pa.uint64()),
+        "scope": [str(retraction.scope)],
+        "subject": [retraction.subject],
+        "from_ms": pa.array([retraction.from_ms], pa.uint64()),
+        "to_ms": pa.array([retraction.to_ms], pa.uint64()),
+        "reason": [retraction.reason],
+        "who": [retraction.who],
+        "recorded_at": pa.array([recorded_at], pa.timestamp("ms", "UTC")),
+    })  # fmt: skip

@@ -1,0 +1,28 @@
+-- The pages that a retraction would change: as queries/mark_retracted, for a run that publishes nothing.
+CREATE TABLE {work:Identifier} ENGINE = Memory AS
+SELECT DISTINCT hour, node, 0::UInt64 AS mark FROM (
+    SELECT hour, node::String AS node FROM usage_record
+    WHERE hour BETWEEN {first:UInt32} AND {last:UInt32} AND multiIf(
+        {scope:String} = 'batch', toString(batch) = {subject:String}, {scope:String} = 'node', node = {subject:String},
+        {scope:String} = 'card', card = {subject:String}, {scope:String} = 'owner', owner = {subject:String},
+        {scope:String} = 'process', toString(process) = {subject:String}, 0)
+    UNION ALL
+    SELECT hour, node::String FROM card_record
+    WHERE hour BETWEEN {first:UInt32} AND {last:UInt32} AND multiIf(
+        {scope:String} = 'batch', toString(batch) = {subject:String}, {scope:String} = 'node', node = {subject:String},
+        {scope:String} = 'card', card = {subject:String}, 0)
+    UNION ALL
+    SELECT toUInt32(arrayJoin(range(intDiv(opened_at_ms, 3600000), intDiv(opened_at_ms, 3600000) + 25))), c.node::String
+    FROM fault AS f INNER JOIN (SELECT node, arrayJoin([card, parent]) AS bearer FROM card) AS c ON c.bearer = f.card
+    WHERE intDiv(opened_at_ms, 3600000) BETWEEN {first:UInt32} AND {last:UInt32} AND multiIf(
+        {scope:String} = 'batch', toString(batch) = {subject:String}, {scope:String} = 'node', f.node = {subject:String},
+        {scope:String} = 'card', f.card = {subject:String}, 0)
+    UNION ALL
+    SELECT hour, node::String FROM usage_record
+    WHERE startsWith(owner, 'unknown:') AND process IN (
+        SELECT process FROM attribution
+        WHERE intDiv(at_ms, 3600000) BETWEEN {first:UInt32} AND {last:UInt32} AND multiIf(
+            {scope:String} = 'batch', toString(batch) = {subject:String}, {scope:String} = 'node', node = {subject:String},
+            {scope:String} = 'process', toString(process) = {subject:String}, 0))
+)
+LIMIT {limit:UInt32}
