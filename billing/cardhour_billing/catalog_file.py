@@ -90,7 +90,6 @@ class PriceTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     from_: datetime = msgspec.field(name="from")
     to: datetime | None = None
     currency: str = ""
-    book: str = "list"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +211,7 @@ def _problems(table: Struct) -> list[str]:
             found += _check(*((_name, each) for each in (table.cluster, table.node, table.card) if each))
             return found + _times(table.from_, table.to)
         case PriceTable():
-            found = _check((_name, table.model), (_id, table.book))
+            found = _check((_name, table.model))
             found += _check((exponent, table.currency)) if table.currency else []
             # USD only lends its decimals here; the plan parses again in the currency that the price ends up with.
             return (

@@ -98,7 +98,7 @@ def _prices(file: CatalogFile, currency: str, problems: list[str]) -> list[Chang
         except Refuse:
             continue  # reported with the table
         row = PriceRow(
-            id=-1 - at, book=table.book, model=table.model, currency=price.currency, nano=price.nano, from_ms=from_ms,
+            id=-1 - at, model=table.model, currency=price.currency, nano=price.nano, from_ms=from_ms,
             to_ms=until_ms,
         )  # fmt: skip
         where[row.id] = located.where

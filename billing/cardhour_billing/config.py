@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec import Struct
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 
+from cardhour_contract.errors import Refuse
 from cardhour_contract.settings import FILE_NAME, Loader, home_directory
 
 STORE_FILE = "billing.db"
@@ -76,7 +79,7 @@ class BillingConfig:
     @property
     def sqlite_path(self) -> Path:
         """The SQLite file; relative paths are under the home."""
-        return self.home / (self.store.url.removeprefix("sqlite:///") or STORE_FILE)
+        return self.home / Path(self.store.url.removeprefix("sqlite:///") or STORE_FILE).expanduser()
 
 
 def load_config(environ: Mapping[str, str] = os.environ) -> BillingConfig:
@@ -90,4 +93,21 @@ def load_config(environ: Mapping[str, str] = os.environ) -> BillingConfig:
         billing=loader.section("billing", BillingSettings),
     )
     loader.finish()
+    _check_url(config.store.url)
     return config
+
+
+def _check_url(url: str) -> None:
+    """Refuse a ``[store] url`` of no known kind: a mistyped scheme must not become a file of that name."""
+    scheme, separator, _ = url.partition("://")
+    if not separator or scheme == "sqlite":
+        return
+    if scheme not in ("postgresql", "postgres"):
+        raise Refuse(
+            f"[store] url: '{scheme}://…' is neither a SQLite path nor postgresql://user:password@host:port/name"
+        )
+    try:
+        conninfo_to_dict(url)
+    except ProgrammingError as error:
+        # Without the driver's own sentence, which repeats the URL and so its password.
+        raise Refuse("[store] url: not of the form postgresql://user:password@host:port/name") from error

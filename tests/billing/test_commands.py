@@ -132,6 +132,17 @@ def test_wrong_settings_are_reported_together(home: Path) -> None:
     assert "[billing]" in failed.stderr
 
 
+@pytest.mark.parametrize("url", ["mysql://localhost/cardhour", "postgresql://billing:hunter2@[::1/cardhour"])
+def test_a_store_of_no_known_kind_is_refused(home: Path, url: str) -> None:
+    (home / "home").mkdir(mode=0o700)
+    (home / "home" / "cardhour.toml").write_text(f'[store]\nurl = "{url}"\n')
+    failed = cardhour(home, "catalog", "apply", "catalog.toml", "--yes")
+    assert failed.returncode == 2
+    assert "[store] url" in failed.stderr
+    assert "hunter2" not in failed.stderr
+    assert [path.name for path in (home / "home").iterdir()] == ["cardhour.toml"]
+
+
 def test_doctor_changes_nothing_and_says_what_to_do_first(home: Path) -> None:
     seen = cardhour(home, "doctor", "--format", "json")
     assert seen.returncode == 0, seen.stderr
