@@ -21,7 +21,12 @@ from cardhour_ingest.reading import Arrived
 
 Array = npt.NDArray[Any]
 
-DTYPE: dict[str, np.dtype[Any]] = {"B": np.dtype("u1"), "H": np.dtype("<u2"), "I": np.dtype("<u4"), "Q": np.dtype("<u8")}
+DTYPE: dict[str, np.dtype[Any]] = {
+    "B": np.dtype("u1"),
+    "H": np.dtype("<u2"),
+    "I": np.dtype("<u4"),
+    "Q": np.dtype("<u8"),
+}
 
 INTEGRALS = {"usage": {"active": HAS_ACTIVE, "memory": HAS_MEMORY}, "cards": {"energy_mj": HAS_ENERGY}}
 """Columns that measure an interval, and the flag that says whether they were measured."""

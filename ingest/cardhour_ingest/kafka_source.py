@@ -40,8 +40,8 @@ POLL_RECORDS = 2_000
 """Messages from one poll: a second's work, far from the five minutes after which the group would count us out."""
 
 SESSION_MS = 10_000
-"""How long after a process vanished its partitions go to another. Heartbeats have a thread of their own, so a slow insert
-does not look like a death."""
+"""How long after a process vanished its partitions go to another. Heartbeats have a thread of their own, so that a slow
+insert does not look like a death."""
 
 COMMIT_MS = 5_000
 """How long to try one commit. The loop tries again, and a batch is safe in the warehouse by then."""
