@@ -37,6 +37,8 @@ LONGEST_DETAIL = 12
 """The same for the value column of the details, which is narrower."""
 
 _WORD = re.compile(r"[^\s\-/\u2e80-\uffff]+")
+_SCRIPTS_MEET = re.compile(r"(?<=[\x21-\x7e]) (?=[\u3400-\u9fff])")
+"""Where a name in Latin letters goes on in Chinese: each has its own line."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
@@ -124,9 +126,12 @@ def _payload(document: InvoiceDocument) -> dict[str, Any]:
 
 
 def _party(name: str, legal_name: str, address: tuple[str, ...], tax_id: str) -> dict[str, Any]:
+    # A short name that the registered one contains says nothing new.
+    known = all(part in legal_name for part in _SCRIPTS_MEET.split(name))
     return {
         "name": _printable(name),
-        "legal_name": _printable(legal_name),
+        "legal_names": [_printable(part) for part in _SCRIPTS_MEET.split(legal_name)],
+        "also": "" if known else _printable(name),
         "address": [_printable(line) for line in address if line],
         "tax_id": _printable(tax_id),
     }

@@ -90,3 +90,12 @@ def test_charges_by_card_add_up_with_the_unlisted_ones() -> None:
 
 def test_a_document_that_lists_no_cards_has_no_table_of_them() -> None:
     assert card_charges(sample.ISSUED) is None
+
+
+def test_card_hours_shown_add_up_to_their_sum() -> None:
+    third_us = 1_200_000_000
+    cards = tuple(CardShare(card=f"GPU-{at}", node="n1", quantity_us=third_us, amount="1.00") for at in range(3))
+    charges = card_charges(replace(sample.ISSUED, lines=(replace(sample.ISSUED.lines[0], cards=cards),)))
+    assert charges is not None
+    assert sorted(row.card_hours for row in charges.rows) == ["0.3333", "0.3333", "0.3334"]
+    assert charges.card_hours == "1.0000"

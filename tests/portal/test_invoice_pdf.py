@@ -89,6 +89,15 @@ def test_the_head_of_the_table_and_the_number_repeat_on_every_page_and_no_line_i
     assert all(f"MODEL-{at:03d}" in "".join(pages) for at in range(1, 121))
 
 
+def test_a_name_in_two_scripts_has_a_line_for_each_and_is_said_once(tmp_path: Path) -> None:
+    customer = replace(
+        sample.ISSUED.customer, name="Qinghe AI 清禾智能", legal_name="Qinghe AI Technology Ltd. 清禾智能科技有限公司"
+    )
+    lines = text_of(render(replace(sample.ISSUED, customer=customer)), tmp_path).splitlines()
+    [english] = [at for at, line in enumerate(lines) if "Qinghe AI" in line]
+    assert "清禾智能科技有限公司" in lines[english + 1]
+
+
 def test_a_name_that_looks_like_markup_is_only_oddly_named(tmp_path: Path) -> None:
     text = text_of(render(sample.LONG), tmp_path)
     for part in ('<b>"Quoted"</b>', "#panic()", "$x$", "*bold*", "_under_"):

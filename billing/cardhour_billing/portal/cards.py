@@ -10,11 +10,15 @@ from fractions import Fraction
 
 from cardhour_billing.document import InvoiceDocument
 from cardhour_billing.figures import grouped
-from cardhour_billing.money import round_half_away
+from cardhour_billing.money import allocate, round_half_away
 from cardhour_contract.moment import CARD_HOUR_US
 
 ROWS_MAX = 20
 """Cards listed one by one: a fleet's worth of rows is for a download, not for reading."""
+
+
+HOUR_DECIMALS = 4
+"""Decimals of card-hours in a document's tables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,24 +54,37 @@ def card_charges(document: InvoiceDocument) -> CardCharges | None:
             # An amount carries exactly its currency's decimals, so its digits are its minor units.
             sums[key] = (quantity_us + share.quantity_us, amount + int(share.amount.replace(".", "")))
     ordered = sorted(sums.items(), key=lambda item: (-item[1][1], item[0]))
-    rest = [sum(each[at] for _, each in ordered[ROWS_MAX:]) for at in (0, 1)]
+    listed = [(key, *figures) for key, figures in ordered[:ROWS_MAX]]
+    others = [figures for _, figures in ordered[ROWS_MAX:]]
+    if others:
+        listed.append(
+            (("", "", ""), sum(quantity_us for quantity_us, _ in others), sum(amount for _, amount in others))
+        )
+    hours = _shown_hours([quantity_us for _, quantity_us, _ in listed])
+    rows = [
+        CardRow(
+            card=card,
+            node=node,
+            model=model,
+            card_hours=_scaled(shown, HOUR_DECIMALS),
+            amount=_scaled(amount, document.decimals),
+        )
+        for ((card, node, model), _, amount), shown in zip(listed, hours, strict=True)
+    ]
     return CardCharges(
-        rows=tuple(_row(key, *figures, document.decimals) for key, figures in ordered[:ROWS_MAX]),
-        others=max(len(ordered) - ROWS_MAX, 0),
-        rest=_row(("", "", ""), rest[0], rest[1], document.decimals) if len(ordered) > ROWS_MAX else None,
-        card_hours=_card_hours(sum(quantity_us for quantity_us, _ in sums.values())),
+        rows=tuple(rows[:ROWS_MAX]),
+        others=len(others),
+        rest=rows[-1] if others else None,
+        card_hours=_scaled(sum(hours), HOUR_DECIMALS),
     )
 
 
-def _row(key: tuple[str, str, str], quantity_us: int, amount: int, decimals: int) -> CardRow:
-    card, node, model = key
-    return CardRow(
-        card=card, node=node, model=model, card_hours=_card_hours(quantity_us), amount=_scaled(amount, decimals)
-    )
-
-
-def _card_hours(quantity_us: int) -> str:
-    return _scaled(round_half_away(Fraction(quantity_us * 10_000, CARD_HOUR_US)), 4)
+def _shown_hours(quantities_us: list[int]) -> list[int]:
+    """Card-hours in units of the last decimal shown; by largest remainder, so that the column adds up to its sum."""
+    scale = 10**HOUR_DECIMALS
+    if any(quantity_us < 0 for quantity_us in quantities_us) or not any(quantities_us):
+        return [round_half_away(Fraction(quantity_us * scale, CARD_HOUR_US)) for quantity_us in quantities_us]
+    return allocate(round_half_away(Fraction(sum(quantities_us) * scale, CARD_HOUR_US)), quantities_us)
 
 
 def _scaled(value: int, decimals: int) -> str:
