@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from cardhour_billing.document import InvoiceDocument
 from cardhour_billing.invoice_pdf import render
-from tests.portal import sample
+from tests.portal import pdf_text, sample
 
 ROOT = Path(__file__).parents[2]
 RENDER_ALL = """
@@ -25,12 +25,9 @@ for name in ("ISSUED", "DRAFT", "LONG", "ODD_GLYPHS"):
 
 
 def text_of(pdf: bytes, folder: Path) -> str:
-    """What a reader can copy from the PDF."""
     file = folder / "invoice.pdf"
     file.write_bytes(pdf)
-    return subprocess.run(
-        ["pdftotext", "-layout", str(file), "-"], check=True, capture_output=True, text=True, encoding="utf-8"
-    ).stdout
+    return pdf_text.text_of(file)
 
 
 def test_an_issued_statement_carries_every_figure_of_its_document(tmp_path: Path) -> None:
@@ -113,7 +110,7 @@ def test_a_character_without_a_glyph_stops_no_invoice(tmp_path: Path) -> None:
 def test_fonts_are_embedded_and_the_machines_own_are_not_used(tmp_path: Path) -> None:
     file = tmp_path / "invoice.pdf"
     file.write_bytes(render(sample.ISSUED))
-    fonts = subprocess.run(["pdffonts", str(file)], check=True, capture_output=True, text=True).stdout.splitlines()[2:]
+    fonts = pdf_text.run_poppler("pdffonts", str(file)).splitlines()[2:]
     assert fonts
     assert all("Inter" in font or "NotoSansSC" in font for font in fonts)
     assert all(font.split()[-5] == "yes" for font in fonts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.portal.conftest import Visit
+from tests.portal.pdf_text import text_of
 
 CUSTOMER, OTHER, STAFF, LOST = "chen.yi", "ada", "lin.yue", "nobody.yet"
 EVERY_PAGE = (
@@ -33,10 +33,6 @@ def open_first(page: Page) -> str:
     page.click("tbody tr:first-child th a")
     page.wait_for_url("**/invoices/*/")
     return urlsplit(page.url).path
-
-
-def text_of(file: Path) -> str:
-    return subprocess.run(["pdftotext", "-layout", str(file), "-"], check=True, capture_output=True, text=True).stdout
 
 
 def test_a_customer_signs_in_and_sees_own_invoices_only(visit: Visit) -> None:
