@@ -7,7 +7,7 @@ Times are milliseconds from the first midnight of March 2026.
 from __future__ import annotations
 
 from cardhour_contract.identity import workload_key
-from cardhour_contract.moment import QUARTER_MS
+from cardhour_contract.moment import DAY_MS, QUARTER_MS
 from cardhour_contract.record import Basis, CardState
 from tests.ledger.facts import Card, CardRow, Claim, Facts, FaultRow, UsageRow
 from tests.ledger.fleet import MIDNIGHT_MS as T
@@ -86,4 +86,7 @@ SELDOM = (
     Facts(cards=(GPU,), usage=thirds()),
     Facts(cards=(Card(card="gpu", parent="whole"),), usage=(row("k8s:a"),), faults=(fault(0, 700, card="whole"),)),
     Facts(cards=(GPU,), usage=(row("k8s:a"),), faults=(fault(0), fault(0, 700), fault(0, 200))),
+    Facts(cards=(GPU,), usage=(row("k8s:a"),), faults=(fault(5 - DAY_MS, 9),)),
+    Facts(cards=(GPU,), usage=(row("k8s:a", share=300, process=1), row("k8s:a", share=200, process=2))),
+    Facts(cards=(GPU,), usage=(row("k8s:a", share=300, workload="v"), row("k8s:a", share=200, workload="w"))),
 )
