@@ -110,15 +110,17 @@ def test_a_spool_becomes_rows_marks_and_pages_and_is_empty(spool: SpoolStream, w
     assert page["by_owner.held_us"] == [3 * MINUTE_MS * 1_000]
 
 
-def test_full_batches_are_stored_as_they_fill(spool: SpoolStream, warehouse: Warehouse) -> None:
+def test_full_batches_are_stored_as_they_fill(
+    spool: SpoolStream, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cardhour_ingest.spool_source.POLL_REPORTS", 1)
     spool.send(*three_minutes())
-    commits: list[int] = []
-    source = Watched(spool.source(), commit=lambda: commits.append(1))
-    seen: list[Totals] = []
-    totals = drain(source, warehouse, limits=Limits(batch_rows=1), progress=seen.append)
+    seen: list[int] = []
+    totals = drain(
+        spool.source(), warehouse, limits=Limits(batch_rows=4), progress=lambda so_far: seen.append(so_far.messages)
+    )
     assert totals.messages == 3
-    assert len(commits) == 1  # one poll of a spool takes all three, and a batch is stored when it is full
-    assert seen[-1] == totals
+    assert seen == [2, 3]  # a report has two rows: two reports fill a batch, and the end stores the third
 
 
 def test_a_batch_that_does_not_fill_is_stored_when_it_is_old_enough(spool: SpoolStream, warehouse: Warehouse) -> None:
