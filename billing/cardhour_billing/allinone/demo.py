@@ -92,7 +92,7 @@ def _serve(config: BillingConfig, port: int | None) -> None:
         parts.start("engine", lambda: serve_engine(config.home, parts.stop))
         parts.start("portal", lambda: portal.run(parts.stop))
         console().print(
-            f"\nPortal: {portal.url}   sign in as [b]{STAFF}[/b] or [b]{CUSTOMER}[/b], password [b]{PASSWORD}[/b]"
+            f"\nPortal: {portal.url}   sign in as {STAFF} or {CUSTOMER}, password {PASSWORD}"
             f"\nIn a second terminal: CARDHOUR_HOME={config.home} cardhour usage --help   Stop: Ctrl-C"
         )
         parts.join()
