@@ -16,7 +16,7 @@ from cardhour_billing.catalog_change import Change
 from cardhour_billing.catalog_file import CatalogFile
 from cardhour_billing.catalog_plan import plan
 from cardhour_billing.models import Binding, Customer, Issuer, Price, PriceBook, Project
-from cardhour_billing.rating import PriceRow
+from cardhour_billing.price import PriceRow
 from cardhour_contract.clock import Clock
 from cardhour_contract.errors import InvariantBroken, Refuse
 

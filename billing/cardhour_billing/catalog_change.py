@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from cardhour_billing.binding import BindingRow
 from cardhour_billing.money import UnitPrice
-from cardhour_billing.rating import PriceRow
+from cardhour_billing.price import PriceRow
 from cardhour_contract.moment import format_rfc3339
 
 Row = TypeVar("Row", BindingRow, PriceRow)

@@ -18,7 +18,7 @@ from cardhour_billing.catalog_parties import customer_changes, issuer_changes
 from cardhour_billing.current import current_bindings, current_prices
 from cardhour_billing.models import Customer, Invoice, InvoiceLine, Issuer, Price
 from cardhour_billing.money import parse_price
-from cardhour_billing.rating import PriceRow
+from cardhour_billing.price import PriceRow
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import format_rfc3339, to_ms
 

@@ -62,7 +62,7 @@ def close_month(
 ) -> CloseReport:
     """Draft, or issue, every invoice of a month. May be repeated: what is issued stays as it is.
 
-    Refuses to issue a month that has not ended, or is within its grace hours, in the zone of any customer closed.
+    Refuses to issue a month that has not ended, or is within its grace hours, in any customer's zone.
     """
     issuer, customers = _parties(order.customer)
     zones = {customer.timezone for customer in customers} | ({issuer.timezone} if not order.customer else set())
@@ -71,9 +71,7 @@ def close_month(
     progress("bringing the ledger up to date", 0, len(customers))
     ledger.settle()
     seen = {zone: ledger.coverage(period.start_ms, period.end_ms) for zone, period in periods.items()}
-    breached = max(each.breached_pages for each in seen.values())
-    if breached and order.issue:
-        raise Refuse(f"{breached} ledger pages of {order.month} do not add up, so nothing of it can be issued")
+    _check_ledger(order, seen.values())
     invoices: list[ClosedInvoice] = []
     without_usage: list[str] = []
     unassigned: tuple[Unassigned, ...] = ()
@@ -83,10 +81,8 @@ def close_month(
         month_here = ZoneClose(period, here, issuer.currency, ledger, clock)
         for customer in here:
             closed = month_here.close(customer, issued_by=order.who if order.issue else "")
-            if closed is None:
-                without_usage.append(customer.key)
-            else:
-                invoices.append(closed)
+            invoices += [closed] if closed else []
+            without_usage += [] if closed else [customer.key]
             progress(customer.key, len(invoices) + len(without_usage), len(customers))
         if zone == issuer.timezone and not order.customer:
             unassigned = month_here.unassigned
@@ -112,6 +108,12 @@ def _parties(customer: str) -> tuple[Issuer, list[Customer]]:
         if not customers:
             raise Refuse(f"there is no customer '{customer}'")
     return issuer, list(customers)
+
+
+def _check_ledger(order: CloseOrder, seen: Iterable[Coverage]) -> None:
+    breached = max(each.breached_pages for each in seen)
+    if breached and order.issue:
+        raise Refuse(f"{breached} ledger pages of {order.month} do not add up, so nothing of it can be issued")
 
 
 def _check_time(

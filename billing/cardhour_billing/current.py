@@ -5,7 +5,8 @@ from __future__ import annotations
 from cardhour_billing.binding import BindingRow
 from cardhour_billing.models import Binding, Customer, Price
 from cardhour_billing.models.catalog import NOT_SUPERSEDED
-from cardhour_billing.rating import PriceRow, Terms
+from cardhour_billing.price import PriceRow
+from cardhour_billing.rating import Terms
 
 
 def current_bindings() -> list[BindingRow]:

@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from cardhour_billing.binding import BindingRow
 from cardhour_billing.month import BillingPeriod
-from cardhour_billing.rating import RATING_VERSION, PriceRow, RatedLine, Terms
+from cardhour_billing.price import PriceRow
+from cardhour_billing.rating import RATING_VERSION, RatedLine, Terms
 
 
 class FrozenLine(Struct, frozen=True, kw_only=True):

@@ -16,13 +16,12 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct
 
 from cardhour_billing.binding import Bindings
-from cardhour_billing.money import Money, UnitPrice, printed_quantity
+from cardhour_billing.money import Money, printed_quantity
 from cardhour_billing.month import BillingPeriod
+from cardhour_billing.price import LIST_BOOK, PriceRow, Prices
 
 RATING_VERSION = 1
 """Grows whenever the same inputs would give other figures; frozen into every issued document."""
-
-LIST_BOOK = "list"
 
 
 class UsageSum(Protocol):
@@ -45,26 +44,6 @@ class UsageSum(Protocol):
 
     @property
     def billable_us(self) -> int: ...
-
-
-class PriceRow(Struct, frozen=True, kw_only=True):
-    """A current price, per card-hour. Valid ``[from_ms, to_ms)``; no end where ``to_ms`` is ``None``."""
-
-    id: int
-    book: str = LIST_BOOK
-    model: str
-    currency: str
-    nano: int
-    """Integer 1e-9 currency units."""
-    from_ms: int
-    to_ms: int | None = None
-
-    @property
-    def unit_price(self) -> UnitPrice:
-        return UnitPrice(nano=self.nano, currency=self.currency)
-
-    def holds_at(self, at_ms: int) -> bool:
-        return self.from_ms <= at_ms and (self.to_ms is None or at_ms < self.to_ms)
 
 
 class Terms(Struct, frozen=True, kw_only=True):
@@ -152,19 +131,60 @@ class _Sums:
     claims: list[UsageSum] = field(default_factory=list)
 
 
-class Prices:
-    """Prices by book, model and currency."""
+@dataclass(slots=True, kw_only=True)
+class _Month:
+    """The usage of a month while it is being sorted: to a line, to what has no price, or to nobody."""
 
-    def __init__(self, rows: Iterable[PriceRow]) -> None:
-        self.rows = tuple(rows)
-        self._by_subject: dict[tuple[str, str, str], list[PriceRow]] = {}
-        for row in self.rows:
-            self._by_subject.setdefault((row.book, row.model, row.currency), []).append(row)
+    period: BillingPeriod
+    bindings: Bindings
+    prices: Prices
+    terms: Mapping[str, Terms]
+    list_currency: str
+    lines: dict[LineKey, _Sums] = field(default_factory=dict)
+    used: dict[str, set[int]] = field(default_factory=dict)
+    unpriced: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    """First instant and quantity, by customer and model."""
+    unassigned: dict[tuple[str, str], dict[PriceRow | None, int]] = field(default_factory=dict)
+    """Quantity by list price, by owner and model."""
 
-    def find(self, book: str, model: str, currency: str, at_ms: int) -> PriceRow | None:
-        """The price that holds at ``at_ms``."""
-        rows = self._by_subject.get((book, model, currency), ())
-        return next((row for row in rows if row.holds_at(at_ms)), None)
+    def add(self, row: UsageSum) -> None:
+        at_ms = row.segment_start_ms
+        binding = self.bindings.find(row.owner, row.cluster, row.node, row.card, at_ms)
+        if binding is None:
+            listed = self.prices.find(LIST_BOOK, row.model, self.list_currency, at_ms)
+            sums = self.unassigned.setdefault((row.owner, row.model), {})
+            sums[listed] = sums.get(listed, 0) + row.billable_us
+        elif customer := self.terms.get(binding.customer):
+            self._add_bound(customer, binding.id, row)
+
+    def _add_bound(self, customer: Terms, binding: int, row: UsageSum) -> None:
+        at_ms = row.segment_start_ms
+        price = self.prices.find(customer.book, row.model, customer.currency, at_ms)
+        if price is None:
+            first_ms, quantity_us = self.unpriced.get((customer.customer, row.model), (at_ms, 0))
+            found = min(first_ms, at_ms), quantity_us + row.billable_us
+            self.unpriced[customer.customer, row.model] = found
+        else:
+            self.used.setdefault(customer.customer, set()).add(binding)
+            _add(self.lines.setdefault(_key(customer, price), _Sums()), row, self.period.day_of(at_ms))
+
+    def finish(self) -> Rating:
+        """Round every line, once."""
+        by_customer: dict[str, list[LineKey]] = {customer: [] for customer in self.terms}
+        for key in self.lines:
+            by_customer[key.customer].append(key)
+        by_id = {row.id: row for row in self.prices.rows}
+        return Rating(
+            lines={customer: _finish(keys, self.lines, by_id) for customer, keys in by_customer.items()},
+            bindings={customer: frozenset(self.used.get(customer, ())) for customer in self.terms},
+            unpriced=tuple(self._unpriced(*found) for found in sorted(self.unpriced.items())),
+            unassigned=tuple(_unassigned(key, sums) for key, sums in sorted(self.unassigned.items())),
+        )
+
+    def _unpriced(self, key: tuple[str, str], found: tuple[int, int]) -> Unpriced:
+        customer, model = key
+        currency = self.terms[customer].currency
+        return Unpriced(customer=customer, model=model, currency=currency, first_at_ms=found[0], quantity_us=found[1])
 
 
 def cuts_ms(period: BillingPeriod, bindings: Bindings, prices: Prices) -> tuple[int, ...]:
@@ -188,42 +208,11 @@ def rate(
 
     ``usage`` must be cut at ``cuts_ms``. ``list_currency`` is what unassigned usage is valued in.
     """
-    lines: dict[LineKey, _Sums] = {}
-    used: dict[str, set[int]] = {}
-    unpriced: dict[tuple[str, str], list[int]] = {}
-    unassigned: dict[tuple[str, str], dict[PriceRow | None, int]] = {}
+    month = _Month(period=period, bindings=bindings, prices=prices, terms=terms, list_currency=list_currency)
     for row in usage:
-        if not row.billable_us:
-            continue
-        at_ms = row.segment_start_ms
-        binding = bindings.find(row.owner, row.cluster, row.node, row.card, at_ms)
-        if binding is None:
-            listed = prices.find(LIST_BOOK, row.model, list_currency, at_ms)
-            sums = unassigned.setdefault((row.owner, row.model), {})
-            sums[listed] = sums.get(listed, 0) + row.billable_us
-        elif customer := terms.get(binding.customer):
-            price = prices.find(customer.book, row.model, customer.currency, at_ms)
-            if price is None:
-                found = unpriced.setdefault((customer.customer, row.model), [at_ms, 0])
-                found[:] = min(found[0], at_ms), found[1] + row.billable_us
-            else:
-                used.setdefault(customer.customer, set()).add(binding.id)
-                _add(lines.setdefault(_key(customer, price), _Sums()), row, period.day_of(at_ms))
-    by_customer: dict[str, list[LineKey]] = {customer: [] for customer in terms}
-    for key in lines:
-        by_customer[key.customer].append(key)
-    by_id = {row.id: row for row in prices.rows}
-    return Rating(
-        lines={customer: _finish(keys, lines, by_id) for customer, keys in by_customer.items()},
-        bindings={customer: frozenset(used.get(customer, ())) for customer in terms},
-        unpriced=tuple(
-            Unpriced(
-                customer=customer, model=model, currency=terms[customer].currency, first_at_ms=first, quantity_us=total
-            )
-            for (customer, model), (first, total) in sorted(unpriced.items())
-        ),
-        unassigned=tuple(_unassigned(key, sums) for key, sums in sorted(unassigned.items())),
-    )
+        if row.billable_us:
+            month.add(row)
+    return month.finish()
 
 
 def _key(customer: Terms, price: PriceRow) -> LineKey:

@@ -19,7 +19,8 @@ from cardhour_billing.ledger import Ledger
 from cardhour_billing.models import Customer, Invoice
 from cardhour_billing.money import card_hours
 from cardhour_billing.month import BillingPeriod, local_day
-from cardhour_billing.rating import Prices, Rating, Unassigned, cuts_ms, rate
+from cardhour_billing.price import Prices
+from cardhour_billing.rating import Rating, Unassigned, cuts_ms, rate
 from cardhour_contract.clock import Clock
 
 ATTEMPTS_MAX = 3
