@@ -105,6 +105,30 @@ def test_a_second_member_takes_over_and_no_message_is_lost(stream: StreamSetting
     assert len(polled) + len(seen) > 20
 
 
+def test_a_late_commit_of_partitions_that_moved_away_rewinds_nothing(stream: StreamSettings) -> None:
+    topic = KafkaStream(stream)
+    topic.send(*(report(node=f"early-{number}") for number in range(20)))
+    first, second = topic.source(), topic.source()
+    early = take(first, 20)
+    theirs: list[Message] = []
+    rest: list[Message] = []
+    while not theirs:
+        theirs += second.poll(wait_ms=100)
+        rest += first.poll(wait_ms=100)
+    topic.send(*(report(node=f"late-{number}") for number in range(20)))
+    while len({each for each in ids(theirs + rest) if each.startswith("late")}) < 20:
+        theirs += second.poll(wait_ms=100)
+        rest += first.poll(wait_ms=100)
+    second.commit([each.position for each in theirs])
+    first.commit([each.position for each in early])
+    first.close()
+    second.close()
+    third = topic.source()
+    wanted = set(ids(early + rest)) - set(ids(theirs))
+    assert set(ids(take(third, len(wanted)))) == wanted
+    third.close()
+
+
 def test_offsets_survive_a_rebalance(stream: StreamSettings) -> None:
     topic = KafkaStream(stream)
     topic.send(*(report(node=f"node-{number}") for number in range(20)))
