@@ -78,7 +78,7 @@ class Parts:
             self.name = machine.name
         else:
             # Only here: a simulation needs neither the driver's library nor its package.
-            from cardhour_agent.nvml import NvmlDevice
+            from cardhour_agent.nvml.device import NvmlDevice
 
             boot = boot_id()
             self.device = NvmlDevice()

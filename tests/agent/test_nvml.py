@@ -17,7 +17,7 @@ from cardhour_agent.device import CardReading, NodeReading
 READER = """
 import json, os, sys
 import msgspec
-from cardhour_agent.nvml import NvmlDevice
+from cardhour_agent.nvml.device import NvmlDevice
 device = NvmlDevice(pid_max=4194304)
 for trouble in json.loads(sys.argv[1]):
     os.environ["STUB_NVML"] = trouble

@@ -1,0 +1,5 @@
+"""The NVML door: the only package that imports ``pynvml``.
+
+``device`` reads the node, with the help of ``lists`` (who has a context on a card), ``health`` (what is wrong with a
+GPU), ``asking`` (questions that a driver may not answer) and ``codes`` (what return codes mean).
+"""
