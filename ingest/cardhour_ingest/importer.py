@@ -17,9 +17,9 @@ from cardhour_contract.errors import Refuse
 from cardhour_contract.identity import batch_key
 from cardhour_ingest.bad_rows import write_bad_rows
 from cardhour_ingest.usage_csv import Progress, UsageFile, parse_usage_csv
-from cardhour_ingest.usage_facts import Keys, UsageFacts
+from cardhour_ingest.usage_facts import UsageFacts
 from cardhour_ingest.usage_fields import shown
-from cardhour_ingest.usage_rows import LAYERS_MAX, Rows, part_counts, slices, with_layers, without_repeats
+from cardhour_ingest.usage_rows import Rows, part_counts, slices, without_repeats
 from cardhour_ingest.warehouse import imports
 from cardhour_ingest.warehouse.client import Warehouse
 
@@ -74,13 +74,13 @@ def import_csv(
     if file.problems and not skip_bad:
         raise file.problems.refusal()
     good = file.rows[~np.isin(file.rows["line"], file.problems.lines)]
-    rows = with_layers(without_repeats(good))
+    rows = without_repeats(good)
     _check_amount(path, rows)
     # 0. The bad rows, before anything is applied: a folder that cannot be written to stops the import here.
     bad_file = write_bad_rows(file.problems, file.header, file.digest) if file.problems else None
-    batches = _batches(file.digest, rows)
-    already_imported = imports.is_imported(warehouse, int(batches[0]))
-    facts = UsageFacts(warehouse=warehouse, file=file, rows=rows, batches=batches, received_at_ms=clock.now_ms())
+    batch = batch_key(f"sha256:{file.digest}")
+    already_imported = imports.is_imported(warehouse, batch)
+    facts = UsageFacts(warehouse=warehouse, file=file, rows=rows, batch=batch, received_at_ms=clock.now_ms())
     hours_marked = _apply(facts, progress)
     return ImportResult(
         rows=len(good),
@@ -88,7 +88,7 @@ def import_csv(
         bad_file=bad_file,
         quarter_rows=int(part_counts(rows).sum()),
         hours_marked=hours_marked,
-        batch=int(batches[0]),
+        batch=batch,
         already_imported=already_imported,
         started_at_ms=int(rows["start_ms"].min()) if len(rows) else None,
         ended_at_ms=int(rows["end_ms"].max()) if len(rows) else None,
@@ -110,21 +110,8 @@ def _check_models(warehouse: Warehouse, file: UsageFile) -> None:
 
 
 def _check_amount(path: Path, rows: Rows) -> None:
-    if len(rows) and rows["layer"].max() == LAYERS_MAX:
-        line = rows["line"][rows["layer"] == LAYERS_MAX].min()
-        raise Refuse(
-            f"{path}, line {line}, column process: more than {LAYERS_MAX} rows of this process overlap on its card; "
-            f"give each process a name of its own"
-        )
     if int(part_counts(rows).sum()) > QUARTERS_MAX:
         raise Refuse(f"{path}: covers more than {QUARTERS_MAX} quarter hours: split it, by month for instance")
-
-
-def _batches(digest: str, rows: Rows) -> Keys:
-    """The batch key of each layer; the first is the file's own."""
-    layers = int(rows["layer"].max()) + 1 if len(rows) else 1
-    sources = [f"sha256:{digest}" + (f"/{layer}" if layer else "") for layer in range(layers)]
-    return np.array([batch_key(source) for source in sources], dtype="u8")
 
 
 def _apply(facts: UsageFacts, progress: Progress | None) -> int:
@@ -150,5 +137,5 @@ def _apply(facts: UsageFacts, progress: Progress | None) -> int:
     for first in range(0, len(pairs), INSERT_ROWS):
         facts.insert_marks(pairs[first : first + INSERT_ROWS], mark)
     # 4. The batch, last: a file whose batch is listed is wholly in, and its pages are marked.
-    facts.insert_batches()
+    facts.insert_batch()
     return len(pairs)

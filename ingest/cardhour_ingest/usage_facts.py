@@ -22,7 +22,6 @@ from cardhour_ingest.warehouse.client import Warehouse
 HOURS_CUT_MAX = 1_000_000
 """Quarters whose rows are looked at together for the hours they touch: tens of MB."""
 
-Keys = NDArray[np.uint64]
 Pairs = NDArray[np.int64]
 """(hour, node) pairs, each as hour × 2³² + the index of the node's name."""
 
@@ -33,9 +32,9 @@ class UsageFacts(NamedTuple):
     warehouse: Warehouse
     file: UsageFile
     rows: Rows
-    """Those to apply: good, each once, with layers."""
-    batches: Keys
-    """Batch key of each layer."""
+    """Those to apply: good, each once."""
+    batch: int
+    """Key of the file's content."""
     received_at_ms: int
 
     def insert_workloads(self) -> None:
@@ -72,7 +71,7 @@ class UsageFacts(NamedTuple):
             "card": imports.coded(of["card"], self.file.cards),
             "process": pa.array(of["process"]),
             "start_ms": pa.array(parts["start_ms"].astype("u8")),
-            "batch": pa.array(self.batches[of["layer"]]),
+            "batch": pa.array(np.full(len(parts), self.batch, "u8")),
             "end_ms": pa.array(parts["end_ms"].astype("u8")),
             "node": imports.coded(of["node"], self.file.nodes),
             "owner": imports.coded(of["owner"], self.file.owners),
@@ -97,18 +96,14 @@ class UsageFacts(NamedTuple):
         nodes = imports.coded(pairs & 0xFFFF_FFFF, self.file.nodes)
         imports.insert_marks(self.warehouse, pairs >> 32, nodes, mark)
 
-    def insert_batches(self) -> None:
-        """One row a layer, in one insert, so that either all are listed or none."""
-        count = len(self.batches)
+    def insert_batch(self) -> None:
         start_ms, end_ms = (self.rows["start_ms"].min(), self.rows["end_ms"].max()) if len(self.rows) else (0, 0)
-        quarters = np.zeros(count, dtype="i8")
-        np.add.at(quarters, self.rows["layer"], part_counts(self.rows))
         columns = {
-            "batch": pa.array(self.batches),
-            "source_id": pa.array([self.file.digest] * count),
-            "position": pa.array([self.file.path.name] * count),
-            "started_at_ms": pa.array(np.full(count, start_ms, "u8")),
-            "ended_at_ms": pa.array(np.full(count, end_ms, "u8")),
-            "usage_rows": pa.array(quarters.astype("u4")),
+            "batch": pa.array([self.batch], pa.uint64()),
+            "source_id": pa.array([self.file.digest]),
+            "position": pa.array([self.file.path.name]),
+            "started_at_ms": pa.array([start_ms], pa.uint64()),
+            "ended_at_ms": pa.array([end_ms], pa.uint64()),
+            "usage_rows": pa.array([part_counts(self.rows).sum()], pa.uint32()),
         }
-        imports.insert_batches(self.warehouse, self.received_at_ms, columns)
+        imports.insert_batch(self.warehouse, self.received_at_ms, columns)

@@ -7,7 +7,6 @@ hours. Does not own text: names are indexes into lists that ``usage_csv`` keeps.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -28,16 +27,11 @@ ROW = np.dtype([
     ("share", "u2"),  # permille
     ("active_rate", "i4"),  # 1e-4 percent, usage_fields.NOT_MEASURED where empty
     ("memory_bytes", "i8"),  # usage_fields.NOT_MEASURED where empty
-    ("layer", "u2"),  # of rows that overlap, see ``with_layers``
 ])  # fmt: skip
 """owner, card, node and model are indexes into names; process and workload are keys (``contract.identity``)."""
 
 PART = np.dtype([("row", "u4"), ("start_ms", "i8"), ("end_ms", "i8")])
 """A piece of a row that lies in one step; ``row`` is the index of the row it was cut from."""
-
-LAYERS_MAX = 1_000
-"""A process has one row at a time; some loggers write a few that overlap. More than this is a column that names
-programs, not processes."""
 
 Rows = NDArray[np.void]
 Indexes = NDArray[np.int64]
@@ -52,7 +46,7 @@ COMPARED = {
     "memory_bytes": "memory_bytes",
 }
 """What two rows with the same process (which stands for a card's process) and start must agree in, and their column in
-the file. Rows that did not would replace each other in the warehouse, by chance."""
+the file: nothing tells which of two rows that do not is right."""
 
 
 def contradictions(rows: Rows) -> Iterator[tuple[int, int, str]]:
@@ -96,35 +90,6 @@ def _grouped(rows: Rows) -> tuple[Indexes, NDArray[np.bool_]]:
     starts = np.ones(len(order), dtype=bool)
     starts[1:] = (process[1:] != process[:-1]) | (start_ms[1:] != start_ms[:-1])
     return order, starts
-
-
-def with_layers(rows: Rows) -> Rows:
-    """The same rows with ``layer`` set: no two rows of one process overlap in a layer, and most files have one layer.
-
-    The warehouse keeps one row for a process, start and batch. Two rows of a process that overlap would, once cut at
-    the same quarter hour, have equal starts: each layer is a batch of its own, so that both stay. Takes rows in the
-    order of ``without_repeats``. A row that needs more than ``LAYERS_MAX`` layers gets that number itself.
-    """
-    layered = rows.copy()
-    layered["layer"] = 0
-    process, start_ms, end_ms = rows["process"], rows["start_ms"], rows["end_ms"]
-    # In order of start, a process whose neighbours do not overlap has no rows that overlap at all.
-    meets = (process[1:] == process[:-1]) & (start_ms[1:] < end_ms[:-1])
-    for key in np.unique(process[1:][meets]):
-        first, last = np.searchsorted(process, key, "left"), np.searchsorted(process, key, "right")
-        busy: list[tuple[int, int]] = []  # (end_ms, layer) of rows that have not ended
-        free: list[int] = []
-        opened = 0
-        for index in range(int(first), int(last)):
-            while busy and busy[0][0] <= start_ms[index]:
-                heappush(free, heappop(busy)[1])
-            if not free and opened < LAYERS_MAX:
-                heappush(free, opened)
-                opened += 1
-            layered["layer"][index] = layer = heappop(free) if free else LAYERS_MAX
-            if layer < LAYERS_MAX:
-                heappush(busy, (int(end_ms[index]), layer))
-    return layered
 
 
 def part_counts(rows: Rows, step_ms: int = QUARTER_MS) -> Indexes:

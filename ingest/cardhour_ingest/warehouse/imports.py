@@ -83,10 +83,9 @@ def insert_marks(warehouse: Warehouse, hours: Numbers, nodes: pa.DictionaryArray
     )
 
 
-def insert_batches(warehouse: Warehouse, received_at_ms: int, columns: Mapping[str, Any]) -> None:
-    """Append one row a batch; ``columns``: batch, source_id, position, started_at_ms, ended_at_ms, usage_rows."""
-    count = len(columns["batch"])
-    received = np.full(count, received_at_ms, "u8")
+def insert_batch(warehouse: Warehouse, received_at_ms: int, columns: Mapping[str, Any]) -> None:
+    """Append the file's batch; ``columns``: batch, source_id, position, started_at_ms, ended_at_ms, usage_rows."""
+    received = pa.array([received_at_ms], pa.uint64())
     _insert(warehouse, "ingest_batch", received_at_ms, {**columns, "wall_ms": received, "sent_at_ms": received})
 
 

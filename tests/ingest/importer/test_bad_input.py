@@ -229,11 +229,3 @@ def test_a_file_with_too_many_rows_is_to_be_split(
     monkeypatch.setattr(usage_csv, "ROWS_MAX", 2)
     path = write(tmp_path / "usage.csv", [row(process=f"p{number}") for number in range(3)])
     assert refused(untouched, path) == (f"{path}: has more than 2 rows: split it, by month for instance",)
-
-
-def test_a_process_column_that_names_programs_is_refused(untouched: Warehouse, tmp_path: Path) -> None:
-    starts = [f"2026-03-02T10:00:00.{ms:03d}Z" for ms in range(1000)]
-    rows = [row(process="python", started_at=start) for start in (*starts, "2026-03-02T10:00:01Z")]
-    path = write(tmp_path / "usage.csv", rows)
-    (problem,) = refused(untouched, path)
-    assert problem.startswith(f"{path}, line 1002, column process: more than 1000 rows of this process overlap")

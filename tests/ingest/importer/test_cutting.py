@@ -1,4 +1,4 @@
-"""Cutting rows at quarter hours: the parts of a row are the row, and no two parts replace each other."""
+"""Cutting rows at quarter hours: the parts of a row are the row."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cardhour_contract.interval import Interval, split, union
+from cardhour_contract.interval import Interval, split
 from cardhour_contract.moment import HOUR_MS, QUARTER_MS
-from cardhour_ingest.usage_rows import ROW, Rows, cut, part_counts, slices, with_layers, without_repeats
+from cardhour_ingest.usage_rows import ROW, Rows, cut, part_counts, slices
 
 START_MS = 1_772_445_600_000  # 2026-03-02T10:00:00Z
 
@@ -47,25 +47,6 @@ def test_integrals_of_the_parts_add_up_to_the_rows(span: tuple[int, int], active
     assert sum(memory_bytes * length for length in lengths_ms) == memory_bytes * span[1]
     # and each fits the warehouse's 64 bits
     assert all(memory_bytes * length < 2**64 for length in lengths_ms)
-
-
-@settings(deadline=None)
-@given(st.lists(st.tuples(spans, st.integers(0, 2)), max_size=25))
-def test_no_two_parts_of_a_layer_share_process_and_start(rows: list[tuple[tuple[int, int], int]]) -> None:
-    starts = {(span[0], process): (span, process) for span, process in rows}  # equal starts are refused in a file
-    kept = [span for span, _ in starts.values()]
-    layered = with_layers(without_repeats(rows_of(kept, [process for _, process in starts.values()])))
-    parts = cut(layered)
-    of = layered[parts["row"]]
-    keys = list(zip(of["process"].tolist(), parts["start_ms"].tolist(), of["layer"].tolist(), strict=True))
-    assert len(keys) == len(set(keys))
-    for process in range(3):
-        mine = [Interval(int(row["start_ms"]), int(row["end_ms"])) for row in layered if row["process"] == process]
-        assert sum(layered["process"] == process) == sum(
-            1 for span, each in starts.values() if each == process and span[1]
-        )
-        if union(mine) == sorted(mine) or not mine:
-            assert not layered["layer"][layered["process"] == process].any()
 
 
 @settings(deadline=None)
