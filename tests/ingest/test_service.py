@@ -20,8 +20,7 @@ from cardhour_contract.settings import FILE_NAME, StreamSettings
 from cardhour_ingest.__main__ import cli
 from cardhour_ingest.config import load
 from cardhour_ingest.warehouse import engine
-from cardhour_ingest.warehouse.client import Warehouse
-from cardhour_ingest.warehouse.connect import WarehouseSettings, open_warehouse
+from cardhour_ingest.warehouse.client import Target, Warehouse
 from tests.ingest.reports import AT_MS, card, report, usage
 from tests.ingest.streams import KafkaStream, SpoolStream, Stream
 
@@ -57,14 +56,13 @@ def ingest(environ: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
 
 @contextmanager
 def shared_engine(home: Path, process: subprocess.Popen[bytes]) -> Iterator[Warehouse]:
-    """The engine of the running process, as the user's other commands reach it."""
+    """The engine of the running process, over HTTP. This process may have a folder of its own open, and admits one."""
     deadline = time.monotonic() + DEADLINE_S
     while (notice := engine.notice(home)) is None or notice.pid != process.pid:  # a killed process leaves its notice
         assert process.poll() is None, "ingest ended"
         assert time.monotonic() < deadline, "ingest serves no engine"
         time.sleep(0.05)
-    with open_warehouse(WarehouseSettings(), home) as warehouse:
-        assert not warehouse.target.embedded
+    with Warehouse(Target(url=notice.url, password=notice.secret)) as warehouse:
         yield warehouse
 
 
