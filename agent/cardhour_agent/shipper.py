@@ -44,6 +44,13 @@ BOOTSTRAP_MS = 5_000
 SEND_BLOCK_MS = 10_000
 """How long a send may wait for the topic's metadata before it counts as failed, and is repeated."""
 
+DELIVERY_MS = 20_000
+"""How long the client may try to deliver before the send counts as failed, and is repeated with a new time of sending.
+Ingest takes a time of sending more than 30 s from the time of arrival for a wrong clock (``reading.SKEW_MAX_MS``)."""
+
+REQUEST_MS = 8_000
+"""How long one request may take; two fit into the time of delivery."""
+
 _log = structlog.get_logger("cardhour.shipper")
 
 
@@ -75,6 +82,8 @@ def connect(stream: StreamSettings) -> Any:
         linger_ms=20,
         bootstrap_timeout_ms=BOOTSTRAP_MS,
         max_block_ms=SEND_BLOCK_MS,
+        delivery_timeout_ms=DELIVERY_MS,
+        request_timeout_ms=REQUEST_MS,
         **options,
     )
 
