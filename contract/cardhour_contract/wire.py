@@ -277,6 +277,9 @@ def _card_columns(records: Sequence[CardRecord], strings: dict[str, int]) -> Car
 
 
 def _check_lengths(name: str, columns: UsageColumns | CardColumns, codes: Mapping[str, str]) -> None:
+    bytes_of = [len(getattr(columns, column)) for column in codes]
+    if bytes_of == [len(columns.flags) * WIDTH[code] for code in codes.values()]:
+        return  # the usual case, told quickly: this is done for every message
     lengths = {column: divmod(len(getattr(columns, column)), WIDTH[code]) for column, code in codes.items()}
     rows = next(iter(lengths.values()))[0]
     for column, (count, torn) in lengths.items():
