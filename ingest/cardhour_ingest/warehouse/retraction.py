@@ -7,13 +7,14 @@ Owns the fact, what it would change, and marking the hours it touches. Does not 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
 import pyarrow as pa
 from msgspec import Struct
 
-from cardhour_contract.errors import Refuse
+from cardhour_contract.errors import InvariantBroken, Refuse
 from cardhour_contract.moment import HOUR_MS, format_rfc3339
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.rollup.run import Run
@@ -46,9 +47,10 @@ class Retraction(Struct, frozen=True, kw_only=True):
 
 
 class Effect(Struct, frozen=True, kw_only=True):
-    """Billable time of one holder on one card in one hour, as the ledger has it and as it would be."""
+    """Billable time of one holder on one card in one quarter hour, as the ledger has it and as it would be."""
 
-    hour: int
+    quarter: int
+    """Since the epoch."""
     owner: str
     cluster: str
     node: str
@@ -56,6 +58,18 @@ class Effect(Struct, frozen=True, kw_only=True):
     model: str
     before_us: int
     after_us: int
+
+
+class ImportedBatch(Struct, frozen=True, kw_only=True):
+    """One batch of an imported file."""
+
+    batch: int
+    source_id: str
+    """SHA-256 of the file's content."""
+    name: str
+    """The file's name when it was imported."""
+    started_at_ms: int
+    ended_at_ms: int
 
 
 def check(retraction: Retraction) -> None:
@@ -74,52 +88,70 @@ def check(retraction: Retraction) -> None:
         raise Refuse(*problems)
 
 
-def preview(warehouse: Warehouse, retraction: Retraction) -> list[Effect]:
-    """What ``retract`` would change in the ledger, computed by the rollup itself. Changes nothing."""
-    check(retraction)
+def preview(warehouse: Warehouse, *retractions: Retraction) -> list[Effect]:
+    """What ``retract`` would change in the ledger, computed by the rollup itself. Changes nothing.
+
+    retractions: those of one scope and span, such as the batches of one file.
+    """
+    for each in retractions:
+        check(each)
     supposed = f"supposed_{secrets.token_hex(6)}"
     warehouse.command("CREATE TABLE {name:Identifier} ENGINE = Memory AS SELECT * FROM retraction", name=supposed)
     try:
-        warehouse.insert(supposed, _row(warehouse, retraction))
+        warehouse.insert(supposed, _rows(warehouse, retractions))
         with Run(warehouse, retraction=supposed) as run:
-            pairs = run.choose("rollup/work_retracted", **_touched(retraction), limit=HOURS_PREVIEWED_MAX + 1)
+            pairs = run.choose("rollup/work_retracted", **_touched(retractions), limit=HOURS_PREVIEWED_MAX + 1)
             if pairs > HOURS_PREVIEWED_MAX:
                 raise Refuse(f"this would change more than {HOURS_PREVIEWED_MAX} hours of nodes: retract it in parts")
             if not pairs:
                 return []
-            run.compute()
+            run.compute(run.version())
             return [Effect(**row) for row in run.rows("rollup/effect")]
     finally:
         warehouse.command("DROP TABLE {name:Identifier}", name=supposed)
 
 
-def retract(warehouse: Warehouse, retraction: Retraction) -> None:
-    """Record a retraction and mark the hours it touches; the next rollup takes it out of the ledger."""
-    check(retraction)
-    # 1. The fact, before the marks: a rollup that settles them has seen it.
-    warehouse.insert("retraction", _row(warehouse, retraction))
+def retract(warehouse: Warehouse, *retractions: Retraction) -> None:
+    """Record retractions of one scope and span, and mark the hours they touch, for the next rollup to take them out."""
+    for each in retractions:
+        check(each)
+    # 1. The facts, in one insert and before the marks: a rollup that settles these has seen them.
+    warehouse.insert("retraction", _rows(warehouse, retractions))
     # 2. The marks. A crash before them leaves pages as they were; retracting again, a fact of its own, marks them.
-    warehouse.command(sql("queries/mark_retracted"), mark=secrets.randbits(64), **_touched(retraction))
+    warehouse.command(sql("queries/mark_retracted"), mark=secrets.randbits(64), **_touched(retractions))
 
 
-def _touched(retraction: Retraction) -> dict[str, Any]:
+def batches_of(warehouse: Warehouse, file: str) -> dict[str, list[ImportedBatch]]:
+    """The batches of imported files that are called ``file`` or have it as their SHA-256, by SHA-256."""
+    found: dict[str, list[ImportedBatch]] = {}
+    for row in warehouse.rows(sql("queries/imported_batches"), file=file):
+        each = ImportedBatch(**row)
+        found.setdefault(each.source_id, []).append(each)
+    return found
+
+
+def _touched(retractions: Sequence[Retraction]) -> dict[str, Any]:
+    first = retractions[0]
+    if len({(each.scope, each.from_ms, each.to_ms) for each in retractions}) != 1:
+        raise InvariantBroken("retractions made together must agree in scope and span")
     return {
-        "scope": str(retraction.scope),
-        "subject": retraction.subject,
-        "first": retraction.from_ms // HOUR_MS,
-        "last": (retraction.to_ms - 1) // HOUR_MS,
+        "scope": str(first.scope),
+        "subjects": [each.subject for each in retractions],
+        "first": first.from_ms // HOUR_MS,
+        "last": (first.to_ms - 1) // HOUR_MS,
     }
 
 
-def _row(warehouse: Warehouse, retraction: Retraction) -> pa.Table:
-    recorded_at = warehouse.value(sql("queries/retraction_time"), **_touched(retraction))
+def _rows(warehouse: Warehouse, retractions: Sequence[Retraction]) -> pa.Table:
+    recorded_at = warehouse.value(sql("queries/retraction_time"), **_touched(retractions))
+    count = len(retractions)
     return pa.table({
-        "retraction": pa.array([secrets.randbits(64)], pa.uint64()),
-        "scope": [str(retraction.scope)],
-        "subject": [retraction.subject],
-        "from_ms": pa.array([retraction.from_ms], pa.uint64()),
-        "to_ms": pa.array([retraction.to_ms], pa.uint64()),
-        "reason": [retraction.reason],
-        "who": [retraction.who],
-        "recorded_at": pa.array([recorded_at], pa.timestamp("ms", "UTC")),
+        "retraction": pa.array([secrets.randbits(64) for _ in retractions], pa.uint64()),
+        "scope": [str(each.scope) for each in retractions],
+        "subject": [each.subject for each in retractions],
+        "from_ms": pa.array([each.from_ms for each in retractions], pa.uint64()),
+        "to_ms": pa.array([each.to_ms for each in retractions], pa.uint64()),
+        "reason": [each.reason for each in retractions],
+        "who": [each.who for each in retractions],
+        "recorded_at": pa.array([recorded_at] * count, pa.timestamp("ms", "UTC")),
     })  # fmt: skip

@@ -8,10 +8,11 @@ The statements run in order, each into a table of its own that lives for one run
     home      where moved cards belong          amount    weights to microseconds, floored once
     quick     simple quarters, in one pass      entry     each owner's and workload's part of a quarter
     record    the usage rows of the rest        page      the pages, whole
-    kept      what of them counts
+    kept      what of them counts               sealed    which of them stay as they were
 
-then ``breach`` and ``publish`` write, and ``settle`` closes the marks. Any number of processes may roll up at once:
-pages carry the engine's clock from before raw was read, so the later reader wins (docs/concepts.md).
+then ``breach`` and ``publish`` write, ``too_late`` puts aside what came for sealed pages, and ``settle`` closes the
+marks. Any number of processes may roll up at once: pages carry the engine's clock from before raw was read, so the
+later reader wins (docs/concepts.md).
 
 Owns when pages are computed and published. Does not own what a card-hour is: the statements say that, and the
 reference ledger of the tests, written apart from them, must agree to the integer.
@@ -96,13 +97,16 @@ def _roll_up_some(warehouse: Warehouse, pairs_max: int) -> RollupResult:
         if not pairs:
             return RollupResult()
         # 2. The version, before raw: of two racing runs, the one that read later wins, whichever writes last.
-        version = str(warehouse.value("SELECT now64(6, 'UTC')::String"))
+        version = run.version()
         # 3. Raw to pages.
-        run.compute()
+        run.compute(version)
         # 4. Breaches first, since one bad row makes the engine refuse a whole insert; then the pages.
         run.command("rollup/breach", version=version)
         counts = run.rows("rollup/counts")[0]
         run.command("rollup/publish", version=version)
-        # 5. Settle the marks that were seen. A crash before this repeats the run, which writes the same pages.
+        if counts["sealed"]:
+            # 5. What came for a page that stays as it is, before its mark is settled: none of it is lost silently.
+            run.command("rollup/too_late")
+        # 6. Settle the marks that were seen. A crash before this repeats the run, which writes the same pages.
         run.command("rollup/settle")
         return RollupResult(pairs=pairs, **{name: int(count) for name, count in counts.items()})

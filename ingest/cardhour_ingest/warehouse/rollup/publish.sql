@@ -11,9 +11,4 @@ SELECT hour, card, cluster, model, basis,
        raw_rows, {version:DateTime64(6)}
 FROM {page:Identifier}
 WHERE arrayAll(us -> us = 900000000, sums_us) AND workloads_agree
-  AND (hour, card) NOT IN (
-      SELECT p.hour, p.card FROM {page:Identifier} AS p
-      INNER JOIN (SELECT hour, card::String AS card, argMax(raw_rows, version) AS seen FROM card_hour
-                  WHERE hour IN (SELECT hour FROM {page_key:Identifier}) GROUP BY hour, card) AS before
-          ON before.hour = p.hour AND before.card = p.card
-      WHERE p.raw_rows < before.seen)
+  AND (hour, card) NOT IN (SELECT hour, card FROM {sealed:Identifier})

@@ -27,7 +27,7 @@ class Run:
     def __init__(self, warehouse: Warehouse, *, retraction: str = "retraction") -> None:
         self._warehouse = warehouse
         run = secrets.token_hex(6)
-        self._names = {table: f"rollup_{run}_{table}" for table in ("work", *STEPS)}
+        self._names = {table: f"rollup_{run}_{table}" for table in ("work", *STEPS, "sealed")}
         self._used = self._names | {"retraction": retraction}
 
     def choose(self, statement: str, **parameters: Any) -> int:
@@ -35,10 +35,18 @@ class Run:
         self._warehouse.command(sql(statement), **self._tables(statement), **parameters)
         return int(self._warehouse.value(sql("rollup/pairs"), work=self._names["work"]))
 
-    def compute(self) -> None:
-        """From the work list to the ``page`` table."""
+    def compute(self, version: str) -> None:
+        """From the work list to the ``page`` table, and which of its pages are ``sealed``.
+
+        version: the engine's clock from before this call. A page that a racing run computed later seals nothing.
+        """
         for step in STEPS:
             self.command(f"rollup/{step}")
+        self.command("rollup/sealed", version=version)
+
+    def version(self) -> str:
+        """The engine's clock now: to be asked for before raw is read."""
+        return str(self._warehouse.value("SELECT now64(6, 'UTC')::String"))
 
     def command(self, statement: str, **parameters: Any) -> None:
         """A statement on the run's tables."""
