@@ -6,10 +6,12 @@ Times are milliseconds from the first midnight of March 2026.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from cardhour_contract.identity import workload_key
 from cardhour_contract.moment import DAY_MS, QUARTER_MS
 from cardhour_contract.record import Basis, CardState
-from tests.ledger.facts import Card, CardRow, Claim, Facts, FaultRow, UsageRow
+from tests.ledger.facts import Attribution, Card, CardRow, Claim, Facts, FaultRow, Retraction, UsageRow
 from tests.ledger.fleet import MIDNIGHT_MS as T
 
 GPU = Card(card="gpu")
@@ -77,6 +79,11 @@ def fault(opened_at_ms: int, closed_at_ms: int | None = None, *, card: str = "gp
     )
 
 
+def back(scope: Literal["card", "process"], subject: str | int, *, after: bool = True) -> Retraction:
+    """The first 200 ms, taken back."""
+    return Retraction(scope=scope, subject=subject, from_ms=T, to_ms=T + 200, after=after)
+
+
 ALLOCATED = Card(card="gpu", basis=Basis.ALLOCATION)
 
 SELDOM = (
@@ -89,4 +96,14 @@ SELDOM = (
     Facts(cards=(GPU,), usage=(row("k8s:a"),), faults=(fault(5 - DAY_MS, 9),)),
     Facts(cards=(GPU,), usage=(row("k8s:a", share=300, process=1), row("k8s:a", share=200, process=2))),
     Facts(cards=(GPU,), usage=(row("k8s:a", share=300, workload="v"), row("k8s:a", share=200, workload="w"))),
+    Facts(cards=(GPU,), usage=(row("k8s:a"),), retractions=(back("card", "gpu", after=False),)),
+    Facts(cards=(GPU,), usage=(row("k8s:a", process=1),), retractions=(back("process", 1),)),
+    Facts(cards=(GPU,), card_rows=(seen(0, 700),), retractions=(back("card", "gpu"),)),
+    Facts(cards=(GPU,), usage=(row("k8s:a"),), faults=(fault(0, 700),), retractions=(back("card", "gpu"),)),
+    Facts(
+        cards=(GPU,),
+        usage=(row("unknown:x", process=1),),
+        attributions=(Attribution(process=1, claim=Claim(owner="k8s:a", workload="v"), at_ms=T),),
+        retractions=(back("process", 1),),
+    ),
 )

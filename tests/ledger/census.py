@@ -28,6 +28,9 @@ def census(fleets: Iterable[Facts]) -> Counter[str]:
             for window in _quarters():
                 told = [row for row in facts.usage if row.card == card.card and meets(row.start_ms, row.end_ms, window)]
                 counts.update(_cases(sight.within(window), window))
+                counts["retracted"] += any(
+                    each.after and meets(each.from_ms, each.to_ms, window) for each in facts.retractions
+                )
                 counts["late_attribution"] += any(row.process in late and is_unknown(row.claim.owner) for row in told)
     return counts
 
@@ -43,7 +46,7 @@ def _cases(seen: Sight, window: Interval) -> set[str]:
     cases: set[str] = set()
     denominators: set[int] = set()
     for segment in seen.segments(window):
-        there = seen.within(segment)
+        there = seen.at(segment)
         if not there.held:
             continue
         cases.add("faulted_while_held" if there.faulted else "held")

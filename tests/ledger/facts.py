@@ -6,7 +6,8 @@ Times are UTC milliseconds, intervals half-open.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from cardhour_contract.record import SHARE_WHOLE, Basis, CardState
 
@@ -67,6 +68,21 @@ class Attribution:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retraction:
+    """Takes ``[from_ms, to_ms)`` of its subject back: time of rows, and faults and answers that were told of it."""
+
+    scope: Literal["card", "node", "process"]
+    subject: str | int
+    from_ms: int
+    to_ms: int
+    after: bool = True
+    """Recorded after the rows were received; else they came later and count."""
+
+    def covers(self, start_ms: int, end_ms: int) -> bool:
+        return self.after and self.from_ms <= start_ms and end_ms <= self.to_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """What the ledger has to know of a card beside its rows."""
 
@@ -87,7 +103,8 @@ class Facts:
     usage: tuple[UsageRow, ...] = ()
     card_rows: tuple[CardRow, ...] = ()
     faults: tuple[FaultRow, ...] = ()
-    attributions: tuple[Attribution, ...] = field(default=())
+    attributions: tuple[Attribution, ...] = ()
+    retractions: tuple[Retraction, ...] = ()
 
 
 def relabelled(facts: Facts, number: int) -> Facts:
@@ -111,6 +128,10 @@ def relabelled(facts: Facts, number: int) -> Facts:
         card_rows=tuple(replace(each, card=label(each.card)) for each in facts.card_rows),
         faults=tuple(replace(each, card=label(each.card)) for each in facts.faults),
         attributions=tuple(replace(each, process=process(each.process)) for each in facts.attributions),
+        retractions=tuple(
+            replace(each, subject=process(each.subject) if isinstance(each.subject, int) else label(each.subject))
+            for each in facts.retractions
+        ),
     )
 
 
@@ -122,4 +143,5 @@ def together(examples: list[Facts]) -> Facts:
         card_rows=tuple(row for each in examples for row in each.card_rows),
         faults=tuple(row for each in examples for row in each.faults),
         attributions=tuple(row for each in examples for row in each.attributions),
+        retractions=tuple(row for each in examples for row in each.retractions),
     )

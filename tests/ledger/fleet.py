@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from cardhour_contract.interval import Interval, split
 from cardhour_contract.moment import DAY_MS, HOUR_MS, QUARTER_MS, parse_rfc3339
 from cardhour_contract.record import ACTIVE_WHOLE, Basis, CardState
-from tests.ledger.facts import Attribution, Card, CardRow, Claim, Facts, FaultRow, UsageRow
+from tests.ledger.facts import Attribution, Card, CardRow, Claim, Facts, FaultRow, Retraction, UsageRow
 from tests.ledger.instant import is_unknown
 
 Row = TypeVar("Row")
@@ -51,7 +51,7 @@ CLAIMS = (
     Claim(owner="unknown:hidden", workload="process:4"),
     Claim(owner="system:xorg", workload="xorg"),
 )
-USUAL = (0, 3, 10, 6, 13, 9, 5, 4, 14)
+USUAL = (0, 3, 10, 6, 13, 9, 0, 4, 14)
 """Which of ``CLAIMS`` each process mostly makes."""
 TENANTS = tuple(each for each in CLAIMS if not each.owner.startswith(("unknown:", "system:")))
 
@@ -85,7 +85,8 @@ def fleets(draw: st.DrawFn) -> Facts:
         usage=tuple(usage),
         card_rows=tuple(row for each in cards if not each.imported_only for row in draw(_card_rows(each.card))),
         faults=tuple(row for told in draw(st.lists(_faults(), max_size=2)) for row in told),
-        attributions=tuple(draw(st.lists(_attributions(usage), max_size=4))),
+        attributions=tuple(draw(st.just([]) | st.lists(_attributions(usage), min_size=1, max_size=4))),
+        retractions=tuple(draw(st.just([]) | st.just([]) | st.lists(_retractions, min_size=1, max_size=2))),
     )
 
 
@@ -174,6 +175,18 @@ def _attributions(usage: list[UsageRow]) -> st.SearchStrategy[Attribution]:
     )
 
 
+_subjects = st.sampled_from((("card", "gpu-0"), ("card", "mig-1"), ("node", "node-1"), ("process", 0), ("process", 2)))
+_retractions = st.builds(
+    lambda subject, from_ms, length_ms, after: Retraction(
+        scope=subject[0], subject=subject[1], from_ms=from_ms, to_ms=from_ms + length_ms, after=after
+    ),
+    _subjects,
+    _times,
+    st.sampled_from((1, 60_000, 400_000, QUARTER_MS, HOUR_MS)),
+    st.sampled_from((True, True, False)),
+)
+
+
 def resent(facts: Facts) -> st.SearchStrategy[Facts]:
     """The same facts sent differently: cut where the parts are exact, repeated, and in another order.
 
@@ -194,6 +207,7 @@ def _resent(facts: Facts, seed: int) -> Facts:
         card_rows=_shuffled(chance, (*facts.card_rows, *facts.card_rows[:1])),
         faults=_shuffled(chance, (*facts.faults, *facts.faults[:1])),
         attributions=_shuffled(chance, (*facts.attributions, *facts.attributions[:1])),
+        retractions=_shuffled(chance, (*facts.retractions, *facts.retractions[:1])),
     )
 
 

@@ -53,7 +53,7 @@ def sums_of(facts: Facts, card: str, hour_ms: int) -> Sums:
         window = Interval(start_ms, start_ms + QUARTER_MS)
         seen = sight.within(window)
         for segment in seen.segments(window):
-            _count(sums, quarter, seen.within(segment), segment)
+            _count(sums, quarter, seen.at(segment), segment)
     return sums
 
 

@@ -14,7 +14,7 @@ from cardhour_contract.identity import workload_key
 from cardhour_contract.interval import Interval
 from cardhour_contract.moment import DAY_MS
 from cardhour_contract.record import Basis
-from tests.ledger.facts import Attribution, Card, CardRow, Facts, FaultRow, UsageRow
+from tests.ledger.facts import Attribution, Card, CardRow, Facts, FaultRow, Retraction, UsageRow
 from tests.ledger.instant import is_unknown
 
 FAULT_CAP_MS = DAY_MS
@@ -29,6 +29,17 @@ class Sight:
     usage: tuple[UsageRow, ...]
     card_rows: tuple[CardRow, ...]
     faulted: tuple[Interval, ...]
+    retractions: tuple[Retraction, ...]
+
+    def at(self, segment: Interval) -> Sight:
+        """What covers all of ``segment`` and has not been taken back there."""
+        back = {each.subject for each in self.retractions if each.covers(*segment)}
+        there = self.within(segment)
+        if self.card.card in back:
+            return replace(there, usage=(), card_rows=())
+        return replace(
+            there, usage=tuple(row for row in there.usage if row.node not in back and row.process not in back)
+        )
 
     def within(self, window: Interval) -> Sight:
         return replace(
@@ -49,6 +60,8 @@ class Sight:
         rows: tuple[UsageRow | CardRow | Interval, ...] = (*self.usage, *self.card_rows, *self.faulted)
         for row in rows:
             ends.update(at_ms for at_ms in (row.start_ms, row.end_ms) if window.start_ms < at_ms < window.end_ms)
+        for each in self.retractions:
+            ends.update(at_ms for at_ms in (each.from_ms, each.to_ms) if window.start_ms < at_ms < window.end_ms)
         yield from (Interval(a, b) for a, b in pairwise(sorted(ends)))
 
 
@@ -57,18 +70,26 @@ def sight_of(facts: Facts, name: str) -> Sight:
     card = next(each for each in facts.cards if each.card == name)
     best: dict[int, Attribution] = {}
     for each in facts.attributions:
+        if _retracted(facts, each.process, each.at_ms):
+            continue
         if each.process not in best or _recency(each) > _recency(best[each.process]):
             best[each.process] = each
     closed: defaultdict[tuple[str, int], list[FaultRow]] = defaultdict(list)
     for fault in facts.faults:
-        if fault.card in (card.card, card.parent):
+        if fault.card in (card.card, card.parent) and not _retracted(facts, fault.card, fault.opened_at_ms):
             closed[fault.card, fault.opened_at_ms].append(fault)
     return Sight(
         card=card,
         usage=tuple(_attributed(row, best) for row in facts.usage if row.card == name),
         card_rows=tuple(row for row in facts.card_rows if row.card == name),
         faulted=tuple(_fault_interval(opened_at_ms, told) for (_, opened_at_ms), told in closed.items()),
+        retractions=facts.retractions,
     )
+
+
+def _retracted(facts: Facts, subject: str | int, at_ms: int) -> bool:
+    """Whether what was told of ``subject`` at an instant was taken back."""
+    return any(each.subject == subject and each.covers(at_ms, at_ms + 1) for each in facts.retractions)
 
 
 def _recency(attribution: Attribution) -> tuple[int, str, int, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -51,6 +51,7 @@ def put(warehouse: Warehouse, facts: Facts, hours_ms: Sequence[int]) -> None:
     _insert(warehouse, "card_record", _card_records(facts))
     _insert(warehouse, "fault", _faults(facts))
     _insert(warehouse, "attribution", _attributions(facts))
+    _insert(warehouse, "retraction", _retractions(facts))
     _insert(warehouse, "workload", [_workload(each) for each in _claims(facts)])
     _insert(warehouse, "card", [_card(each) for each in facts.cards])
     _insert(warehouse, "node", [_node(each) for each in facts.cards])
@@ -108,7 +109,7 @@ def expected(facts: Facts, hours_ms: Sequence[int], *, sent: Facts | None = None
 def clear(warehouse: Warehouse) -> None:
     """Empty every table that facts, marks and pages are in."""
     for table in (
-        *("usage_record", "card_record", "fault", "attribution", "workload"),
+        *("usage_record", "card_record", "fault", "attribution", "retraction", "workload"),
         *("card", "node", "dirty_hour", "card_hour", "ledger_breach"),
     ):
         warehouse.command("TRUNCATE TABLE {table:Identifier}", table=table)
@@ -191,6 +192,20 @@ def _attributions(facts: Facts) -> Iterable[dict[str, Any]]:
             "node": "n",
             "batch": batch,
             "received_at": RECEIVED_AT,
+        }
+
+
+def _retractions(facts: Facts) -> Iterable[dict[str, Any]]:
+    for number, each in enumerate(facts.retractions):
+        yield {
+            "retraction": number,
+            "scope": each.scope,
+            "subject": str(each.subject),
+            "from_ms": each.from_ms,
+            "to_ms": each.to_ms,
+            "reason": "a clock was wrong",
+            "who": "staff",
+            "recorded_at": RECEIVED_AT + timedelta(hours=1 if each.after else -1),
         }
 
 

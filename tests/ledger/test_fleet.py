@@ -19,6 +19,7 @@ HARD_CASES = (
     "late_attribution",
     "several_workloads",
     "faulted_while_held",
+    "retracted",
 )
 
 

@@ -9,6 +9,7 @@ from cardhour_contract.record import Basis, CardState
 from tests.ledger.cases import (
     ALLOCATED,
     GPU,
+    back,
     equal_products,
     fault,
     pods_and_a_process,
@@ -17,7 +18,7 @@ from tests.ledger.cases import (
     thirds,
     three_then_seven,
 )
-from tests.ledger.facts import Attribution, Card, CardRow, Claim, Facts, FaultRow, UsageRow
+from tests.ledger.facts import Attribution, Card, CardRow, Claim, Facts, FaultRow, Retraction, UsageRow
 from tests.ledger.fleet import GIB, cut
 from tests.ledger.fleet import MIDNIGHT_MS as T
 from tests.ledger.page import Entry, Page, Unobserved
@@ -26,7 +27,7 @@ from tests.ledger.reference import page
 QUARTER_US = 900_000_000
 
 
-def told(*facts: UsageRow | CardRow | FaultRow | Attribution, card: Card = GPU) -> Page:
+def told(*facts: UsageRow | CardRow | FaultRow | Attribution | Retraction, card: Card = GPU) -> Page:
     """The page of the hour after midnight, with every quarter checked to add up."""
     found = page(
         Facts(
@@ -35,6 +36,7 @@ def told(*facts: UsageRow | CardRow | FaultRow | Attribution, card: Card = GPU) 
             card_rows=tuple(each for each in facts if isinstance(each, CardRow)),
             faults=tuple(each for each in facts if isinstance(each, FaultRow)),
             attributions=tuple(each for each in facts if isinstance(each, Attribution)),
+            retractions=tuple(each for each in facts if isinstance(each, Retraction)),
         ),
         card.card,
         T,
@@ -224,6 +226,22 @@ class TestWhatWasSeen:
         assert first_unobserved(told(row("k8s:a", 0, 100, basis=Basis.IMPORTED), card=card)) == {
             "imported": 899_900_000
         }
+
+
+class TestRetractions:
+    def test_retracted_time_is_taken_out_of_rows_that_came_before_and_leaves_their_rate(self) -> None:
+        (entry,) = told(row("k8s:a", 0, 300, process=1, active=300 * 500_000), back("process", 1)).by_owner
+        assert (entry.held_us, entry.billable_us, entry.active_us) == (100_000, 100_000, 50_000)
+
+    def test_rows_that_came_after_the_retraction_count(self) -> None:
+        assert billed(told(row("k8s:a", 0, 300, process=1), back("process", 1, after=False)).by_owner) == {
+            "k8s:a": 300_000
+        }
+
+    def test_a_retracted_card_has_no_sightings_either(self) -> None:
+        found = told(row("k8s:a", 0, 300), seen(0, QUARTER_MS), fault(0, 50), back("card", "gpu"))
+        assert first_unobserved(found) == {"silent": 200_000}
+        assert (billed(found.by_owner), found.faulted_us[0]) == ({"k8s:a": 100_000}, 0)
 
 
 class TestIntegrals:

@@ -109,6 +109,11 @@ MUTANTS = (
         "intDiv(sum(active_num), active_den)",
         "sum(intDiv(active_num, active_den))",
     ),
+    Mutant("retractions_of_corrected_rows", "kept", "r.received_at < x.5 AND ", ""),
+    Mutant("retracted_rows_keep_a_quick_quarter", "quick", "OR touched ", ""),
+    Mutant("retracted_sightings_count", "seen", "(x.1 = 'card' AND x.2 = r.card)", "0"),
+    Mutant("retracted_faults_count", "outage", "(r.1 = 'card' AND r.2 = f.card)", "0"),
+    Mutant("retracted_answers_count", "record", "(r.1 = 'process' AND r.2 = toString(a.process))", "0"),
     Mutant("imported_reads_silent", "page_key", "'imported', 'silent'", "'silent', 'silent'"),
 )
 
