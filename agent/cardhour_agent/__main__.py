@@ -5,7 +5,6 @@ Owns options, exit codes and logging. Does not own any work.
 
 from __future__ import annotations
 
-import logging
 import signal
 import sys
 from importlib.metadata import version
@@ -13,9 +12,8 @@ from pathlib import Path
 from types import FrameType
 
 import click
-import structlog
 
-from cardhour_agent import show
+from cardhour_agent import logs, show
 from cardhour_agent.config import Config, load
 from cardhour_agent.outbox import entry_of
 from cardhour_agent.runner import Agent, exclusive, look_once
@@ -144,17 +142,7 @@ def _play(config: Config, from_ms: int, to_ms: int) -> None:
 
 def main() -> None:
     """Entry point: expected errors are one sentence each, and exit codes that scripts can use."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-    )
-    # The client tells every refused connection as an error, several a second; the shipper tells what it means, once.
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    logs.configure()
     try:
         cli.main(standalone_mode=True)
     except Refuse as error:

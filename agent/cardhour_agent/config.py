@@ -38,6 +38,9 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Seconds between samples. Below 1 s the process lists would slow the tenants: they take a driver-wide lock."""
     report_interval_s: Annotated[int, Meta(ge=1, le=900)] = 60
     """Seconds between reports; divides a quarter hour."""
+    nvml_timeout_s: Annotated[int, Meta(ge=1, le=60)] = 5
+    """How long a reading waits for the driver, at most half a sample interval; after six times that without an answer
+    the process that asks the driver is replaced."""
     bridge_max_s: Annotated[int, Meta(ge=0, le=3600)] = 300
     """Longest gap, or restart of the agent, across which the same process on the same card counts as held."""
     spool: Path = Path(SPOOL_NAME)
@@ -60,6 +63,11 @@ class Config(Struct, frozen=True, kw_only=True):
     @property
     def spool(self) -> Path:
         return self.home / self.agent.spool
+
+    @property
+    def nvml_timeout_ms(self) -> int:
+        """At most half a sample interval, so that a reading that fails in the end does not delay the next sample."""
+        return min(self.agent.nvml_timeout_s * SECOND_MS, self.policy.sample_ms // 2)
 
     @property
     def policy(self) -> Policy:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from cardhour_contract.clock import Clock
 
@@ -54,12 +54,25 @@ class Exits:
         """Wait, noting exits as they happen; returns early when woken."""
         due_ms = self._clock.monotonic_ms() + duration_ms
         while (left_ms := due_ms - self._clock.monotonic_ms()) > 0:
-            for fd, _ in self._poll.poll(left_ms):
-                if fd == self._wake:
-                    os.read(self._wake, 4096)
-                    return
-                self._ended_ms[self._key_of[fd]] = self._clock.monotonic_ms()
-                self._drop(fd)
+            ready = {fd for fd, _ in self._poll.poll(left_ms)}
+            self._note(ready - {self._wake})
+            if self._wake in ready:
+                os.read(self._wake, 4096)
+                return
+
+    def wait_for(self, descriptor: int, duration_ms: int) -> bool:
+        """Wait until a descriptor can be read, noting exits as they happen; false when time is up, or when woken."""
+        due_ms = self._clock.monotonic_ms() + duration_ms
+        self._poll.register(descriptor, select.POLLIN)
+        try:
+            while (left_ms := due_ms - self._clock.monotonic_ms()) > 0:
+                ready = {fd for fd, _ in self._poll.poll(left_ms)}
+                self._note(ready - {descriptor, self._wake})
+                if descriptor in ready or self._wake in ready:
+                    return descriptor in ready
+            return False
+        finally:
+            self._poll.unregister(descriptor)
 
     def wake(self) -> None:
         """End a ``wait`` from a signal handler or another thread."""
@@ -78,6 +91,12 @@ class Exits:
             os.close(fd)
         self._key_of.clear()
         self._fd_of.clear()
+
+    def _note(self, ended: Iterable[int]) -> None:
+        """These pidfds can be read: their processes have ended just now."""
+        for fd in ended:
+            self._ended_ms[self._key_of[fd]] = self._clock.monotonic_ms()
+            self._drop(fd)
 
     def _drop(self, fd: int) -> None:
         self._poll.unregister(fd)

@@ -21,6 +21,7 @@ from cardhour_agent.exits import Exits
 from cardhour_agent.identity import Identities
 from cardhour_agent.last_seen import LastSeenFile
 from cardhour_agent.ntp import ntp_synced
+from cardhour_agent.nvml.watched import WatchedNvml
 from cardhour_agent.observer import NodeName, Observer
 from cardhour_agent.outbox import Outbox
 from cardhour_agent.procfs import ProcIdentities, boot_id
@@ -77,11 +78,8 @@ class Parts:
             self.device = self.identities = machine
             self.name = machine.name
         else:
-            # Only here: a simulation needs neither the driver's library nor its package.
-            from cardhour_agent.nvml.device import NvmlDevice
-
             boot = boot_id()
-            self.device = NvmlDevice()
+            self.device = WatchedNvml(clock, config.nvml_timeout_ms, self.exits.wait_for)
             self.identities = ProcIdentities(agent.node, boot, clock, self.exits, agent.system_commands)
             self.name = NodeName(node=agent.node, cluster=agent.cluster, boot_id=boot, basis=agent.basis)
 

@@ -1,15 +1,17 @@
 /* A libnvidia-ml.so.1 of our own: the driver's side of the calls the agent makes, with its failure modes.
  *
- * The environment variable STUB_NVML names what goes wrong; it is read at every call, so a test can change it between
- * two readings. Two GPUs; GPU 0 carries pids 100 (compute and graphics) and 200 (MPS, where that list exists).
+ * The environment variable STUB_NVML names what goes wrong, or the first word of the file STUB_NVML_FILE does; either is
+ * read at every call, so a test can change it at any time. Two GPUs; GPU 0 carries pids 100 (compute and graphics; the
+ * file's second word where it has one) and 200 (MPS, where that list exists).
  * Built with -DNO_MPS it lacks the MPS symbol, as older drivers do. Layouts follow NVIDIA's nvml.h.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { SUCCESS = 0, NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7, DRIVER_NOT_LOADED = 9, TIMEOUT = 10,
-       GPU_IS_LOST = 15 };
+       GPU_IS_LOST = 15, LIB_RM_VERSION_MISMATCH = 18 };
 
 typedef struct { int index; int instance; } Device;
 typedef struct { unsigned pid; unsigned long long memory; unsigned gi, ci; } Process;
@@ -23,17 +25,41 @@ static Device instances[2] = {{0, 0}, {0, 2}};
 static int races, xid_sent, ecc_errors;
 static unsigned long long energy_mj = 1000;
 
+static unsigned tenant = 100;
+
 static int is(const char *what) {
-    const char *now = getenv("STUB_NVML");
+    char word[32] = "";
+    const char *now = getenv("STUB_NVML"), *path = getenv("STUB_NVML_FILE");
+    FILE *file = path ? fopen(path, "r") : NULL;
+    if (file) {
+        if (fscanf(file, "%31s %u", word, &tenant) > 0) now = word;
+        fclose(file);
+    }
     return now && strcmp(now, what) == 0;
+}
+/* A wedged driver: "hang" until the word changes, "stuck" for ever, "abort" brings the process down. */
+static void suffer(void) {
+    while (is("hang")) usleep(1000);
+    while (is("stuck")) pause();
+    if (is("abort")) abort();
+}
+/* Once the driver was upgraded, a process that loaded the library before cannot talk to it. */
+static int outdated(void) {
+    static int old;
+    if (!is("upgraded")) old = 1;
+    return old && is("upgraded");
 }
 static int lost(const Device *d) { return (is("lost") && d->index == 1) || (is("mig_lost") && d->index == 0); }
 
-int nvmlInitWithFlags(unsigned flags) { (void)flags; return is("no_driver") ? DRIVER_NOT_LOADED : SUCCESS; }
+int nvmlInitWithFlags(unsigned flags) {
+    (void)flags;
+    if (outdated()) return LIB_RM_VERSION_MISMATCH;
+    return is("no_driver") ? DRIVER_NOT_LOADED : SUCCESS;
+}
 int nvmlShutdown(void) { return SUCCESS; }
 const char *nvmlErrorString(int code) { (void)code; return "stub"; }
 int nvmlSystemGetDriverVersion(char *text, unsigned size) { snprintf(text, size, "600.00"); return SUCCESS; }
-int nvmlDeviceGetCount_v2(unsigned *count) { *count = 2; return SUCCESS; }
+int nvmlDeviceGetCount_v2(unsigned *count) { *count = 2; return outdated() ? LIB_RM_VERSION_MISMATCH : SUCCESS; }
 int nvmlDeviceGetHandleByIndex_v2(unsigned index, Device **d) {
     *d = &gpus[is("moved") ? 1 - index : index];
     if (is("moved") && index == 1) return GPU_IS_LOST;
@@ -75,7 +101,8 @@ static int list(const Process *from, unsigned n, unsigned *count, Process *into)
     return SUCCESS;
 }
 int nvmlDeviceGetComputeRunningProcesses_v3(Device *d, unsigned *count, Process *into) {
-    Process one = {100, 4ULL << 30, ~0u, ~0u};
+    suffer();
+    Process one = {tenant, 4ULL << 30, ~0u, ~0u};
     if (is("skew_pid")) one.pid = 0xFFFFFFF0u;
     if (is("skew_memory")) one.memory = 1ULL << 60;
     if (is("memory_unknown")) one.memory = ~0ULL;
@@ -84,7 +111,7 @@ int nvmlDeviceGetComputeRunningProcesses_v3(Device *d, unsigned *count, Process 
     return list(&one, d->index == 0 ? 1 : 0, count, into);
 }
 int nvmlDeviceGetGraphicsRunningProcesses_v3(Device *d, unsigned *count, Process *into) {
-    Process one = {100, 1ULL << 30, ~0u, ~0u};
+    Process one = {tenant, 1ULL << 30, ~0u, ~0u};
     if (d->instance >= 0) return NOT_SUPPORTED;
     return list(&one, d->index == 0 ? 1 : 0, count, into);
 }

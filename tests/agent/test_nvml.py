@@ -28,20 +28,6 @@ device.close()
 GIB = 1024**3
 
 
-@pytest.fixture(scope="session")
-def stub_libraries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Folders with the stub library: as a current driver, and as one without the MPS list."""
-    source = Path(__file__).with_name("stub_nvml.c")
-    folders = {}
-    for name, flags in (("current", []), ("without_mps", ["-DNO_MPS"])):
-        folder = folders[name] = tmp_path_factory.mktemp(name)
-        library = str(folder / "libnvidia-ml.so.1")
-        subprocess.run(
-            ["cc", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", *flags, "-o", library, str(source)], check=True
-        )
-    return folders
-
-
 def read_nvml(library: Path, *troubles: str) -> list[NodeReading]:
     """One reading for each trouble, from one process that has the stub as its driver."""
     lines = run_reader(library, *troubles)

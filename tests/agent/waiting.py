@@ -1,0 +1,18 @@
+"""Waiting for what another process does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cardhour_contract.clock import SystemClock
+
+PATIENCE_MS = 60_000
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Look again until it has happened."""
+    clock = SystemClock()
+    deadline_ms = clock.monotonic_ms() + PATIENCE_MS
+    while not happened():
+        assert clock.monotonic_ms() < deadline_ms, "it has not happened"
+        clock.sleep_ms(50)
