@@ -13,7 +13,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from cardhour_contract.errors import Refuse
-from cardhour_contract.settings import FILE_NAME, Loader, StreamSettings, home_directory
+from cardhour_contract.settings import FILE_NAME, Loader, StreamSettings, home_directory, read_file
 from cardhour_ingest.dead_letter import DEAD_MAX
 from cardhour_ingest.warehouse.connect import WarehouseSettings
 
@@ -34,6 +34,18 @@ class IngestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Dead letters among the last 1000 messages that stop ingest."""
     rollup_every_s: Annotated[int, Meta(ge=0)] = 60
     """How often ``cardhour-ingest run`` brings the ledger up to date; 0 leaves it to another process."""
+    raw_days: Annotated[int, Meta(ge=1)] = 400
+    """Days after their arrival for which raw rows are kept. Pages are kept for good."""
+
+
+ADJUSTMENT_DAYS = 92
+"""Late usage of the last three periods is billed as adjustments (docs/billing.md): raw must still be there then."""
+
+GRACE_HOURS = 48
+"""Default of ``[billing] grace_hours``, which billing owns; read here for the check below alone."""
+
+CLOSING_DAYS = 62
+"""Beyond both: two months in which a month is closed, questioned and mended."""
 
 
 class Config(Struct, frozen=True, kw_only=True):
@@ -60,7 +72,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
         warehouse=loader.section("warehouse", WarehouseSettings),
     )
     loader.finish()
-    problems = _contradictions(config)
+    problems = _contradictions(config) + _short_retention(config.ingest.raw_days, loader.path, environ)
     if problems:
         raise Refuse(*(f"{home / FILE_NAME} or CARDHOUR_…: {each}" for each in problems))
     return config
@@ -73,3 +85,16 @@ def _contradictions(config: Config) -> list[str]:
     if config.stream.kind == "kafka" and not config.stream.bootstrap_servers:
         problems.append("[stream] kind is kafka, but bootstrap_servers names no broker: add host:port")
     return problems
+
+
+def _short_retention(raw_days: int, path: Path, environ: Mapping[str, str]) -> list[str]:
+    """A page whose raw has gone can never be corrected: raw must outlive the time in which corrections are billed."""
+    given = environ.get("CARDHOUR_BILLING_GRACE_HOURS") or read_file(path).get("billing", {}).get("grace_hours")
+    grace_hours = int(given) if str(given).isdecimal() else GRACE_HOURS
+    least = ADJUSTMENT_DAYS + -(-grace_hours // 24) + CLOSING_DAYS
+    if raw_days >= least:
+        return []
+    return [
+        f"[ingest] raw_days is {raw_days}: raw must outlive three months of adjustments, {grace_hours} hours of grace "
+        f"and {CLOSING_DAYS} days, so keep at least {least}"
+    ]

@@ -17,21 +17,31 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from cardhour_contract.clock import Clock, SystemClock
 from cardhour_contract.errors import CardHourError, Retry
-from cardhour_contract.moment import HOUR_MS, MINUTE_MS
+from cardhour_contract.moment import DAY_MS, HOUR_MS, MINUTE_MS, floor_to
 from cardhour_ingest.config import Config
 from cardhour_ingest.kafka_source import KafkaSource
 from cardhour_ingest.loop import Limits, Loop, Totals, insist
 from cardhour_ingest.source import Source
 from cardhour_ingest.spool_source import SpoolSource
 from cardhour_ingest.warehouse.client import Warehouse
+from cardhour_ingest.warehouse.compare import compare
 from cardhour_ingest.warehouse.connect import open_warehouse
 from cardhour_ingest.warehouse.engine_http import serve_engine
+from cardhour_ingest.warehouse.expiry import expire
 from cardhour_ingest.warehouse.rollup import roll_up, sweep
 
 log = structlog.get_logger(__name__)
 
 SWEEP_AFTER_MS = 5 * MINUTE_MS
 """How long after a full hour its silent cards are looked for: reports of its last minutes have arrived by then."""
+
+
+COMPARED_MS = 3 * DAY_MS
+"""How much of the ledger a nightly pass compares with raw: what arrived late has been rolled up by then, and a night
+that was missed is made up for by the next two."""
+
+NIGHTLY_HOUR = 2
+"""UTC hour of that pass: one that few fleets are busiest in."""
 
 
 def open_source(config: Config, clock: Clock) -> Source:
@@ -79,7 +89,7 @@ def scheduled(
     if not config.ingest.rollup_every_s:
         yield
         return
-    jobs = Jobs(warehouse, clock, fail)
+    jobs = Jobs(warehouse, clock, fail, raw_days=config.ingest.raw_days)
     scheduler = BackgroundScheduler(
         timezone=UTC,
         jobstores={"default": MemoryJobStore()},
@@ -87,6 +97,7 @@ def scheduled(
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
     )
     scheduler.add_job(jobs.roll_up, "interval", seconds=config.ingest.rollup_every_s, id="rollup")
+    scheduler.add_job(jobs.check, "cron", hour=NIGHTLY_HOUR, id="nightly")
     scheduler.start()
     try:
         yield
@@ -97,10 +108,13 @@ def scheduled(
 class Jobs:
     """What the schedule runs. A Retry is left to the next run; anything worse stops the process."""
 
-    def __init__(self, warehouse: Warehouse, clock: Clock, fail: Callable[[CardHourError], None]) -> None:
+    def __init__(
+        self, warehouse: Warehouse, clock: Clock, fail: Callable[[CardHourError], None], *, raw_days: int
+    ) -> None:
         self._warehouse = warehouse
         self._clock = clock
         self._fail = fail
+        self._raw_days = raw_days
         self._swept_hour = 0
 
     def roll_up(self) -> None:
@@ -123,6 +137,23 @@ class Jobs:
                 log.error("pages were refused: see ledger_breach", breached=done.breached, sealed=done.sealed)
             if done.pages:
                 log.info("rolled up", pages=done.pages)
+
+    def check(self) -> None:
+        """Compare the last days' pages with raw, and drop the raw rows that are kept no longer."""
+        try:
+            with self._warehouse.another() as mine:
+                until_ms = floor_to(self._clock.now_ms(), HOUR_MS)
+                different = compare(mine, until_ms - COMPARED_MS, until_ms)
+                gone = expire(mine, self._clock.now_ms(), self._raw_days)
+        except Retry as error:
+            log.warning("the nightly check waits for the next night", error=str(error))
+        except CardHourError as error:
+            log.error("the nightly check failed", error=str(error))
+            self._fail(error)
+        else:
+            if different:
+                log.error("pages are not what raw gives: see ledger_difference", pages=len(different))
+            log.info("checked the ledger", days_expired=len(gone))
 
 
 @contextmanager
