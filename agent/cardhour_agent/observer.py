@@ -11,7 +11,7 @@ from typing import Literal
 
 from msgspec import Struct, structs
 
-from cardhour_agent.device import CardReading, Device
+from cardhour_agent.device import CardReading, Device, Failure
 from cardhour_agent.identity import Identities
 from cardhour_agent.sampler import Batch, CardSample, Held, Sample, Sampler
 from cardhour_agent.timeline import Tick, Timeline
@@ -55,11 +55,14 @@ class Observer:
         self._ntp_synced = ntp_synced
         self.tick = Tick(0, None, 0, 0)
         """When the last sample was taken."""
+        self.failure: Failure | None = None
+        """Why the last sample read nothing of the whole node."""
 
     def observe(self) -> list[Report]:
         """Take one sample; the reports that it completes."""
         tick = self.tick = self._timeline.tick()
         reading = self._device.read()
+        self.failure = reading.failure
         identities = self._identities
         samples = tuple([self._join(each) for each in reading.readings])
         identities.sampled()

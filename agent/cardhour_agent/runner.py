@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 
 from cardhour_agent.config import Config
-from cardhour_agent.device import Device
+from cardhour_agent.device import Device, Failure
 from cardhour_agent.exits import Exits
 from cardhour_agent.identity import Identities
 from cardhour_agent.last_seen import LastSeenFile
@@ -40,6 +40,8 @@ ONCE_MS = 1_000
 
 SHIPPER_STOP_S = 15.0
 """How long a stop waits for the shipper; what it has not shipped by then is safe in the spool."""
+
+NO_DRIVER = "is the NVIDIA driver loaded, and may this account use it? --scenario FILE simulates a node"
 
 _log = structlog.get_logger("cardhour.agent")
 
@@ -129,13 +131,30 @@ class Agent:
         sampler = Sampler(policy, remembered.read(timeline.tick()))
         observer = self._parts.observer(sampler, timeline)
         outbox = Outbox(spool, remembered, sampler, shipper.wake if shipper else lambda: None)
+        failed = ""
         while not self._stopping.is_set():
             outbox.put(observer.observe(), observer.tick)
+            failed = _told(observer.failure, failed)
             # Due times are multiples of the interval on the anchored axis, which runs with monotonic time: a sample
             # falls on each report boundary, and a slow sample delays none after it.
             at_ms = timeline.tick().at_ms
             self._parts.exits.wait(policy.sample_ms - at_ms % policy.sample_ms)
         outbox.put(observer.flush(), observer.tick)
+
+
+def _told(failure: Failure | None, before: str) -> str:
+    """Log that the driver has stopped or begun to answer, once each time; the reason that was told last."""
+    now = failure.reason if failure is not None else ""
+    if failure is not None and now != before:
+        _log.warning(
+            "NVML does not answer: no card of this node is metered until it does",
+            reason=failure.reason,
+            detail=failure.detail,
+            mend=NO_DRIVER,
+        )
+    elif before and not now:
+        _log.info("NVML answers again")
+    return now
 
 
 def look_once(config: Config, clock: Clock | None = None) -> list[Report]:
@@ -146,8 +165,7 @@ def look_once(config: Config, clock: Clock | None = None) -> list[Report]:
         reading = parts.device.read()
         if reading.failure is not None:
             raise Refuse(
-                f"NVML does not answer on this node ({reading.failure.reason}: {reading.failure.detail}): "
-                "is the NVIDIA driver loaded, and may this account use it? --scenario FILE simulates a node"
+                f"NVML does not answer on this node ({reading.failure.reason}: {reading.failure.detail}): {NO_DRIVER}"
             )
         observer = parts.observer(Sampler(config.policy, LastSeen()), Timeline(clock))
         reports = observer.observe()
