@@ -6,7 +6,7 @@ or issuing. Customers are taken by time zone, because a month is other instants 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from msgspec import Struct
 
@@ -15,13 +15,11 @@ from cardhour_billing.ledger import Coverage, Ledger
 from cardhour_billing.models import Customer, Issuer
 from cardhour_billing.month import BillingPeriod, Month, billing_period
 from cardhour_billing.rating import Unassigned
+from cardhour_billing.rendering import Told, render_missing
 from cardhour_billing.zone_close import ClosedInvoice, ZoneClose
 from cardhour_contract.clock import Clock
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import HOUR_MS, format_rfc3339
-
-Told = Callable[[str, int, int], None]
-"""Told what is done now, how many are done, and of how many."""
 
 
 class CloseOrder(Struct, frozen=True, kw_only=True):
@@ -86,6 +84,8 @@ def close_month(
             progress(customer.key, len(invoices) + len(without_usage), len(customers))
         if zone == issuer.timezone and not order.customer:
             unassigned = month_here.unassigned
+    # After the commits, and also where nothing was issued now: what an earlier crash left without files gets them.
+    render_missing(clock, who=order.who, progress=progress)
     return CloseReport(
         month=str(order.month),
         invoices=tuple(sorted(invoices, key=lambda each: each.customer)),

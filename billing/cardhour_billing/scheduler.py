@@ -24,6 +24,7 @@ from cardhour_billing.ledger import Ledger, WarehouseLedger
 from cardhour_billing.lock import exclusive
 from cardhour_billing.models import Customer, Issuer, JobRun
 from cardhour_billing.month import Month, billing_period, local_day, month_of
+from cardhour_billing.rendering import render_missing
 from cardhour_billing.usage_store import opened_warehouse
 from cardhour_contract.clock import Clock, SystemClock
 from cardhour_contract.errors import CardHourError
@@ -86,6 +87,7 @@ def run_due(config: BillingConfig, ledger: Ledger, clock: Clock) -> list[JobRun]
     with exclusive("scheduler", config.home, wait=False) as leader:
         if not leader:
             return []
+        render_missing(clock, who="scheduler")  # what a crash after issuing left without files
         return [_run(job, month, config.billing, ledger, clock) for job, month in _due(config.billing, clock)]
 
 

@@ -155,15 +155,13 @@ def _issue(config: BillingConfig, warehouse: Warehouse, month: str, told: Told) 
 
 
 def _write_documents(folder: Path, report: CloseReport, told: Told) -> list[Path]:
-    from cardhour_billing import invoice_csv, invoice_pdf
+    from cardhour_billing.invoice_files import save_files
+    from cardhour_billing.models import Invoice
 
-    folder.mkdir(exist_ok=True)
-    written = []
+    written: list[Path] = []
     for done, each in enumerate(report.invoices, start=1):
-        for ending, render in (("pdf", invoice_pdf.render), ("csv", invoice_csv.render)):
-            file = folder / f"{each.document.number}.{ending}"
-            file.write_bytes(render(each.document))
-            written.append(file)
+        invoice = Invoice.objects.get(number=each.document.number)
+        written += save_files(invoice, folder, SystemClock(), who=WHO)
         told("Documents", done, len(report.invoices))
     return written
 

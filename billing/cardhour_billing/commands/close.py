@@ -15,7 +15,8 @@ from cardhour_billing.store import answering, open_store
 from cardhour_billing.table import console, format_option, notes, print_rows
 
 if TYPE_CHECKING:
-    from cardhour_billing.close import CloseReport, Told
+    from cardhour_billing.close import CloseReport
+    from cardhour_billing.rendering import Told
 
 LINE_COLUMNS = (
     "customer", "number", "state", "currency", "total", "position", "model", "quantity_us", "quantity", "unit_price",

@@ -1,5 +1,5 @@
 """What the money store keeps. One file a subject: who pays (``party``), what usage costs (``catalog``), what was
-billed (``invoice``), who did what (``operation``).
+billed (``invoice``), what it looked like (``rendering``), who did what (``operation``).
 
 Amounts are integers of the currency's minor unit, prices integers of 1e-9, instants UTC milliseconds. Issued rows
 and facts are insert-only: triggers on SQLite and PostgreSQL refuse what the code should never try.
@@ -11,6 +11,7 @@ from cardhour_billing.models.catalog import Binding, Price, PriceBook
 from cardhour_billing.models.invoice import Invoice, InvoiceLine, NumberSeries
 from cardhour_billing.models.operation import AuditLog, JobRun
 from cardhour_billing.models.party import Customer, Issuer, PortalUser, Project
+from cardhour_billing.models.rendering import RenderedDocument
 
 __all__ = [
     "AuditLog",
@@ -25,4 +26,5 @@ __all__ = [
     "Price",
     "PriceBook",
     "Project",
+    "RenderedDocument",
 ]

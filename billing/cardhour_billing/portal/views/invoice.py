@@ -8,14 +8,15 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from cardhour_billing import invoice_csv, invoice_pdf
-from cardhour_billing.document import InvoiceDocument, decode
+from cardhour_billing.document import decode
 from cardhour_billing.models import Invoice
 from cardhour_billing.portal import listing
 from cardhour_billing.portal.access import signed_in, visible_invoices
 from cardhour_billing.portal.cards import card_charges
 from cardhour_billing.portal.charts import day_charges
 from cardhour_billing.portal.closing import state_of
+from cardhour_billing.rendering import content_of
+from cardhour_contract.clock import SystemClock
 
 
 @require_safe
@@ -70,30 +71,26 @@ def invoice_page(request: HttpRequest, invoice_id: int) -> HttpResponse:
 @signed_in
 def invoice_pdf_file(request: HttpRequest, invoice_id: int) -> HttpResponse:
     """The statement as PDF."""
-    document = _document(request, invoice_id)
-    return _download(invoice_pdf.render(document), "application/pdf", document, "pdf")
+    return _download(request, invoice_id, "pdf", "application/pdf")
 
 
 @require_safe
 @signed_in
 def invoice_csv_file(request: HttpRequest, invoice_id: int) -> HttpResponse:
     """The lines as CSV."""
-    document = _document(request, invoice_id)
-    return _download(invoice_csv.render(document), "text/csv; charset=utf-8", document, "csv")
+    return _download(request, invoice_id, "csv", "text/csv; charset=utf-8")
 
 
-def _document(request: HttpRequest, invoice_id: int) -> InvoiceDocument:
+def _download(request: HttpRequest, invoice_id: int, form: str, content_type: str) -> HttpResponse:
+    """An issued invoice's file as it was issued, a draft's as it stands now."""
     invoice: Invoice = get_object_or_404(visible_invoices(request.user), pk=invoice_id)
-    return decode(bytes(invoice.frozen))
-
-
-def _download(content: bytes, content_type: str, document: InvoiceDocument, ending: str) -> HttpResponse:
-    name = document.number or f"draft-{document.customer.id}-{document.period.first_day[:7]}"
+    content = content_of(invoice, form, SystemClock(), who=request.user.get_username())
+    name = invoice.number or f"draft-{invoice.customer.key}-{invoice.period}"
     safe = "".join(each if (each.isalnum() and each.isascii()) or each in "-_." else "_" for each in name)
     return HttpResponse(
         content,
         content_type=content_type,
-        headers={"Content-Disposition": f'attachment; filename="{safe}.{ending}"'},
+        headers={"Content-Disposition": f'attachment; filename="{safe}.{form}"'},
     )
 
 

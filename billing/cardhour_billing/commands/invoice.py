@@ -1,0 +1,111 @@
+"""``cardhour invoice``: invoices by number: which there are, what one says, its files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cardhour_billing.figures import grouped
+from cardhour_billing.store import answering, open_store
+from cardhour_billing.table import console, format_option, print_rows
+
+if TYPE_CHECKING:
+    from cardhour_billing.document import InvoiceDocument
+
+COLUMNS = ("number", "customer", "month", "state", "issue_date", "due_date", "currency", "net", "tax", "total")
+LINE_COLUMNS = ("position", "model", "quantity", "unit_price", "amount", "days", "cards")
+
+
+@click.group()
+def invoice() -> None:
+    """Invoices: which there are, what one says, its files."""
+
+
+@invoice.command("list")
+@click.option("--month", metavar="YYYY-MM", default="", help="Only this month.")
+@click.option("--customer", metavar="ID", default="", help="Only this customer.")
+@format_option
+def list_(month: str, customer: str, form: str) -> None:
+    """Drafts and issued invoices, newest month first."""
+    open_store()
+    from cardhour_billing.models import Invoice
+    from cardhour_billing.money import Money
+
+    with answering():
+        found = Invoice.objects.select_related("customer").order_by("-period", "number", "customer__key")
+        found = found.filter(period=month) if month else found
+        found = found.filter(customer__key=customer) if customer else found
+        rows: list[dict[str, Any]] = [
+            {
+                "number": each.number,
+                "customer": each.customer.key,
+                "month": each.period,
+                "state": each.state,
+                "issue_date": each.issue_date.isoformat() if each.issue_date else None,
+                "due_date": each.due_date.isoformat() if each.due_date else None,
+                "currency": each.currency,
+                **{name: str(Money(amount=getattr(each, name), currency=each.currency)) for name in COLUMNS[-3:]},
+            }
+            for each in found
+        ]
+    print_rows(rows, form, columns=COLUMNS, right=COLUMNS[-3:])
+
+
+@invoice.command()
+@click.argument("number", metavar="NUMBER")
+@format_option
+def show(number: str, form: str) -> None:
+    """What an issued invoice says, line by line."""
+    open_store()
+    from cardhour_billing.document import decode
+    from cardhour_billing.invoice_files import find_invoice
+    from cardhour_billing.models import RenderedDocument
+
+    with answering():
+        found = find_invoice(number)
+        files = [(each.format, each.sha256) for each in RenderedDocument.objects.filter(invoice=found)]
+    document = decode(bytes(found.frozen))
+    rows: list[dict[str, Any]] = [
+        {
+            "position": line.position,
+            "model": line.model,
+            "quantity": line.printed_quantity,
+            "unit_price": line.unit_price,
+            "amount": line.amount,
+            "days": len(line.days),
+            "cards": len(line.cards) or None,
+        }
+        for line in document.lines
+    ]
+    title = f"{number}, {document.customer.name}, {document.period.first_day} to {document.period.last_day}"
+    print_rows(rows, form, columns=LINE_COLUMNS, right=("quantity", "unit_price", "amount"), title=title)
+    if form == "table":
+        _print_sums(document)
+        for name, sha256 in files:
+            console().print(f"{name}: SHA-256 {sha256}")
+
+
+def _print_sums(document: InvoiceDocument) -> None:
+    out = console()
+    out.print(f"Net {grouped(document.net)} {document.currency}")
+    for row in document.tax:
+        out.print(f"Tax {row.rate_percent}% of {grouped(row.net)}: {grouped(row.tax)} {document.currency}")
+    out.print(f"Total {grouped(document.total)} {document.currency}, due {document.due_date}")
+
+
+@invoice.command()
+@click.argument("number", metavar="NUMBER")
+@click.option("--to", "folder", metavar="DIR", type=click.Path(path_type=Path), default=".", help="Folder to write to.")
+@format_option
+def save(number: str, folder: Path, form: str) -> None:
+    """Write the PDF and the CSV of an issued invoice, byte for byte as they were issued."""
+    open_store()
+    from cardhour_billing.audit import login_name
+    from cardhour_billing.invoice_files import find_invoice, save_files
+    from cardhour_contract.clock import SystemClock
+
+    with answering():
+        files = save_files(find_invoice(number), folder, SystemClock(), who=login_name())
+    print_rows([{"file": str(file), "bytes": file.stat().st_size} for file in files], form)

@@ -1,0 +1,102 @@
+"""Rendering: the files of an issued invoice, made once from its frozen document and kept.
+
+Owns when files are made and which bytes are served. Does not own how they look (``invoice_pdf``, ``invoice_csv``).
+Rendering follows the commit of the invoice, so that a typesetter's mood costs no number; what a crash left without
+files gets them at the next close or the scheduler's next check. A template that changes later changes no file that is
+kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from django.db import transaction
+from django.db.models import Count, QuerySet
+
+from cardhour_billing import invoice_csv, invoice_pdf
+from cardhour_billing.audit import audit
+from cardhour_billing.document import InvoiceDocument, decode
+from cardhour_billing.models import Invoice, RenderedDocument
+from cardhour_contract.clock import Clock
+from cardhour_contract.errors import InvariantBroken
+
+Renderer = Callable[[InvoiceDocument], bytes]
+Told = Callable[[str, int, int], None]
+"""Told what is done now, how many are done, and of how many."""
+
+RENDERERS: dict[str, Renderer] = {
+    RenderedDocument.Format.PDF: invoice_pdf.render,
+    RenderedDocument.Format.CSV: invoice_csv.render,
+}
+
+
+def unrendered() -> QuerySet[Invoice]:
+    """Issued invoices that lack a file: only a crash leaves any. They cannot be sent."""
+    issued = Invoice.objects.filter(state=Invoice.State.ISSUED).annotate(files=Count("rendered"))
+    return issued.filter(files__lt=len(RENDERERS)).order_by("pk")
+
+
+def render_missing(clock: Clock, *, who: str, progress: Told = lambda what, done, of: None) -> int:
+    """Make the files that issued invoices lack; how many invoices were in want.
+
+    Raises InvariantBroken at the end where some cannot be made; the others stand.
+    """
+    wanting = list(unrendered().values_list("pk", flat=True))
+    failures: list[str] = []
+    for done, pk in enumerate(wanting, start=1):
+        invoice = Invoice.objects.get(pk=pk)
+        try:
+            keep(invoice, clock, who=who)
+        except InvariantBroken as error:
+            failures.append(str(error))
+        progress(f"documents: {invoice.number}", done, len(wanting))
+    if failures:
+        raise InvariantBroken(f"{len(failures)} issued invoices could not be rendered: {'; '.join(failures[:3])}")
+    return len(wanting)
+
+
+def keep(invoice: Invoice, clock: Clock, *, who: str) -> None:
+    """Make and keep every file of an issued invoice. Files that are kept already stay, whoever made them."""
+    document = decode(bytes(invoice.frozen))
+    content = {name: render(document) for name, render in RENDERERS.items()}
+    with transaction.atomic():
+        # 1. Of two processes the first to commit wins; the other's bytes go nowhere. 2. The hashes stand in the audit
+        # log as well, so that bytes changed together with their hash are still found out.
+        Invoice.objects.select_for_update().get(pk=invoice.pk)
+        missing = content.keys() - set(_kept(invoice).values_list("format", flat=True))
+        if missing:
+            rows = [_row(invoice, name, content[name], clock) for name in sorted(missing)]
+            RenderedDocument.objects.bulk_create(rows)
+            audit(clock, who, "invoice.render", str(invoice.number), {row.format: row.sha256 for row in rows})
+
+
+def content_of(invoice: Invoice, form: str, clock: Clock, *, who: str) -> bytes:
+    """The file of an invoice: the kept bytes of an issued one, made first where a crash came between; a draft's anew.
+
+    Raises InvariantBroken where the kept bytes are not what was kept.
+    """
+    if invoice.state != Invoice.State.ISSUED:
+        return RENDERERS[form](decode(bytes(invoice.frozen)))
+    kept = _kept(invoice).filter(format=form).first()
+    if kept is None:
+        keep(invoice, clock, who=who)
+        kept = _kept(invoice).get(format=form)
+    content = bytes(kept.content)
+    if hashlib.sha256(content).hexdigest() != kept.sha256:
+        raise InvariantBroken(f"the {form} of {invoice.number} is not the file that was issued: run cardhour verify")
+    return content
+
+
+def _kept(invoice: Invoice) -> QuerySet[RenderedDocument]:
+    return RenderedDocument.objects.filter(invoice=invoice)
+
+
+def _row(invoice: Invoice, name: str, content: bytes, clock: Clock) -> RenderedDocument:
+    return RenderedDocument(
+        invoice=invoice,
+        format=name,
+        content=content,
+        sha256=hashlib.sha256(content).hexdigest(),
+        rendered_at_ms=clock.now_ms(),
+    )

@@ -1,0 +1,212 @@
+"""The files of an issued invoice: made once, after the commit, and never again, whatever the template says later."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from cardhour_billing import invoice_pdf, rendering
+from cardhour_billing.config import BillingConfig, BillingSettings, StoreSettings, WebSettings
+from cardhour_billing.document import InvoiceDocument, decode
+from cardhour_billing.invoice_files import find_invoice, save_files
+from cardhour_billing.models import AuditLog, Invoice, RenderedDocument
+from cardhour_billing.rendering import RENDERERS, content_of, render_missing, unrendered
+from cardhour_billing.scheduler import run_due
+from cardhour_contract.errors import InvariantBroken, Refuse
+from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, close, issued
+from tests.billing.conftest import Store
+from tests.billing.memory_ledger import MemoryLedger
+from tests.billing.test_commands import HEADER, cardhour
+
+MINIMAL = ISSUER + ACME + PRICE
+AFTER = "2026-02-10T00:00:00Z"
+CLOCK = clock_at(AFTER)
+
+
+@pytest.fixture
+def ledger(store: Store) -> MemoryLedger:
+    apply(store.home, MINIMAL)
+    ledger = MemoryLedger()
+    ledger.hold("k8s:acme", "T4", "2026-01-05T00:00:00Z", "2026-01-05T10:00:00Z")
+    return ledger
+
+
+def invoice_of(ledger: MemoryLedger) -> Invoice:
+    close(ledger, "2026-01", AFTER, issue=True)
+    (invoice,) = issued()
+    return invoice
+
+
+def kept(invoice: Invoice) -> dict[str, bytes]:
+    return {row.format: bytes(row.content) for row in RenderedDocument.objects.filter(invoice=invoice)}
+
+
+class Printer:
+    """Another template: prints the word it was given."""
+
+    def __init__(self, word: bytes) -> None:
+        self.word = word
+
+    def __call__(self, document: InvoiceDocument) -> bytes:
+        if not self.word:
+            raise InvariantBroken(f"invoice {document.number} cannot be typeset")
+        return self.word
+
+
+def test_issuing_keeps_both_files_with_their_hashes(ledger: MemoryLedger) -> None:
+    invoice = invoice_of(ledger)
+    rows = {row.format: row for row in RenderedDocument.objects.filter(invoice=invoice)}
+    assert set(rows) == {"pdf", "csv"}
+    assert bytes(rows["pdf"].content) == invoice_pdf.render(decode(bytes(invoice.frozen)))
+    hashes = {name: hashlib.sha256(bytes(row.content)).hexdigest() for name, row in rows.items()}
+    assert {name: row.sha256 for name, row in rows.items()} == hashes
+    assert AuditLog.objects.get(action="invoice.render").detail == hashes
+
+
+def test_kept_files_outlive_their_template(ledger: MemoryLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    invoice = invoice_of(ledger)
+    before = kept(invoice)
+    monkeypatch.setattr(rendering, "RENDERERS", {"pdf": Printer(b"another"), "csv": Printer(b"another")})
+    close(ledger, "2026-01", AFTER, issue=True)
+    assert content_of(invoice, "pdf", CLOCK, who="tests") == before["pdf"]
+    assert kept(invoice) == before
+
+
+def test_a_draft_keeps_no_file_and_is_made_anew(ledger: MemoryLedger) -> None:
+    close(ledger, "2026-01", AFTER)
+    draft = Invoice.objects.select_related("customer").get()
+    assert b"draft,acme" in content_of(draft, "csv", CLOCK, who="tests")
+    assert not RenderedDocument.objects.exists()
+
+
+def test_what_a_crash_left_without_files_gets_them_at_the_next_close(
+    ledger: MemoryLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The invoice stands with its number although typesetting failed; a later close of any month makes the files."""
+    monkeypatch.setitem(RENDERERS, "pdf", Printer(b""))
+    with pytest.raises(InvariantBroken, match="EC-2026-0001 cannot be typeset"):
+        close(ledger, "2026-01", AFTER, issue=True)
+    (invoice,) = issued()
+    assert (invoice.number, kept(invoice), unrendered().count()) == ("EC-2026-0001", {}, 1)
+    monkeypatch.undo()
+    close(ledger, "2026-02", "2026-02-10T00:00:00Z")
+    assert set(kept(invoice)) == {"pdf", "csv"}
+
+
+def test_the_scheduler_makes_missing_files_too(
+    store: Store, ledger: MemoryLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RENDERERS, "pdf", Printer(b""))
+    with pytest.raises(InvariantBroken):
+        close(ledger, "2026-01", AFTER, issue=True)
+    monkeypatch.undo()
+    config = BillingConfig(
+        home=store.home, store=StoreSettings(url=store.url), web=WebSettings(), billing=BillingSettings()
+    )
+    run_due(config, ledger, clock_at("2026-01-15T00:00:00Z"))  # nothing is due
+    assert set(kept(issued()[0])) == {"pdf", "csv"}
+
+
+def test_a_document_that_cannot_be_typeset_keeps_no_other_from_being(
+    store: Store, ledger: MemoryLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Picky(Printer):
+        def __call__(self, document: InvoiceDocument) -> bytes:
+            return super().__call__(document) if document.customer.id == "acme" else b"fine"
+
+    apply(store.home, ACME.replace("acme", "beta"))
+    ledger.hold("k8s:beta", "T4", "2026-01-05T00:00:00Z", "2026-01-05T10:00:00Z", card="GPU-1")
+    monkeypatch.setitem(RENDERERS, "pdf", Picky(b""))
+    with pytest.raises(InvariantBroken, match="1 issued invoices"):
+        close(ledger, "2026-01", AFTER, issue=True)
+    assert kept(issued("beta")[0])["pdf"] == b"fine"
+
+
+def test_rendering_twice_makes_nothing_twice(ledger: MemoryLedger) -> None:
+    invoice = invoice_of(ledger)
+    rendering.keep(invoice, CLOCK, who="another process")
+    assert render_missing(CLOCK, who="tests") == 0
+    assert RenderedDocument.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE billing_rendereddocument SET sha256 = ''",
+        "DELETE FROM billing_rendereddocument",
+        "TRUNCATE billing_rendereddocument",
+    ],
+)
+def test_the_database_refuses_to_change_a_kept_file(ledger: MemoryLedger, statement: str) -> None:
+    invoice = invoice_of(ledger)
+    before = kept(invoice)
+    with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)  # SQLite has no TRUNCATE and refuses the word
+    assert kept(invoice) == before
+
+
+def test_the_database_refuses_a_kept_file_of_a_draft(ledger: MemoryLedger) -> None:
+    close(ledger, "2026-01", AFTER)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        RenderedDocument.objects.create(invoice=Invoice.objects.get(), format="pdf", content=b"", rendered_at_ms=0)
+
+
+def test_bytes_that_are_not_those_kept_are_not_served(ledger: MemoryLedger) -> None:
+    invoice = invoice_of(ledger)
+    without_guards("UPDATE billing_rendereddocument SET sha256 = 'x' WHERE format = 'pdf'", "billing_rendereddocument")
+    with pytest.raises(InvariantBroken, match="is not the file that was issued"):
+        content_of(invoice, "pdf", CLOCK, who="tests")
+
+
+def without_guards(statement: str, table: str) -> None:
+    """Do what the triggers of ``table`` refuse, as somebody with the database's own keys could."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+            cursor.execute(statement)
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+            return
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s", [table])
+        triggers = cursor.fetchall()
+        for name, _ in triggers:
+            cursor.execute(f"DROP TRIGGER {name}")
+        cursor.execute(statement)
+        for _, text in triggers:
+            cursor.execute(text)
+
+
+def test_files_are_saved_as_they_were_issued(ledger: MemoryLedger, tmp_path: Path) -> None:
+    invoice = invoice_of(ledger)
+    files = save_files(find_invoice("EC-2026-0001"), tmp_path / "out", CLOCK, who="tests")
+    assert {file.name: file.read_bytes() for file in files} == {
+        f"EC-2026-0001.{name}": content for name, content in kept(invoice).items()
+    }
+    with pytest.raises(Refuse, match="no invoice 'EC-2026-0009'"):
+        find_invoice("EC-2026-0009")
+
+
+def test_invoices_are_listed_shown_and_saved_at_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "catalog.toml").write_text(MINIMAL)
+    (tmp_path / "usage.csv").write_text(
+        HEADER + "k8s:acme,job-1,n1,GPU-0,T4,,2026-01-05T00:00:00Z,2026-01-05T10:00:00Z,1,,\n"
+    )
+    for command in (["catalog", "apply", "catalog.toml", "--yes"], ["import", "usage.csv"]):
+        assert cardhour(tmp_path, *command).returncode == 0
+    (closed,) = json.loads(cardhour(tmp_path, "close", "2026-01", "--issue", "--format", "json").stdout)
+    number = closed["number"]
+    (listed,) = json.loads(cardhour(tmp_path, "invoice", "list", "--month", "2026-01", "--format", "json").stdout)
+    assert (listed["number"], listed["customer"], listed["state"], listed["total"]) == (
+        number, "acme", "issued", "16.17",
+    )  # fmt: skip
+    shown = cardhour(tmp_path, "invoice", "show", number)
+    assert "16.17" in shown.stdout
+    assert "SHA-256" in shown.stdout, shown.stderr
+    saved = cardhour(tmp_path, "invoice", "save", number, "--to", "out", "--format", "json")
+    assert [row["file"] for row in json.loads(saved.stdout)] == [f"out/{number}.pdf", f"out/{number}.csv"]
+    assert (tmp_path / "out" / f"{number}.pdf").read_bytes().startswith(b"%PDF")
+    missing = cardhour(tmp_path, "invoice", "show", "EC-0")
+    assert (missing.returncode, "cardhour invoice list" in missing.stderr) == (2, True)
