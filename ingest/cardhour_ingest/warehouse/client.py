@@ -22,6 +22,8 @@ from msgspec import Struct
 
 from cardhour_contract.errors import InvariantBroken, Refuse, Retry
 from cardhour_contract.settings import Secret
+from cardhour_ingest.warehouse.cluster import SETTINGS as CLUSTER_SETTINGS
+from cardhour_ingest.warehouse.cluster import Cluster
 from cardhour_ingest.warehouse.engine import EngineError
 
 RETRIED_CODES = frozenset({
@@ -53,7 +55,7 @@ REFUSED_CODES = frozenset({
 
 UNKNOWN_DATABASE, VIOLATED_CONSTRAINT = 81, 469
 
-SETTINGS = {"session_timezone": "UTC"}
+SETTINGS: dict[str, str | int] = {"session_timezone": "UTC"}
 """The engine's own time zone is its machine's, and in our process the user's."""
 
 INSERT_SETTINGS = {"async_insert": 0, "insert_deduplicate": 0, "input_format_null_as_default": 0}
@@ -80,6 +82,13 @@ class Target(Struct, frozen=True, kw_only=True):
     database: str = "cardhour"
     compress: bool = False
     """Whether bodies travel compressed: worth it to another machine only."""
+    cluster: Cluster | None = None
+    """The cluster that the server at ``url`` belongs to; None for a server by itself."""
+
+    @property
+    def settings(self) -> dict[str, str | int]:
+        """What every statement on this engine runs under."""
+        return SETTINGS | (CLUSTER_SETTINGS if self.cluster else {})
 
     @property
     def embedded(self) -> bool:
@@ -148,7 +157,7 @@ class Warehouse:
 
         text, bound = bind_query(statement, parameters, UTC)
         given = {name.removeprefix("param_"): value for name, value in bound.items()}
-        settings = SETTINGS | {"output_format_arrow_string_as_string": "1"}
+        settings = {"session_timezone": "UTC", "output_format_arrow_string_as_string": "1"}
         with _dispositions(), Handle(self.target.path, database=self.target.database, settings=settings) as handle:
             yield from arrow_blocks(handle.blocks(text, "ArrowStream", given))
 
@@ -162,6 +171,11 @@ class Warehouse:
         if rows.num_rows:
             with _dispositions():
                 self._client.insert_arrow(table, rows, settings=INSERT_SETTINGS)
+
+    def catch_up(self) -> None:
+        """Return once every copy of the tables that a page is computed from has what was acknowledged before."""
+        for statement in self.target.cluster.catch_up() if self.target.cluster else ():
+            self.command(statement)
 
     def close(self) -> None:
         """Close the connection, and let go of the engine's folder where this was its last user. May be repeated."""
@@ -181,7 +195,7 @@ def _connect(target: Target) -> Client:
     with _dispositions():
         if target.embedded:
             client = clickhouse_connect.get_client(
-                interface="chdb", path=target.path, database=target.database, tz_mode="aware", settings=SETTINGS
+                interface="chdb", path=target.path, database=target.database, tz_mode="aware", settings=target.settings
             )
         else:
             client = clickhouse_connect.get_client(
@@ -190,7 +204,7 @@ def _connect(target: Target) -> Client:
                 password=target.password.reveal(),
                 database=target.database,
                 tz_mode="aware",
-                settings=SETTINGS,
+                settings=target.settings,
                 compress=target.compress,
                 autogenerate_session_id=False,
             )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -17,6 +18,7 @@ from cardhour_contract.errors import Refuse, Retry
 from cardhour_contract.settings import Secret
 from cardhour_ingest.warehouse import engine
 from cardhour_ingest.warehouse.client import DatabaseMissing, Target, Warehouse
+from cardhour_ingest.warehouse.cluster import Cluster
 from cardhour_ingest.warehouse.migrate import COMMAND, Migration, create_database, migrate, pending
 
 OWNER_WAIT_MS = 5_000
@@ -38,6 +40,8 @@ class WarehouseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     user: str = "default"
     password: Secret = msgspec.field(default_factory=lambda: Secret(""))
     database: str = "cardhour"
+    cluster: Annotated[str, msgspec.Meta(pattern=r"^\w*$")] = ""
+    """The cluster in ClickHouse's ``remote_servers`` that the server at ``url`` belongs to. Empty: it stands alone."""
 
 
 def open_warehouse(settings: WarehouseSettings, home: Path, clock: Clock | None = None) -> Warehouse:
@@ -64,7 +68,12 @@ def migrate_warehouse(settings: WarehouseSettings, home: Path, *, resume: bool =
 
 def _server(settings: WarehouseSettings) -> Target:
     return Target(
-        url=settings.url, user=settings.user, password=settings.password, database=settings.database, compress=True
+        url=settings.url,
+        user=settings.user,
+        password=settings.password,
+        database=settings.database,
+        compress=True,
+        cluster=Cluster(name=settings.cluster) if settings.cluster else None,
     )
 
 
@@ -88,6 +97,8 @@ def _open_engine(
     settings: WarehouseSettings, home: Path, clock: Clock, *, resume: bool
 ) -> tuple[Warehouse, list[Migration]]:
     """Own the engine, or else speak to the process that does; wait a little for one that does not serve."""
+    if settings.cluster:
+        raise Refuse("[warehouse] cluster is set, but url is empty: name a ClickHouse server of the cluster.")
     if find_spec("chdb") is None:
         raise Refuse(
             "The embedded engine is not installed: run `pip install 'cardhour-ingest[embedded]'`, "

@@ -1,8 +1,9 @@
 """The warehouse's tables, brought to the state that this version of CardHour needs.
 
 Owns reading the numbered files of ``migrations/``, cutting them into statements, writing those for one node, and
-recording what was applied. Does not own what the tables mean (the files say that). ClickHouse has no transactions
-around DDL: a row is written before a file is applied and another after, so that a crash between the two is seen.
+recording what was applied. Does not own what the tables mean (the files say that) nor what a cluster needs
+(``cluster``). ClickHouse has no transactions around DDL: a row is written before a file is applied and another after,
+so that a crash between the two is seen.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from cardhour_contract.errors import InvariantBroken, Refuse
 from cardhour_ingest.warehouse.client import Target, Warehouse
@@ -56,9 +57,9 @@ class Migration(Struct, frozen=True, kw_only=True):
 
 
 class Rendering(Protocol):
-    """How a migration's statement is written for a kind of installation."""
+    """How a migration's statement is written for a kind of installation: as one statement, or as several."""
 
-    def __call__(self, statement: str) -> str: ...
+    def __call__(self, statement: str) -> list[str]: ...
 
 
 def on_server(statement: str) -> str:
@@ -72,6 +73,13 @@ def embedded(statement: str) -> str:
         return statement
     joint = "," if _SETTINGS.search(statement) else "\nSETTINGS"
     return f"{statement}{joint} fsync_after_insert = 1, fsync_part_directory = 1"
+
+
+def rendering_for(target: Target) -> Rendering:
+    if target.cluster:
+        return target.cluster.render
+    alone = embedded if target.embedded else on_server
+    return lambda statement: [alone(statement)]
 
 
 def statements(text: str) -> list[str]:
@@ -101,9 +109,11 @@ def migrations() -> list[Migration]:
 
 def create_database(target: Target) -> None:
     """Create the target's database where it does not exist."""
-    default = Target(path=target.path, url=target.url, user=target.user, password=target.password, database="default")
-    with Warehouse(default) as server:
-        server.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", name=target.database)
+    statement = "CREATE DATABASE IF NOT EXISTS {name:Identifier}"
+    if target.cluster:
+        statement = target.cluster.create_database(statement)
+    with Warehouse(structs.replace(target, database="default")) as server:
+        server.command(statement, name=target.database)
 
 
 def pending(warehouse: Warehouse, known: Sequence[Migration] | None = None) -> list[Migration]:
@@ -124,14 +134,17 @@ def pending(warehouse: Warehouse, known: Sequence[Migration] | None = None) -> l
 def migrate(warehouse: Warehouse, known: Sequence[Migration] | None = None, *, resume: bool = False) -> list[Migration]:
     """Apply what is pending, in order; returns what was applied. ``resume`` also repeats an interrupted one."""
     known = migrations() if known is None else known
-    rendering: Rendering = embedded if warehouse.target.embedded else on_server
-    warehouse.command(rendering(MIGRATION_TABLE))
+    rendering = rendering_for(warehouse.target)
+    for written in rendering(MIGRATION_TABLE):
+        warehouse.command(written)
     todo = _compare(warehouse, known)[0] if resume else pending(warehouse, known)
     for migration in todo:
         _record(warehouse, migration, STARTED)  # 1. from here on a crash is visible
         for statement in statements(migration.text):
             # 2. each statement is atomic; IF NOT EXISTS lets a resumed migration pass over the ones already applied
-            warehouse.command(rendering(_CREATE.sub("CREATE TABLE IF NOT EXISTS ", statement) if resume else statement))
+            again = _CREATE.sub("CREATE TABLE IF NOT EXISTS ", statement) if resume else statement
+            for written in rendering(again):
+                warehouse.command(written)
         _record(warehouse, migration, DONE)  # 3. never applied again
     return todo
 

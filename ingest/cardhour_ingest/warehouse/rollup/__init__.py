@@ -98,7 +98,8 @@ def _roll_up_some(warehouse: Warehouse, pairs_max: int) -> RollupResult:
             return RollupResult()
         # 2. The version, before raw: of two racing runs, the one that read later wins, whichever writes last.
         version = run.version()
-        # 3. Raw to pages.
+        # 3. Raw to pages, once the copy that is read has the rows that the marks were set for.
+        warehouse.catch_up()
         run.compute(version)
         # 4. Breaches first, since one bad row makes the engine refuse a whole insert; then the pages.
         run.command("rollup/breach", version=version)
