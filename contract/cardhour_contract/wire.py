@@ -257,12 +257,8 @@ def _usage_columns(records: Sequence[UsageRecord], strings: dict[str, int]) -> U
 
 
 def _usage_flags(record: UsageRecord) -> int:
-    flags = BRIDGED if record.bridged else 0
-    if record.active is not None:
-        flags |= HAS_ACTIVE
-    if record.memory is not None:
-        flags |= HAS_MEMORY
-    return flags
+    measured = (HAS_ACTIVE if record.active is not None else 0) | (HAS_MEMORY if record.memory is not None else 0)
+    return measured | (BRIDGED if record.bridged else 0)
 
 
 def _card_columns(records: Sequence[CardRecord], strings: dict[str, int]) -> CardColumns:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,58 +16,17 @@ from cardhour_contract.errors import InvariantBroken, Retry
 from cardhour_contract.moment import HOUR_MS, MINUTE_MS
 from cardhour_contract.record import ACTIVE_WHOLE, Attribution, Report, Scan, ScannedCard
 from cardhour_contract.settings import StreamSettings
-from cardhour_ingest.dead_letter import DeadLetter
 from cardhour_ingest.loop import Limits, Loop, Totals, drain
-from cardhour_ingest.source import Message, Position, Source
+from cardhour_ingest.source import Message
 from cardhour_ingest.spool_source import SpoolSource
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.rollup import roll_up
+from tests.ingest.crashes import Crash, Failing, Watched
 from tests.ingest.reports import AT_MS, BOOT, NODE, PROCESS, card, message, report, usage
 from tests.ingest.streams import KafkaStream, SpoolStream, take
 
 HOUR = AT_MS // HOUR_MS
 HALF_BUSY = ACTIVE_WHOLE // 2
-
-
-class Crash(BaseException):
-    """The process is gone."""
-
-
-class Watched:
-    """A real source whose steps the test sees, and can make fail."""
-
-    def __init__(self, source: Source, **before: Callable[[], None]) -> None:
-        self._source = source
-        self._before = before
-
-    def poll(self, *, wait_ms: int) -> list[Message]:
-        return self._source.poll(wait_ms=wait_ms)
-
-    def publish(self, letters: Sequence[DeadLetter]) -> None:
-        self._before.get("publish", lambda: None)()
-        self._source.publish(letters)
-
-    def commit(self, positions: Sequence[Position]) -> None:
-        self._before.get("commit", lambda: None)()
-        self._source.commit(positions)
-
-    def close(self) -> None:
-        self._source.close()
-
-
-class Failing(Warehouse):
-    """A connection to the real engine that fails at one table, once."""
-
-    def fail_at(self, table: str, error: BaseException) -> Failing:
-        self._failing = (table, error)
-        return self
-
-    def insert(self, table: str, rows: pa.Table) -> None:
-        wanted, error = self._failing
-        if table == wanted:
-            self._failing = ("", error)
-            raise error
-        super().insert(table, rows)
 
 
 @pytest.fixture
