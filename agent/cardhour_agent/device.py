@@ -22,6 +22,26 @@ class Failure(Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
+class UseCounter(Struct, frozen=True, kw_only=True, gc=False):
+    """A counter of one process's use that the driver keeps, whether or not anyone reads it."""
+
+    sm_sum: int
+    """Sum of the SM utilisation of all samples so far, 1e-4 percent each."""
+    samples: int
+
+
+class EndedProcess(Struct, frozen=True, kw_only=True, gc=False):
+    """A process that has left a card, as the driver noted it (accounting mode)."""
+
+    pid: int
+    start_us: int
+    """Microseconds since 1970, by the node's wall clock."""
+    lived_ms: int
+    """How long its context on the card was active."""
+    sm: int | None = None
+    """Mean SM utilisation over that time, 1e-4 percent."""
+
+
 class ProcessReading(Struct, frozen=True, kw_only=True, gc=False):
     """One process with a context on a card."""
 
@@ -31,6 +51,8 @@ class ProcessReading(Struct, frozen=True, kw_only=True, gc=False):
     """Device memory; ``None`` = the driver does not say."""
     sm: int | None = None
     """SM utilisation since the last reading, in 1e-4 percent; ``None`` = not measured (``CardReading.sm_missing``)."""
+    counter: UseCounter | None = None
+    """Where the driver keeps one."""
 
 
 class CardReading(Struct, frozen=True, kw_only=True):
@@ -41,6 +63,8 @@ class CardReading(Struct, frozen=True, kw_only=True):
     failure: Failure | None = None
     """Set when the process lists could not be read: then nothing is known about who holds the card."""
     processes: tuple[ProcessReading, ...] = ()
+    ended: tuple[EndedProcess, ...] = ()
+    """Processes that have left the card, where the driver notes them; each is told of in many readings."""
     sm_missing: str = ""
     """Why utilisations are ``None``, where the whole card has none: ``not_supported``, ``mig``, an error's word."""
     energy_mj: int | None = None

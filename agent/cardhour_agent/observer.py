@@ -6,13 +6,14 @@ called, or where reports go (``runner``, ``simulate``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
 from msgspec import Struct, structs
 
+from cardhour_agent.accounted import Accounted
 from cardhour_agent.device import CardReading, Device, Failure
-from cardhour_agent.identity import Identities
+from cardhour_agent.identity import Identities, Identity
 from cardhour_agent.sampler import Batch, CardSample, Held, Sample, Sampler
 from cardhour_agent.timeline import Tick, Timeline
 from cardhour_contract.record import Report
@@ -53,6 +54,7 @@ class Observer:
         self._sampler = sampler
         self._timeline = timeline
         self._ntp_synced = ntp_synced
+        self._accounted = Accounted(name.node, name.boot_id)
         self.tick = Tick(0, None, 0, 0)
         """When the last sample was taken."""
         self.failure: Failure | None = None
@@ -64,8 +66,12 @@ class Observer:
         reading = self._device.read()
         self.failure = reading.failure
         identities = self._identities
-        samples = tuple([self._join(each) for each in reading.readings])
+        pids = {each.pid for card in reading.readings for each in card.processes}
+        identity_of = {pid: identities.identify(pid) for pid in pids}
+        samples = tuple([self._join(each, identity_of, tick) for each in reading.readings])
         identities.sampled()
+        complete = reading.failure is None and all(each.failure is None for each in reading.readings)
+        self._accounted.sampled(identity_of, complete=complete)
         offset_ms = tick.at_ms - tick.monotonic_ms
         batch = self._sampler.observe(
             Sample(
@@ -88,18 +94,23 @@ class Observer:
         batch = self._sampler.flush()
         return list(self._reports(batch, self._timeline.tick())) if batch is not None else []
 
-    def _join(self, reading: CardReading) -> CardSample:
+    def _join(self, reading: CardReading, identity_of: Mapping[int, Identity], tick: Tick) -> CardSample:
         if reading.failure is not None:
             return CardSample(card=reading.card, failed=True, fault=reading.fault)
-        identify = self._identities.identify
         return CardSample(
             card=reading.card,
             held=tuple(
                 [
-                    Held(identity=identify(each.pid), memory_bytes=each.memory_bytes, sm=each.sm)
+                    Held(
+                        identity=identity_of[each.pid],
+                        memory_bytes=each.memory_bytes,
+                        sm=each.sm,
+                        counter=each.counter,
+                    )
                     for each in reading.processes
                 ]
             ),
+            ended=self._accounted.join(reading.ended, identity_of, tick) if reading.ended else (),
             energy_mj=reading.energy_mj,
             fault=reading.fault,
         )

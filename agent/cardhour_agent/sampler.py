@@ -14,10 +14,11 @@ from typing import TypeVar
 
 from msgspec import Struct, structs
 
+from cardhour_agent.card_sample import CardSample, Held
 from cardhour_agent.faults import FaultBook
 from cardhour_agent.identity import Identity
 from cardhour_agent.output import Output, Policy
-from cardhour_agent.track import CardSample, CardTrack, Held
+from cardhour_agent.track import CardTrack
 from cardhour_contract.errors import InvariantBroken
 from cardhour_contract.moment import QUARTER_MS
 from cardhour_contract.record import (

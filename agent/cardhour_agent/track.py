@@ -11,30 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from msgspec import Struct
-
+from cardhour_agent.card_sample import CardSample, Ended, Held, mean_since
+from cardhour_agent.device import UseCounter
 from cardhour_agent.identity import Identity
 from cardhour_agent.output import Output, Policy
 from cardhour_contract.record import CardRecord, CardState, UsageRecord
-
-
-class Held(Struct, frozen=True, kw_only=True, gc=False):
-    """One process on a card, as one sample saw it."""
-
-    identity: Identity
-    memory_bytes: int | None = None
-    sm: int | None = None
-    """1e-4 percent."""
-
-
-class CardSample(Struct, frozen=True, kw_only=True):
-    """One card, as one sample saw it."""
-
-    card: str
-    failed: bool = False
-    held: tuple[Held, ...] = ()
-    energy_mj: int | None = None
-    fault: str | None = None
 
 
 class _Run:
@@ -54,12 +35,14 @@ class _Run:
 class _Hold:
     """A process that the last successful sample saw on the card."""
 
-    __slots__ = ("identity", "run", "seen_ms")
+    __slots__ = ("counter", "identity", "run", "seen_ms")
 
     def __init__(self, identity: Identity, seen_ms: int) -> None:
         self.identity = identity
         self.seen_ms = seen_ms
         self.run: _Run | None = None
+        self.counter: UseCounter | None = None
+        """As the last successful sample read it."""
 
 
 class CardTrack:
@@ -99,6 +82,8 @@ class CardTrack:
         self._energy_mj = sample.energy_mj
         for each in sample.held:
             self._see(each, at_ms, proved)
+        if sample.ended and succeeded_ms is not None:
+            exits = self._take_ended(sample.ended, succeeded_ms, at_ms, exits)
         if len(self.holds) > len(sample.held):
             self._leave([key for key, hold in self.holds.items() if hold.seen_ms != at_ms], at_ms, exits)
 
@@ -141,18 +126,42 @@ class CardTrack:
         identity = held.identity
         hold = self.holds.get(identity.key)
         if hold is not None:
+            counted = mean_since(hold.counter, held.counter)
             if proved:
-                self._stretch(hold, at_ms, held.sm, held.memory_bytes, bridged=False)
+                sm = held.sm if counted is None else counted
+                self._stretch(hold, at_ms, sm, held.memory_bytes, bridged=False)
             elif at_ms - hold.seen_ms <= self._policy.bridge_max_ms:
-                self._stretch(hold, at_ms, None, None, bridged=True)
+                self._stretch(hold, at_ms, counted, None, bridged=True)
             else:
                 self._close(hold)
-            hold.seen_ms = at_ms
+            hold.seen_ms, hold.counter = at_ms, held.counter
             if hold.identity is not identity:
                 self._change(hold, identity)
             return
         self._output.announce(identity)
-        self.holds[identity.key] = _Hold(identity, at_ms)
+        hold = self.holds[identity.key] = _Hold(identity, at_ms)
+        hold.counter = held.counter
+
+    def _take_ended(
+        self, ended: tuple[Ended, ...], succeeded_ms: int, at_ms: int, exits: Mapping[int, int]
+    ) -> Mapping[int, int]:
+        """Processes that lived between two successful samples, and exits that nothing else told of.
+
+        Whatever lies outside the two samples is dropped: it was counted before, or the driver means something else by
+        its times; what a sample did not see did not hold the card then.
+        """
+        noted = dict(exits)
+        for each in ended:
+            identity = each.identity
+            start_ms, end_ms = max(each.started_at_ms, succeeded_ms), min(each.ended_at_ms, at_ms)
+            if identity.key in self.holds:
+                noted.setdefault(identity.key, end_ms)
+            elif start_ms < end_ms:
+                self._output.announce(identity)
+                hold = _Hold(identity, start_ms)
+                self._stretch(hold, end_ms, each.sm, None, bridged=False)
+                self._close(hold)
+        return noted
 
     def _change(self, hold: _Hold, identity: Identity) -> None:
         """A new answer holds from the sample that gave it; what was reported as unknown is attributed as well."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.agent.stub_driver import StubDriver
+from tests.agent.test_command import environment
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +31,25 @@ def stub_libraries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def driver(stub_libraries: dict[str, Path], tmp_path: Path) -> StubDriver:
     """A driver for processes started with its ``environment``; healthy until told otherwise."""
     return StubDriver(stub_libraries["current"], tmp_path / "driver")
+
+
+@pytest.fixture
+def agent(tmp_path: Path, driver: StubDriver) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts an agent that samples every second and reports every second."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(**settings: str) -> subprocess.Popen[str]:
+        every_second = {"CARDHOUR_AGENT_SAMPLE_INTERVAL_S": "1", "CARDHOUR_AGENT_REPORT_INTERVAL_S": "1"}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cardhour_agent"],
+            env={**environment(tmp_path, **every_second, **settings), **driver.environment},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()

@@ -8,16 +8,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { SUCCESS = 0, NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7, DRIVER_NOT_LOADED = 9, TIMEOUT = 10,
-       GPU_IS_LOST = 15, LIB_RM_VERSION_MISMATCH = 18 };
+       FUNCTION_NOT_FOUND = 13, GPU_IS_LOST = 15, LIB_RM_VERSION_MISMATCH = 18 };
 
 typedef struct { int index; int instance; } Device;
 typedef struct { unsigned pid; unsigned long long memory; unsigned gi, ci; } Process;
 typedef struct { unsigned pid; unsigned long long at_us; unsigned sm, mem, enc, dec; } Sample;
 typedef struct { unsigned long long total, free, used; } Memory;
 typedef struct { unsigned id, scope; long long at_us, took_us; unsigned type, code; unsigned long long value; } Field;
+typedef struct { unsigned gpu, memory; unsigned long long memory_max, ms, start_us; unsigned running, reserved[5]; } Stats;
+typedef struct {
+    unsigned pid, running, gpu, memory;
+    unsigned long long memory_max;
+    unsigned samples;
+    unsigned long long sum_gpu, sum_memory, ms, start_us;
+} StatsV2;
 typedef struct { Device *device; unsigned long long type, data; unsigned gi, ci; } Event;
 
 static Device gpus[2] = {{0, -1}, {1, -1}};
@@ -26,13 +34,16 @@ static int races, xid_sent, ecc_errors;
 static unsigned long long energy_mj = 1000;
 
 static unsigned tenant = 100;
+/* A process that has ended, for accounting mode: the third to fifth word of the file. */
+static unsigned ended_pid = 400;
+static unsigned long long ended_start_us, ended_ms = 1500;
 
 static int is(const char *what) {
     char word[32] = "";
     const char *now = getenv("STUB_NVML"), *path = getenv("STUB_NVML_FILE");
     FILE *file = path ? fopen(path, "r") : NULL;
     if (file) {
-        if (fscanf(file, "%31s %u", word, &tenant) > 0) now = word;
+        if (fscanf(file, "%31s %u %u %llu %llu", word, &tenant, &ended_pid, &ended_start_us, &ended_ms) > 0) now = word;
         fclose(file);
     }
     return now && strcmp(now, what) == 0;
@@ -155,6 +166,45 @@ int nvmlDeviceGetFieldValues(Device *d, int n, Field *fields) {
         fields[i].code = SUCCESS;
         fields[i].value = is("reset_needed") && d->index == 0;
     }
+    return SUCCESS;
+}
+/* Accounting mode: "accounting" with the newer call, "accounting_v1" without it; the tenant runs, 400 has ended, 500 ended
+ * before it used anything, 600 has no utilisation. */
+static int accounting(const Device *d) {
+    return d->index == 0 && d->instance < 0 && (is("accounting") || is("accounting_v1") || is("accounting_full"));
+}
+int nvmlDeviceGetAccountingMode(Device *d, unsigned *mode) {
+    *mode = accounting(d);
+    return d->index == 0 ? SUCCESS : NOT_SUPPORTED;
+}
+int nvmlDeviceGetAccountingBufferSize(Device *d, unsigned *size) { (void)d; *size = 4000; return SUCCESS; }
+int nvmlDeviceGetAccountingPids(Device *d, unsigned *count, unsigned *pids) {
+    unsigned all[4] = {tenant, ended_pid, 500, 600};
+    (void)d;
+    if (*count < 4) { *count = 4; return INSUFFICIENT_SIZE; }
+    memcpy(pids, all, sizeof all);
+    for (*count = 4; is("accounting_full") && *count < 3000; ++*count) pids[*count] = 10000 + *count;
+    return SUCCESS;
+}
+int nvmlDeviceGetAccountingStats_v2(Device *d, StatsV2 *s) {
+    static unsigned samples;
+    (void)d;
+    if (is("accounting_v1")) return FUNCTION_NOT_FOUND;
+    if (!ended_start_us) ended_start_us = (unsigned long long)time(NULL) * 1000000 - 5000000;
+    s->gpu = s->pid == 600 ? ~0u : 30;
+    s->memory_max = 1ULL << 30;
+    s->running = s->pid == tenant;
+    s->start_us = ended_start_us;
+    s->ms = s->running || s->pid == 500 ? 0 : ended_ms;
+    s->samples = s->pid == 600 ? 0 : s->running ? samples += 10 : 8;
+    s->sum_gpu = s->running ? samples * 7025ULL : 8 * 3025ULL; /* 70.25 % and 30.25 % */
+    return SUCCESS;
+}
+int nvmlDeviceGetAccountingStats(Device *d, unsigned pid, Stats *s) {
+    (void)d;
+    if (!ended_start_us) ended_start_us = (unsigned long long)time(NULL) * 1000000 - 5000000;
+    *s = (Stats){pid == 600 ? ~0u : 30, 0, 1ULL << 30, pid == tenant || pid == 500 ? 0 : ended_ms, ended_start_us,
+                 pid == tenant, {0}};
     return SUCCESS;
 }
 int nvmlEventSetCreate(void **set) { *set = &gpus; return SUCCESS; }

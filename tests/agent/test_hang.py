@@ -10,14 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from cardhour_agent.show import unpack
 from cardhour_contract.interval import Interval, union
-from cardhour_contract.record import CardRecord, CardState, Report, UsageRecord
-from cardhour_contract.spool import Spool
-from cardhour_contract.wire import PACKED, decode
+from cardhour_contract.record import CardRecord, CardState, UsageRecord
 from tests.agent.stub_driver import StubDriver
-from tests.agent.test_command import environment, stop
+from tests.agent.test_command import stop
 from tests.agent.waiting import wait_until
+from tests.agent.watched_agent import cards, reports
 
 
 @pytest.fixture
@@ -28,15 +26,6 @@ def tenant() -> Iterator[subprocess.Popen[bytes]]:
     process.communicate(timeout=30)
 
 
-def reports(home: Path) -> list[Report]:
-    with Spool(home / "spool.db") as spool:
-        return [unpack(decode(each.entry.body, PACKED)) for each in spool.read()]
-
-
-def cards(home: Path, *states: CardState) -> list[CardRecord]:
-    return [each for report in reports(home) for each in report.cards if each.card == "GPU-0" and each.state in states]
-
-
 def usage(home: Path, pid: int) -> list[UsageRecord]:
     told = reports(home)
     (key,) = {each.process for report in told for each in report.processes if each.pid == pid}
@@ -45,28 +34,6 @@ def usage(home: Path, pid: int) -> list[UsageRecord]:
 
 def spans(records: Iterable[CardRecord | UsageRecord]) -> list[Interval]:
     return union(Interval(each.started_at_ms, each.ended_at_ms) for each in records)
-
-
-@pytest.fixture
-def agent(tmp_path: Path, driver: StubDriver) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts an agent that samples every second and reports every second."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(**settings: str) -> subprocess.Popen[str]:
-        every_second = {"CARDHOUR_AGENT_SAMPLE_INTERVAL_S": "1", "CARDHOUR_AGENT_REPORT_INTERVAL_S": "1"}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "cardhour_agent"],
-            env={**environment(tmp_path, **every_second, **settings), **driver.environment},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
 
 
 @pytest.mark.parametrize(("trouble", "bridge_max_s"), [("hang", "0"), ("stuck", "300"), ("abort", "300")])

@@ -14,12 +14,14 @@ from typing import Any, NamedTuple
 import pynvml
 from pynvml import NVMLError
 
-from cardhour_agent.device import CardReading, Failure, NodeReading, ProcessReading
+from cardhour_agent.device import CardReading, EndedProcess, Failure, NodeReading, ProcessReading, UseCounter
+from cardhour_agent.nvml.accounting import Accounting
 from cardhour_agent.nvml.asking import Asking, retried
 from cardhour_agent.nvml.codes import FAULTS, NO_SAMPLES, NOT_FOUND, XID_FAULTS, word_of
 from cardhour_agent.nvml.health import Health
 from cardhour_agent.nvml.lists import ProcessLists
 from cardhour_agent.utilisation import UtilisationSample, Watermarks
+from cardhour_contract.clock import Clock, SystemClock
 from cardhour_contract.record import ScannedCard
 
 
@@ -37,11 +39,14 @@ class _GpuReading(NamedTuple):
 class NvmlDevice:
     """Readings of this machine's GPUs."""
 
-    def __init__(self, xid_faults: frozenset[int] = XID_FAULTS, pid_max: int | None = None) -> None:
+    def __init__(
+        self, xid_faults: frozenset[int] = XID_FAULTS, pid_max: int | None = None, clock: Clock | None = None
+    ) -> None:
         pid_max = pid_max or int(Path("/proc/sys/kernel/pid_max").read_text(encoding="ascii"))
         self._asking = Asking()
         self._health = Health(self._asking, xid_faults)
         self._lists = ProcessLists(self._asking, pid_max)
+        self._accounting = Accounting(self._asking, clock or SystemClock())
         self._open = False
         self._cards: dict[str, ScannedCard] = {}
         self._gpu_at: dict[int, ScannedCard] = {}
@@ -148,7 +153,10 @@ class NvmlDevice:
                 return CardReading(card=card.card, failure=memory_of, fault=fault)
             sm_of: dict[int, int | None] = {}
             sm_missing = "mig"
+            counters: dict[int, UseCounter] = {}
+            ended: tuple[EndedProcess, ...] = ()
             if not mig:
+                counters, ended = self._accounting.read(handle, card.card, frozenset(memory_of))
                 sm_of, sm_missing = self._utilisation(handle, card, frozenset(memory_of))
             energy = (
                 None
@@ -161,8 +169,10 @@ class NvmlDevice:
         return CardReading(
             card=card.card,
             processes=tuple(
-                ProcessReading(pid=pid, memory_bytes=memory, sm=sm_of.get(pid)) for pid, memory in memory_of.items()
+                ProcessReading(pid=pid, memory_bytes=memory, sm=sm_of.get(pid), counter=counters.get(pid))
+                for pid, memory in memory_of.items()
             ),
+            ended=ended,
             sm_missing=sm_missing,
             energy_mj=energy,
             fault=fault,
