@@ -62,17 +62,20 @@ class RollupResult(Struct, frozen=True, kw_only=True):
 def roll_up(
     warehouse: Warehouse, *, pairs_max: int = PAIRS_MAX, progress: Callable[[RollupResult, int], None] | None = None
 ) -> RollupResult:
-    """Recompute every page that an open mark names. Returns when none is left.
+    """Recompute every page that a mark names which is open now. It does not wait for a moment without marks: while
+    ingest runs there may never be one.
 
     progress: called after each run with the result so far and the number of pairs still open.
     """
     settle_homes(warehouse)
     total = RollupResult()
-    while (result := _roll_up_some(warehouse, pairs_max)).pairs:
+    while True:
+        result = _roll_up_some(warehouse, pairs_max)
         total = total.plus(result)
-        if progress is not None:
+        if progress is not None and result.pairs:
             progress(total, open_pairs(warehouse))
-    return total
+        if result.pairs < pairs_max:
+            return total  # that run had room for every mark there was when it began
 
 
 def sweep(warehouse: Warehouse, now_ms: int, *, lookback_ms: int = SWEEP_LOOKBACK_MS) -> None:
