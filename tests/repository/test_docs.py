@@ -65,6 +65,16 @@ def test_paths_that_the_docs_name_are_there() -> None:
     assert not [f"{page}: {path}" for page, path in named if not (ROOT / path).exists()]
 
 
+def test_tests_that_the_docs_name_are_there() -> None:
+    named = {
+        (page, path, test)
+        for page in PAGES
+        for path, test in re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", (ROOT / page).read_text(encoding="utf-8"))
+    }
+    assert named
+    assert not [each for each in named if f"\ndef {each[2]}(" not in (ROOT / each[1]).read_text(encoding="utf-8")]
+
+
 def test_every_make_target_that_is_documented_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
