@@ -28,6 +28,7 @@ COMMANDS = {
     "up": ("cardhour_billing.allinone.up:up", "This machine's GPUs: agent, ingest, scheduler, portal in one process."),
     "usage": ("cardhour_billing.commands.usage:usage", "Exact usage between two times."),
     "user": ("cardhour_billing.commands.user:user", "Logins of the portal."),
+    "verify": ("cardhour_billing.commands.verify:verify", "Compute an issued invoice again from what it froze."),
     "web": ("cardhour_billing.commands.web:web", "The portal, in a process of its own."),
 }
 """Name → where it is, and its line in the help, which then needs no import."""

@@ -77,8 +77,7 @@ def close_month(
         progress(f"reading usage in {zone}", len(invoices) + len(without_usage), len(customers))
         here = [customer for customer in customers if customer.timezone == zone]
         month_here = ZoneClose(period, here, issuer.currency, ledger, clock)
-        for customer in here:
-            closed = month_here.close(customer, issued_by=order.who if order.issue else "")
+        for customer, closed in month_here.close(issued_by=order.who if order.issue else ""):
             invoices += [closed] if closed else []
             without_usage += [] if closed else [customer.key]
             progress(customer.key, len(invoices) + len(without_usage), len(customers))

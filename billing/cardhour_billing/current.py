@@ -1,4 +1,4 @@
-"""The current rows of the catalog, as plain values for rating. Owns that translation alone."""
+"""The rows of the catalog, as plain values for rating. Owns that translation alone."""
 
 from __future__ import annotations
 
@@ -12,37 +12,40 @@ from cardhour_billing.rating import Terms
 def current_bindings() -> list[BindingRow]:
     """Bindings that no other row supersedes, oldest first."""
     rows = Binding.objects.filter(NOT_SUPERSEDED).select_related("customer", "project").order_by("id")
-    return [
-        BindingRow(
-            id=row.pk,
-            customer=row.customer.key,
-            project=row.project.key if row.project else "",
-            owner=row.owner,
-            cluster=row.cluster,
-            node=row.node,
-            card=row.card,
-            from_ms=row.valid_from_ms,
-            to_ms=row.valid_to_ms,
-        )
-        for row in rows
-    ]
+    return [binding_row(row) for row in rows]
 
 
 def current_prices() -> list[PriceRow]:
     """Prices that no other row supersedes, oldest first."""
-    rows = Price.objects.filter(NOT_SUPERSEDED).select_related("book").order_by("id")
-    return [
-        PriceRow(
-            id=row.pk,
-            book=row.book.key,
-            model=row.model,
-            currency=row.currency,
-            nano=row.unit_nano,
-            from_ms=row.valid_from_ms,
-            to_ms=row.valid_to_ms,
-        )
-        for row in rows
-    ]
+    return [price_row(row) for row in Price.objects.filter(NOT_SUPERSEDED).select_related("book").order_by("id")]
+
+
+def binding_row(row: Binding) -> BindingRow:
+    """A recorded binding as rating knows it."""
+    return BindingRow(
+        id=row.pk,
+        customer=row.customer.key,
+        project=row.project.key if row.project else "",
+        owner=row.owner,
+        cluster=row.cluster,
+        node=row.node,
+        card=row.card,
+        from_ms=row.valid_from_ms,
+        to_ms=row.valid_to_ms,
+    )
+
+
+def price_row(row: Price) -> PriceRow:
+    """A recorded price as rating knows it."""
+    return PriceRow(
+        id=row.pk,
+        book=row.book.key,
+        model=row.model,
+        currency=row.currency,
+        nano=row.unit_nano,
+        from_ms=row.valid_from_ms,
+        to_ms=row.valid_to_ms,
+    )
 
 
 def terms_of(customer: Customer) -> Terms:

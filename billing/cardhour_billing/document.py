@@ -106,6 +106,8 @@ class DocumentLine(Struct, frozen=True, kw_only=True):
     """Time-of-day band of the price, where it has bands."""
     tier: str = ""
     """Tier of a graduated or volume price, where it has tiers."""
+    tax_category: str = ""
+    """Category and rate of its tax; empty where no tax rule applies."""
     quantity_us: int
     """Exact quantity in card-microseconds."""
     printed_quantity: str

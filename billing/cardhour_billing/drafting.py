@@ -152,6 +152,7 @@ def _line(position: int, line: RatedLine) -> DocumentLine:
         last_day=days[-1].day,
         band=line.key.band,
         tier=line.key.tier,
+        tax_category=line.key.tax_category,
         quantity_us=line.quantity_us,
         printed_quantity=line.printed_quantity,
         unit_price=str(line.price.unit_price),

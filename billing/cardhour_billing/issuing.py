@@ -7,6 +7,7 @@ happen (``close``).
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import transaction
@@ -16,7 +17,7 @@ from cardhour_billing.audit import audit
 from cardhour_billing.binding import BindingRow
 from cardhour_billing.drafting import KIND, IssueFacts, compose, invoice_of, write, write_lines
 from cardhour_billing.frozen_inputs import freeze_inputs
-from cardhour_billing.ledger import Ledger
+from cardhour_billing.ledger import Frozen, Ledger
 from cardhour_billing.models import Binding, Customer, Invoice, Issuer, Price
 from cardhour_billing.month import BillingPeriod, local_day
 from cardhour_billing.numbering import take_number
@@ -39,26 +40,44 @@ class Issuable(Struct, frozen=True, kw_only=True):
     bindings: tuple[BindingRow, ...]
 
 
-def issue(customer: Customer, rated: Issuable, *, ledger: Ledger, clock: Clock, who: str) -> Invoice:
+class FrozenQuarters(Struct, frozen=True, kw_only=True):
+    """What the warehouse keeps of one attempt to issue a document, and the name it is kept under."""
+
+    name: str
+    kept: Frozen
+
+
+def freeze(rated: Sequence[Issuable], ledger: Ledger) -> dict[str, FrozenQuarters]:
+    """Freeze the quarters of documents of one zone and month, by customer, in one pass over the ledger."""
+    if not rated:
+        return {}
+    # 1. Under a name nobody else has: a crash from here on leaves rows that nothing refers to. Once for all documents,
+    # so that the cost does not grow with their number.
+    attempt, period = secrets.token_hex(8), rated[0].period
+    names = {each.terms.customer: f"{each.terms.customer}/{period.month}/{attempt}" for each in rated}
+    billed = (
+        (usage, names[each.terms.customer], at)
+        for each in rated
+        for at, line in enumerate(each.lines, start=1)
+        for usage in line.claims
+    )
+    kept = ledger.freeze(period.start_ms, period.end_ms, rated[0].cuts_ms, billed)
+    return {customer: FrozenQuarters(name=name, kept=kept[name]) for customer, name in names.items()}
+
+
+def issue(customer: Customer, rated: Issuable, frozen: FrozenQuarters, *, clock: Clock, who: str) -> Invoice:
     """Issue the invoice of ``rated``; one that is issued already is returned as it is.
 
     Raises InputsMoved where usage changed after it was rated.
     """
-    known = invoice_of(customer, rated.period)
-    if known and known.state == Invoice.State.ISSUED:
-        return known
-    # 1. Freeze the quarters under a name nobody else has: a crash from here on leaves rows that nothing refers to.
-    quarters = f"{customer.key}/{rated.period.month}/{secrets.token_hex(8)}"
-    billed = [(usage, at) for at, line in enumerate(rated.lines, start=1) for usage in line.claims]
-    frozen = ledger.freeze(quarters, rated.period.start_ms, rated.period.end_ms, rated.cuts_ms, billed)
     # 2. Compare with what was rated: what is frozen is exactly what is billed.
-    if dict(frozen.quantity_us) != {at: line.quantity_us for at, line in enumerate(rated.lines, start=1)}:
+    if dict(frozen.kept.quantity_us) != {at: line.quantity_us for at, line in enumerate(rated.lines, start=1)}:
         raise InputsMoved(f"usage of {customer.key} changed while {rated.period.month} was being issued; try again")
     inputs, digest = freeze_inputs(
         terms=rated.terms,
         period=rated.period,
         cuts_ms=rated.cuts_ms,
-        quarters=(quarters, frozen.digest),
+        quarters=(frozen.name, frozen.kept.digest),
         bindings=rated.bindings,
         lines=rated.lines,
     )

@@ -15,6 +15,7 @@ from cardhour_billing.rating import UsageSum
 
 if TYPE_CHECKING:
     from cardhour_ingest.warehouse.client import Warehouse
+    from cardhour_ingest.warehouse.freezing import FrozenQuarter, FrozenUsage
     from cardhour_ingest.warehouse.usage import BillableUsage
 
 
@@ -51,9 +52,26 @@ class Ledger(Protocol):
         ...
 
     def freeze(
-        self, document: str, from_ms: int, to_ms: int, cuts_ms: Sequence[int], lines: Iterable[tuple[UsageSum, int]]
-    ) -> Frozen:
-        """Copy the quarters of each usage and its line, as they are now, under ``document``; durable on return."""
+        self, from_ms: int, to_ms: int, cuts_ms: Sequence[int], lines: Iterable[tuple[UsageSum, str, int]]
+    ) -> Mapping[str, Frozen]:
+        """Copy the quarters of each usage, as they are now, under its document and line; durable on return.
+
+        The ledger is read once, however many documents there are. What is kept, by document.
+        """
+        ...
+
+    def frozen(self, document: str) -> Frozen:
+        """What is kept under ``document``, read back."""
+        ...
+
+    def frozen_usage(
+        self, document: str, from_ms: int, to_ms: int, cuts_ms: Sequence[int]
+    ) -> Iterable[tuple[int, UsageSum]]:
+        """What is kept under ``document`` with its line, one sum for each owner, card and segment between cuts."""
+        ...
+
+    def frozen_quarters(self, document: str, line: int, card: str, from_ms: int, to_ms: int) -> Sequence[FrozenQuarter]:
+        """What is kept of one card on one line, quarter by quarter, in order of time."""
         ...
 
     def coverage(self, from_ms: int, to_ms: int) -> Coverage:
@@ -78,14 +96,31 @@ class WarehouseLedger:
         return usage.billable(self._warehouse, from_ms, to_ms, cuts_ms)
 
     def freeze(
-        self, document: str, from_ms: int, to_ms: int, cuts_ms: Sequence[int], lines: Iterable[tuple[UsageSum, int]]
-    ) -> Frozen:
-        from cardhour_ingest.warehouse import usage
+        self, from_ms: int, to_ms: int, cuts_ms: Sequence[int], lines: Iterable[tuple[UsageSum, str, int]]
+    ) -> Mapping[str, Frozen]:
+        from cardhour_ingest.warehouse import freezing
 
         # Every usage that reaches here came out of ``billable`` above.
-        billed = cast("Iterable[tuple[BillableUsage, int]]", lines)
-        kept = usage.freeze(self._warehouse, document, from_ms, to_ms, cuts_ms, billed)
-        return Frozen(digest=kept.digest, quantity_us=kept.billable_us_by_line)
+        billed = cast("Iterable[tuple[BillableUsage, str, int]]", lines)
+        kept = freezing.freeze(self._warehouse, from_ms, to_ms, cuts_ms, billed)
+        return {document: _frozen(each) for document, each in kept.items()}
+
+    def frozen(self, document: str) -> Frozen:
+        from cardhour_ingest.warehouse import freezing
+
+        return _frozen(freezing.frozen(self._warehouse, document))
+
+    def frozen_usage(
+        self, document: str, from_ms: int, to_ms: int, cuts_ms: Sequence[int]
+    ) -> Iterable[tuple[int, UsageSum]]:
+        from cardhour_ingest.warehouse import freezing
+
+        return freezing.frozen_usage(self._warehouse, document, from_ms, to_ms, cuts_ms)
+
+    def frozen_quarters(self, document: str, line: int, card: str, from_ms: int, to_ms: int) -> Sequence[FrozenQuarter]:
+        from cardhour_ingest.warehouse import freezing
+
+        return freezing.frozen_quarters(self._warehouse, document, line, card, from_ms, to_ms)
 
     def coverage(self, from_ms: int, to_ms: int) -> Coverage:
         from cardhour_ingest.warehouse import usage
@@ -99,3 +134,7 @@ class WarehouseLedger:
             dead_letters=attention.dead_letters,
             breached_pages=attention.breached_pages,
         )
+
+
+def _frozen(kept: FrozenUsage) -> Frozen:
+    return Frozen(digest=kept.digest, quantity_us=kept.billable_us_by_line)

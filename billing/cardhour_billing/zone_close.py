@@ -1,4 +1,4 @@
-"""One month in one time zone: read and rated once, then closed customer by customer.
+"""One month in one time zone: read, rated and frozen once, then closed customer by customer.
 
 Owns rating against the store's current rows, and trying again where usage moved in between. Does not own which months
 may be closed (``close``).
@@ -6,25 +6,24 @@ may be closed (``close``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from cardhour_billing.binding import Bindings
-from cardhour_billing.current import current_bindings, current_prices, terms_of
+from cardhour_billing.current import terms_of
 from cardhour_billing.document import InvoiceDocument, decode
 from cardhour_billing.drafting import invoice_of, save_draft
-from cardhour_billing.issuing import InputsMoved, Issuable, issue
+from cardhour_billing.issuing import InputsMoved, Issuable, freeze, issue
 from cardhour_billing.ledger import Ledger
 from cardhour_billing.models import Customer, Invoice
 from cardhour_billing.money import card_hours
 from cardhour_billing.month import BillingPeriod, local_day
-from cardhour_billing.price import Prices
-from cardhour_billing.rating import Rating, Unassigned, cuts_ms, rate
+from cardhour_billing.rating import Rating, Unassigned
+from cardhour_billing.zone_rating import rate_zone
 from cardhour_contract.clock import Clock
 
 ATTEMPTS_MAX = 3
-"""Ratings for one customer before giving up: usage of a closed month that still moves means ingest is catching up."""
+"""Ratings of a zone before giving up: usage of a closed month that still moves means ingest is catching up."""
 
 
 class ClosedInvoice(Struct, frozen=True, kw_only=True):
@@ -53,48 +52,68 @@ class ZoneClose:
     def unassigned(self) -> tuple[Unassigned, ...]:
         return self._rating.unassigned
 
-    def close(self, customer: Customer, *, issued_by: str = "") -> ClosedInvoice | None:
-        """Draft the invoice, or issue it where ``issued_by`` names someone. ``None`` where nothing is billed."""
-        known = invoice_of(customer, self.period)
-        if known and known.state == Invoice.State.ISSUED:
-            return _closed(known)
-        findings = self._findings(customer)
-        if not issued_by or findings or not self._rating.lines[customer.key]:
-            draft = save_draft(customer, self.period, self._rating.lines[customer.key], findings, self._clock)
-            return _closed(draft) if draft else None
-        for attempt in range(1, ATTEMPTS_MAX + 1):
-            try:
-                return _closed(self._issue(customer, issued_by), newly_issued=True)
-            except InputsMoved:
-                if attempt == ATTEMPTS_MAX:
-                    raise
-                self._rate()
-                if self._findings(customer) or not self._rating.lines[customer.key]:
-                    return self.close(customer)
-        return None
+    def close(self, *, issued_by: str = "") -> Iterator[tuple[Customer, ClosedInvoice | None]]:
+        """Each customer with its draft, or its invoice where ``issued_by`` names someone; ``None`` for no usage.
 
-    def _issue(self, customer: Customer, who: str) -> Invoice:
+        Drafts come first. What can be issued is frozen in one pass, then issued one by one; what moved meanwhile is
+        rated and frozen again. Raises InputsMoved, after the others are issued, where it moves on and on.
+        """
+        waiting: list[Customer] = []
+        for customer in self.customers:
+            known = invoice_of(customer, self.period)
+            if known and known.state == Invoice.State.ISSUED:
+                yield customer, _closed(known)
+            elif issued_by and self._can_issue(customer):
+                waiting.append(customer)
+            else:
+                yield customer, self._draft(customer)
+        for attempt in range(1, ATTEMPTS_MAX + 1):
+            moved: dict[str, InputsMoved] = {}
+            frozen = freeze([self._issuable(customer) for customer in waiting], self._ledger)
+            for customer in waiting:
+                try:
+                    invoice = issue(
+                        customer, self._issuable(customer), frozen[customer.key], clock=self._clock, who=issued_by
+                    )
+                    yield customer, _closed(invoice, newly_issued=True)
+                except InputsMoved as error:
+                    moved[customer.key] = error
+            if moved and attempt == ATTEMPTS_MAX:
+                raise next(iter(moved.values()))
+            if not moved:
+                return
+            self._rate()
+            again = [customer for customer in waiting if customer.key in moved]
+            waiting = [customer for customer in again if self._can_issue(customer)]
+            for customer in again:
+                if customer not in waiting:
+                    yield customer, self._draft(customer)
+
+    def _can_issue(self, customer: Customer) -> bool:
+        return bool(self._rating.lines[customer.key]) and not self._findings(customer)
+
+    def _draft(self, customer: Customer) -> ClosedInvoice | None:
+        lines, findings = self._rating.lines[customer.key], self._findings(customer)
+        draft = save_draft(customer, self.period, lines, findings, self._clock)
+        return _closed(draft) if draft else None
+
+    def _issuable(self, customer: Customer) -> Issuable:
         used = self._rating.bindings[customer.key]
-        rated = Issuable(
+        return Issuable(
             terms=terms_of(customer),
             period=self.period,
-            cuts_ms=self._cuts_ms,
+            cuts_ms=self._rated.cuts_ms,
             lines=self._rating.lines[customer.key],
-            bindings=tuple(row for row in self._bindings.rows if row.id in used),
+            bindings=tuple(row for row in self._rated.bindings.rows if row.id in used),
         )
-        return issue(customer, rated, ledger=self._ledger, clock=self._clock, who=who)
 
     def _rate(self) -> None:
-        self._bindings, prices = Bindings(current_bindings()), Prices(current_prices())
-        self._cuts_ms = cuts_ms(self.period, self._bindings, prices)
-        self._rating: Rating = rate(
-            self._ledger.billable(self.period.start_ms, self.period.end_ms, self._cuts_ms),
-            period=self.period,
-            bindings=self._bindings,
-            prices=prices,
-            terms={customer.key: terms_of(customer) for customer in self.customers},
-            list_currency=self._list_currency,
-        )
+        terms = {customer.key: terms_of(customer) for customer in self.customers}
+        self._rated = rate_zone(self.period, terms, self._list_currency, self._ledger)
+
+    @property
+    def _rating(self) -> Rating:
+        return self._rated.rating
 
     def _findings(self, customer: Customer) -> tuple[str, ...]:
         return tuple(

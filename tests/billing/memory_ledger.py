@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from cardhour_billing.ledger import Coverage, Frozen
 from cardhour_billing.rating import UsageSum
-from cardhour_contract.moment import MS_US, parse_rfc3339
+from cardhour_contract.moment import MS_US, QUARTER_MS, parse_rfc3339
+from cardhour_ingest.warehouse.freezing import FrozenQuarter
 from cardhour_ingest.warehouse.usage import BillableUsage
 
 Held = tuple[str, str, str, str, str, int, int]
@@ -23,7 +24,9 @@ class MemoryLedger:
 
     def __init__(self) -> None:
         self.held: list[Held] = []
-        self.frozen: dict[str, list[tuple[int, UsageSum]]] = {}
+        self.quarters: dict[str, list[tuple[int, UsageSum]]] = {}
+        """Frozen quarters with their line, by document."""
+        self.freezes = 0
 
     def hold(
         self, owner: str, model: str, from_: str, to: str, *, card: str = "GPU-0", node: str = "n1", cluster: str = "c1"
@@ -43,28 +46,60 @@ class MemoryLedger:
                 length_ms = min(end_ms, until) - max(start_ms, cut)
                 if length_ms > 0:
                     sums[owner, cluster, node, card, model, cut] += length_ms * MS_US
-        return [
-            BillableUsage(
-                owner=owner, cluster=cluster, node=node, card=card, model=model, segment_start_ms=at_ms, held_us=us,
-                billable_us=us,
-            )
-            for (owner, cluster, node, card, model, at_ms), us in sorted(sums.items())
-        ]  # fmt: skip
+        return [_usage(*key, us) for key, us in sorted(sums.items())]
 
     def freeze(
-        self, document: str, from_ms: int, to_ms: int, cuts_ms: Sequence[int], lines: Iterable[tuple[UsageSum, int]]
-    ) -> Frozen:
-        now = {_identity(usage): usage for usage in self.billable(from_ms, to_ms, cuts_ms)}
-        kept = [(line, now[_identity(usage)]) for usage, line in lines if _identity(usage) in now]
-        self.frozen[document] = kept
+        self, from_ms: int, to_ms: int, cuts_ms: Sequence[int], lines: Iterable[tuple[UsageSum, str, int]]
+    ) -> Mapping[str, Frozen]:
+        self.freezes += 1
+        cuts = sorted({from_ms, *cuts_ms})
+        now: dict[tuple[str, str, str, str, str, int], list[UsageSum]] = defaultdict(list)
+        for usage in self.billable(from_ms, to_ms, range(from_ms, to_ms, QUARTER_MS)):
+            segment_ms = max(cut for cut in cuts if cut <= usage.segment_start_ms)
+            now[*_place(usage), segment_ms].append(usage)
+        documents = set()
+        for usage, document, line in lines:
+            found = now[*_place(usage), usage.segment_start_ms]
+            self.quarters.setdefault(document, []).extend((line, quarter) for quarter in found)
+            documents.add(document)
+        return {document: self.frozen(document) for document in documents}
+
+    def frozen(self, document: str) -> Frozen:
+        kept = self.quarters.get(document, [])
         by_line: dict[int, int] = defaultdict(int)
         for line, usage in kept:
             by_line[line] += usage.billable_us
-        return Frozen(digest=hashlib.sha256(repr(kept).encode()).hexdigest(), quantity_us=dict(by_line))
+        text = "\n".join(sorted(repr(each) for each in kept))
+        return Frozen(digest=hashlib.sha256(text.encode()).hexdigest(), quantity_us=dict(by_line))
+
+    def frozen_usage(
+        self, document: str, from_ms: int, to_ms: int, cuts_ms: Sequence[int]
+    ) -> Iterable[tuple[int, UsageSum]]:
+        cuts = sorted({from_ms, *cuts_ms})
+        for line, usage in self.quarters.get(document, []):
+            at_ms = max((cut for cut in cuts if cut <= usage.segment_start_ms), default=usage.segment_start_ms)
+            yield line, _usage(*_place(usage), at_ms, usage.billable_us)
+
+    def frozen_quarters(self, document: str, line: int, card: str, from_ms: int, to_ms: int) -> Sequence[FrozenQuarter]:
+        return [
+            FrozenQuarter(
+                start_ms=each.segment_start_ms, card=each.card, node=each.node, cluster=each.cluster, model=each.model,
+                owner=each.owner, billable_us=each.billable_us,
+            )
+            for at, each in self.quarters.get(document, [])
+            if at == line and each.card == card and from_ms <= each.segment_start_ms < to_ms
+        ]  # fmt: skip
 
     def coverage(self, from_ms: int, to_ms: int) -> Coverage:
         return Coverage(cards=len({held[3] for held in self.held}), unobserved_us=0, faulted_us=0)
 
 
-def _identity(usage: UsageSum) -> tuple[str, str, str, str, str, int]:
-    return usage.owner, usage.cluster, usage.node, usage.card, usage.model, usage.segment_start_ms
+def _usage(owner: str, cluster: str, node: str, card: str, model: str, at_ms: int, us: int) -> BillableUsage:
+    return BillableUsage(
+        owner=owner, cluster=cluster, node=node, card=card, model=model, segment_start_ms=at_ms, held_us=us,
+        billable_us=us,
+    )  # fmt: skip
+
+
+def _place(usage: UsageSum) -> tuple[str, str, str, str, str]:
+    return usage.owner, usage.cluster, usage.node, usage.card, usage.model

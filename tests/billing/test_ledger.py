@@ -9,6 +9,7 @@ import pytest
 
 from cardhour_billing.ledger import Ledger, WarehouseLedger
 from cardhour_billing.models import Invoice
+from cardhour_billing.rating import UsageSum
 from cardhour_contract.moment import CARD_HOUR_US, format_rfc3339, parse_rfc3339
 from cardhour_ingest.importer import import_csv
 from cardhour_ingest.warehouse.client import Warehouse
@@ -76,12 +77,23 @@ def test_freezing_keeps_exactly_what_each_line_bills(ledger: Make) -> None:
     opened = ledger(HELD)
     opened.settle()
     rows = [row for row in opened.billable(FROM_MS, TO_MS, CUTS_MS) if row.owner == "k8s:acme"]
-    lines = [(row, 1 if row.card == "GPU-0" else 2) for row in rows]
-    frozen = opened.freeze("acme/2026-01/one", FROM_MS, TO_MS, CUTS_MS, lines)
+
+    def lines(document: str) -> list[tuple[UsageSum, str, int]]:
+        return [(row, document, 1 if row.card == "GPU-0" else 2) for row in rows]
+
+    frozen = opened.freeze(FROM_MS, TO_MS, CUTS_MS, lines("one"))["one"]
     assert dict(frozen.quantity_us) == {1: 11 * CARD_HOUR_US, 2: 2_000}
     assert len(frozen.digest) == 64
-    again = opened.freeze("acme/2026-01/two", FROM_MS, TO_MS, CUTS_MS, lines)
+    again = opened.freeze(FROM_MS, TO_MS, CUTS_MS, lines("two"))["two"]
     assert again.digest == frozen.digest
+    assert opened.frozen("one") == frozen
+    sums = {1: 0, 2: 0}
+    for line, usage in opened.frozen_usage("one", FROM_MS, TO_MS, CUTS_MS):
+        sums[line] += usage.billable_us
+    assert sums == {1: 11 * CARD_HOUR_US, 2: 2_000}
+    at_ms = parse_rfc3339("2026-01-20T00:00:00Z")
+    (quarter,) = opened.frozen_quarters("one", 2, "GPU-1", at_ms, TO_MS)
+    assert (quarter.start_ms, quarter.owner, quarter.node, quarter.billable_us) == (at_ms, "k8s:acme", "n2", 1_000)
 
 
 def test_all_is_well_where_every_page_adds_up(ledger: Make) -> None:

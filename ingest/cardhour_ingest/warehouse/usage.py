@@ -1,4 +1,4 @@
-"""Questions to the ledger: usage by any grouping, what there is to bill, what an invoice froze, where all time went.
+"""Questions to the ledger: usage by any grouping, what there is to bill, where all time went.
 
 Owns the shapes of the answers. Quantities are integer card-microseconds. Spans are ``[from_ms, to_ms)`` on quarter
 hours, the ledger's grain; others are refused with the nearest ones.
@@ -6,12 +6,10 @@ hours, the ledger's grain; others are refused with the nearest ones.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import pyarrow as pa
 from msgspec import Struct
 
 from cardhour_contract.errors import Refuse
@@ -30,6 +28,8 @@ DIMENSIONS: dict[str, str] = {
 }
 """What usage can be grouped by, and the expression that gives it."""
 
+_OWNERS = "{owners:Array(String)}"
+
 _MEASURES = ("quarter", "node", "owner", "held_us", "billable_us", "active_us", "measured_us")
 
 
@@ -45,13 +45,6 @@ class BillableUsage(Struct, frozen=True, kw_only=True):
     """The last cut at or before it: a period's start, or a change of price or binding."""
     held_us: int
     billable_us: int
-
-
-class FrozenUsage(Struct, frozen=True, kw_only=True):
-    """What an invoice froze: SHA-256 over its quarters, and the sum of each line."""
-
-    digest: str
-    billable_us_by_line: dict[int, int]
 
 
 class Balance(Struct, frozen=True, kw_only=True):
@@ -79,22 +72,29 @@ class Attention(Struct, frozen=True, kw_only=True):
 
 
 def usage(
-    warehouse: Warehouse, from_ms: int, to_ms: int, *, by: Sequence[str] = ("owner",), timezone: str = "UTC"
+    warehouse: Warehouse,
+    from_ms: int,
+    to_ms: int,
+    *,
+    by: Sequence[str] = ("owner",),
+    timezone: str = "UTC",
+    owners: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Usage in ``[from_ms, to_ms)``, one dict a group, sorted by the group.
 
     Each has the columns of ``by``, then ``held_us``, ``billable_us`` and ``active_us`` (``None`` where nothing was
-    measured). ``timezone`` says where days begin.
+    measured). ``timezone`` says where days begin. ``owners``: only theirs, where any is named.
     """
-    span = _quarters(from_ms, to_ms)
+    span = quarters(from_ms, to_ms)
     unknown = [each for each in by if each not in DIMENSIONS]
     if unknown or not by:
         raise Refuse(f"usage cannot be grouped by '{', '.join(unknown)}': use any of {', '.join(DIMENSIONS)}")
     zone = {"timezone": _zone_name(timezone)} if "day" in by else {}
-    return warehouse.rows(usage_statement(by), **span, **zone)
+    only = {"owners": list(owners)} if owners else {}
+    return warehouse.rows(usage_statement(by, of_owners=bool(owners)), **span, **zone, **only)
 
 
-def usage_statement(by: Sequence[str]) -> str:
+def usage_statement(by: Sequence[str], *, of_owners: bool = False) -> str:
     """The SQL of ``usage``: by workload it reads the pages' workload arrays, else the shorter owner arrays."""
     level, columns = ("by_workload", (*_MEASURES, "workload")) if "workload" in by else ("by_owner", _MEASURES)
     return sql("queries/usage").format(
@@ -102,72 +102,33 @@ def usage_statement(by: Sequence[str]) -> str:
         names=", ".join(f"`{each}`" for each in by),
         columns=", ".join(f"e_{column} AS {column}" for column in columns),
         arrays=", ".join(f"{level}.{column} AS e_{column}" for column in columns),
+        # The second condition is what is asked for; the first spares the engine the other columns of most pages.
+        only=f" AND hasAny({level}.owner, {_OWNERS}) AND has({_OWNERS}, e_owner)" if of_owners else "",
         workload_names=sql("queries/workload_names") if "workload" in by else "",
     )
 
 
 def billable(warehouse: Warehouse, from_ms: int, to_ms: int, cuts_ms: Iterable[int] = ()) -> list[BillableUsage]:
     """Everything billable in ``[from_ms, to_ms)``, cut at ``cuts_ms``: quarters at which a price or binding changes."""
-    rows = warehouse.rows(sql("queries/billable"), **_quarters(from_ms, to_ms), cuts=_cuts(from_ms, to_ms, cuts_ms))
+    rows = warehouse.rows(
+        sql("queries/billable"), **quarters(from_ms, to_ms), cuts=cut_quarters(from_ms, to_ms, cuts_ms)
+    )
     return [BillableUsage(segment_start_ms=row.pop("segment") * QUARTER_MS, **row) for row in rows]
-
-
-def freeze(
-    warehouse: Warehouse,
-    invoice: str,
-    from_ms: int,
-    to_ms: int,
-    cuts_ms: Iterable[int],
-    lines: Iterable[tuple[BillableUsage, int]],
-) -> FrozenUsage:
-    """Copy the quarters that an invoice bills into ``billed_quarter`` and return what was frozen.
-
-    invoice: an id that is fresh for each attempt; an attempt that never became an invoice leaves rows nobody refers to.
-    lines: which line each usage of ``billable`` (same span and cuts) went to. The caller compares the sums with what it
-    rated, since the ledger may have moved in between.
-    """
-    table = f"freeze_{secrets.token_hex(6)}"
-    warehouse.command(
-        "CREATE TABLE {line:Identifier} (owner String, cluster String, node String, card String, model String,"
-        " segment UInt32, line UInt32) ENGINE = Memory",
-        line=table,
-    )
-    try:
-        warehouse.insert(table, _line_table(lines))
-        warehouse.command(
-            sql("queries/freeze"),
-            invoice=invoice,
-            line=table,
-            **_quarters(from_ms, to_ms),
-            cuts=_cuts(from_ms, to_ms, cuts_ms),
-        )
-    finally:
-        warehouse.command("DROP TABLE {line:Identifier}", line=table)
-    return frozen(warehouse, invoice)
-
-
-def frozen(warehouse: Warehouse, invoice: str) -> FrozenUsage:
-    """What an invoice froze, read back from the warehouse."""
-    lines = warehouse.rows(sql("queries/billed"), invoice=invoice)
-    return FrozenUsage(
-        digest=str(warehouse.value(sql("queries/billed_digest"), invoice=invoice)),
-        billable_us_by_line={int(row["line"]): int(row["billable_us"]) for row in lines},
-    )
 
 
 def balance(warehouse: Warehouse, from_ms: int, to_ms: int) -> Balance:
     """Where the time of all cards with pages in ``[from_ms, to_ms)`` went."""
-    row = warehouse.rows(sql("queries/balance"), **_quarters(from_ms, to_ms))[0]
+    row = warehouse.rows(sql("queries/balance"), **quarters(from_ms, to_ms))[0]
     return Balance(**{name: int(value) for name, value in row.items()})
 
 
 def attention(warehouse: Warehouse, from_ms: int, to_ms: int) -> Attention:
     """What stands between the ledger of ``[from_ms, to_ms)`` and the truth."""
-    row = warehouse.rows(sql("queries/attention"), **_quarters(from_ms, to_ms))[0]
+    row = warehouse.rows(sql("queries/attention"), **quarters(from_ms, to_ms))[0]
     return Attention(**{name: int(value) for name, value in row.items()})
 
 
-def _quarters(from_ms: int, to_ms: int) -> dict[str, int]:
+def quarters(from_ms: int, to_ms: int) -> dict[str, int]:
     """The span as quarters since the epoch; refuses one that is empty or off a quarter hour."""
     for name, at_ms in (("from", from_ms), ("to", to_ms)):
         if at_ms % QUARTER_MS:
@@ -181,20 +142,10 @@ def _quarters(from_ms: int, to_ms: int) -> dict[str, int]:
     return {"from": from_ms // QUARTER_MS, "to": to_ms // QUARTER_MS}
 
 
-def _cuts(from_ms: int, to_ms: int, cuts_ms: Iterable[int]) -> list[int]:
+def cut_quarters(from_ms: int, to_ms: int, cuts_ms: Iterable[int]) -> list[int]:
+    """The start of a span and the cuts inside it, as quarters since the epoch."""
     inside = {each for each in cuts_ms if from_ms < each < to_ms}
     return sorted(each // QUARTER_MS for each in {from_ms, *inside})
-
-
-def _line_table(lines: Iterable[tuple[BillableUsage, int]]) -> pa.Table:
-    rows = [
-        (each.owner, each.cluster, each.node, each.card, each.model, each.segment_start_ms // QUARTER_MS, line)
-        for each, line in lines
-    ]
-    names = ("owner", "cluster", "node", "card", "model", "segment", "line")
-    types = (*[pa.string()] * 5, pa.uint32(), pa.uint32())
-    columns = zip(*rows, strict=True) if rows else [()] * len(names)
-    return pa.table({name: pa.array(list(c), t) for name, t, c in zip(names, types, columns, strict=True)})
 
 
 def _zone_name(timezone: str) -> str:

@@ -12,8 +12,9 @@ from tests.ledger.store import put
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import DAY_MS, HOUR_MS, QUARTER_MS, QUARTER_US, parse_rfc3339
 from cardhour_ingest.warehouse.client import Warehouse
+from cardhour_ingest.warehouse.freezing import freeze, frozen, frozen_quarters, frozen_usage
 from cardhour_ingest.warehouse.rollup import roll_up, sweep
-from cardhour_ingest.warehouse.usage import balance, billable, freeze, frozen, usage, usage_statement
+from cardhour_ingest.warehouse.usage import balance, billable, usage, usage_statement
 
 GOLDEN = Path(__file__).parent / "golden"
 NOON = parse_rfc3339("2026-03-01T12:00:00Z")
@@ -111,8 +112,9 @@ def test_billable_usage_is_cut_where_a_price_changes(ledger: Warehouse) -> None:
 
 def test_what_an_invoice_froze_stays_when_the_ledger_moves_on(ledger: Warehouse) -> None:
     cuts = [SHANGHAI_MIDNIGHT]
-    lines = [(row, line) for line, row in enumerate(billable(ledger, FROM, TO, cuts), start=1)]
-    issued = freeze(ledger, "attempt-1", FROM, TO, cuts, lines)
+    rows = billable(ledger, FROM, TO, cuts)
+    lines = [(row, "attempt-1", line) for line, row in enumerate(rows, start=1)]
+    issued = freeze(ledger, FROM, TO, cuts, lines)["attempt-1"]
     assert issued.billable_us_by_line == {1: QUARTER_US, 2: QUARTER_US, 3: 1_001_000}
 
     late = Facts(usage=(held("GPU-1", TEAM_B, SHANGHAI_MIDNIGHT),), cards=(Card(card="GPU-1"),))
@@ -120,7 +122,35 @@ def test_what_an_invoice_froze_stays_when_the_ledger_moves_on(ledger: Warehouse)
     roll_up(ledger)
 
     assert frozen(ledger, "attempt-1") == issued
-    assert freeze(ledger, "attempt-2", FROM, TO, cuts, lines).digest != issued.digest
+    again = freeze(ledger, FROM, TO, cuts, [(row, "attempt-2", line) for row, _, line in lines])
+    assert again["attempt-2"].digest != issued.digest
+    assert {line: row.billable_us for line, row in frozen_usage(ledger, "attempt-1", FROM, TO, cuts)} == {
+        line: row.billable_us for row, _, line in lines
+    }
+
+
+def test_invoices_frozen_together_are_as_if_frozen_alone(ledger: Warehouse) -> None:
+    cuts = [SHANGHAI_MIDNIGHT]
+    rows = billable(ledger, FROM, TO, cuts)
+    split = [(row, "a" if row.owner == TEAM_A.owner else "b", 1) for row in rows]
+    together = freeze(ledger, FROM, TO, cuts, split)
+    alone = freeze(ledger, FROM, TO, cuts, [(row, "b alone", 1) for row, name, _ in split if name == "b"])
+    assert {name: each.billable_us_by_line for name, each in together.items()} == {
+        "a": {1: 2 * QUARTER_US},
+        "b": {1: 1_001_000},
+    }
+    assert together["b"].digest == alone["b alone"].digest
+    assert frozen(ledger, "never").billable_us_by_line == {}
+
+
+def test_frozen_quarters_are_found_by_line_card_and_time(ledger: Warehouse) -> None:
+    rows = billable(ledger, FROM, TO)
+    freeze(ledger, FROM, TO, [], [(row, "one", 1) for row in rows])
+    found = frozen_quarters(ledger, "one", 1, "GPU-1", FROM, SHANGHAI_MIDNIGHT)
+    assert [(each.start_ms, each.owner, each.billable_us) for each in found] == [
+        (SHANGHAI_MIDNIGHT - QUARTER_MS, "k8s:a", QUARTER_US)
+    ]
+    assert frozen_quarters(ledger, "one", 2, "GPU-1", FROM, TO) == []
 
 
 def test_a_balance_accounts_for_every_microsecond(ledger: Warehouse) -> None:

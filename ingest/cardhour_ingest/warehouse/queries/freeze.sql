@@ -1,7 +1,7 @@
--- The quarters that an invoice bills, as the ledger has them now. {line:Identifier} says which holder, card and segment is
--- which line. Freezing the same invoice again writes the same rows, which merge into one.
+-- The quarters that invoices bill, as the ledger has them now, in one pass over its pages. {line:Identifier} says which holder,
+-- card and segment is which line of which invoice. Freezing the same invoice again writes the same rows, which merge into one.
 INSERT INTO billed_quarter (invoice, line, hour, quarter, card, node, cluster, model, owner, billable_us)
-SELECT {invoice:String}, l.line, p.hour, p.quarter, p.card, p.node, p.cluster, p.model, p.owner, p.billable_us
+SELECT l.invoice, l.line, p.hour, p.quarter, p.card, p.node, p.cluster, p.model, p.owner, p.billable_us
 FROM (
     SELECT hour, card::String AS card, cluster::String AS cluster, model::String AS model,
            o.1 AS quarter, o.2::String AS node, o.3::String AS owner, o.4 AS billable_us,

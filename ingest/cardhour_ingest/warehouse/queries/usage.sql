@@ -7,7 +7,7 @@ FROM (
     FROM card_hour FINAL
     ARRAY JOIN {arrays}
     WHERE hour >= intDiv({{from:UInt32}}, 4) AND hour <= intDiv({{to:UInt32}} - 1, 4)
-      AND hour * 4 + e_quarter >= {{from:UInt32}} AND hour * 4 + e_quarter < {{to:UInt32}}
+      AND hour * 4 + e_quarter >= {{from:UInt32}} AND hour * 4 + e_quarter < {{to:UInt32}}{only}
 ) AS entry
 {workload_names}GROUP BY {names}
 ORDER BY {names}

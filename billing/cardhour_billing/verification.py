@@ -1,0 +1,179 @@
+"""Verifying an issued invoice: everything it rests on is what it was, and still comes to the same minor unit.
+
+Owns the checks and the words for what is found. Does not own rating (``rerating``) or what is known today
+(``known_today``). Reads only; changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from cardhour_billing.binding import BindingRow
+from cardhour_billing.current import binding_row, price_row
+from cardhour_billing.document import InvoiceDocument, decode
+from cardhour_billing.frozen_inputs import FrozenInputs, frozen_lines, read_inputs
+from cardhour_billing.ledger import Ledger
+from cardhour_billing.models import AuditLog, Binding, Invoice, Price, RenderedDocument
+from cardhour_billing.money import card_hours
+from cardhour_billing.price import PriceRow
+from cardhour_billing.rating import RATING_VERSION, UsageSum
+from cardhour_billing.rendering import RENDERERS
+from cardhour_billing.rerating import rerate, sums_of
+from cardhour_contract.errors import InvariantBroken
+
+FINDINGS_MAX = 20
+"""Differences named for each check: whoever changed a thousand quarters is found by the first few."""
+
+
+class Check(Struct, frozen=True, kw_only=True):
+    """One thing that was compared. ``findings`` is empty where it agrees."""
+
+    what: str
+    findings: tuple[str, ...] = ()
+
+    @property
+    def agrees(self) -> bool:
+        return not self.findings
+
+
+def verify(invoice: Invoice, ledger: Ledger) -> tuple[Check, ...]:
+    """Every check of an issued invoice, in the order in which one rests on the other."""
+    try:
+        document, inputs = decode(bytes(invoice.frozen)), read_inputs(bytes(invoice.inputs))
+    except (InvariantBroken, msgspec.DecodeError) as error:
+        return (Check(what="the frozen data can be read", findings=(str(error),)),)
+    usage = list(ledger.frozen_usage(inputs.quarters, inputs.start_ms, inputs.end_ms, inputs.cuts_ms))
+    checks = (
+        ("frozen inputs have their digest", _digest(invoice, document)),
+        ("frozen bindings and prices are those that were recorded", _rows(inputs)),
+        ("frozen quarters have their digest", _quarters(inputs, ledger)),
+        ("frozen quarters are those that the document shows", _shares(inputs, document, usage)),
+        ("rated again, the frozen inputs give the same amounts", _amounts(inputs, [row for _, row in usage])),
+        ("the document says what was rated", _document(invoice, document, inputs)),
+        ("the files are those that were issued", _files(invoice)),
+    )
+    return tuple(Check(what=what, findings=_few(found)) for what, found in checks)
+
+
+def _few(found: Iterable[str]) -> tuple[str, ...]:
+    every = tuple(found)
+    rest = len(every) - FINDINGS_MAX
+    return (*every[:FINDINGS_MAX], f"and {rest} more") if rest > 0 else every
+
+
+def _digest(invoice: Invoice, document: InvoiceDocument) -> Iterator[str]:
+    found = hashlib.sha256(bytes(invoice.inputs)).hexdigest()
+    logged = AuditLog.objects.filter(action="invoice.issue", subject=invoice.number).first()
+    for where, kept in (
+        ("the invoice's row", invoice.digest),
+        ("the document", document.digest),
+        ("the audit log", logged.detail.get("digest") if logged else None),
+    ):
+        if kept != found:
+            yield f"{where} has the digest {str(kept)[:12]}…, the frozen inputs have {found[:12]}…"
+
+
+def _rows(inputs: FrozenInputs) -> Iterator[str]:
+    """Copies of rows against the rows, which are insert-only."""
+    prices = {row.pk: price_row(row) for row in Price.objects.filter(pk__in=[row.id for row in inputs.prices])}
+    bindings = {row.pk: binding_row(row) for row in Binding.objects.filter(pk__in=[row.id for row in inputs.bindings])}
+    yield from _unlike("price", inputs.prices, prices)
+    yield from _unlike("binding", inputs.bindings, bindings)
+
+
+def _unlike(kind: str, copies: Sequence[PriceRow | BindingRow], rows: dict[int, Any]) -> Iterator[str]:
+    for copy in copies:
+        if copy.id not in rows:
+            yield f"{kind} {copy.id} was never recorded"
+            continue
+        for field in msgspec.structs.fields(copy):
+            kept, recorded = getattr(copy, field.name), getattr(rows[copy.id], field.name)
+            if kept != recorded:
+                yield f"{kind} {copy.id}: {field.name} is frozen as {kept}, and was recorded as {recorded}"
+
+
+def _quarters(inputs: FrozenInputs, ledger: Ledger) -> Iterator[str]:
+    found = ledger.frozen(inputs.quarters).digest
+    if found != inputs.quarters_digest:
+        yield f"they have {found[:12] or 'nothing'}…, and had {inputs.quarters_digest[:12]}… when they were billed"
+
+
+def _shares(inputs: FrozenInputs, document: InvoiceDocument, usage: Iterable[tuple[int, UsageSum]]) -> Iterator[str]:
+    """The quarters summed by day and by card, against the document: names where a changed quarter lies."""
+    days, cards, astray = sums_of(inputs, usage)
+    yield from astray
+    shown_days = {(line.position, day.day): day.quantity_us for line in document.lines for day in line.days}
+    found_days = {(line, day.isoformat()): us for (line, day), us in days.items()}
+    for line, day in sorted(shown_days.keys() | found_days.keys()):
+        yield from _hours(f"line {line}, {day}", found_days.get((line, day), 0), shown_days.get((line, day), 0))
+    listed = {line.position for line in document.lines if line.cards}
+    shown = {(line.position, each.card, each.node): each.quantity_us for line in document.lines for each in line.cards}
+    found = {key: us for key, us in cards.items() if key[0] in listed}
+    for key in sorted(shown.keys() | found.keys()):
+        place = f"line {key[0]}, card {key[1]} on {key[2]}"
+        yield from _hours(place, found.get(key, 0), shown.get(key, 0))
+
+
+def _hours(place: str, found_us: int, shown_us: int) -> Iterator[str]:
+    if found_us != shown_us:
+        yield f"{place}: {card_hours(found_us)} card-hours are frozen, and {card_hours(shown_us)} were billed"
+
+
+def _amounts(inputs: FrozenInputs, usage: Iterable[UsageSum]) -> Iterator[str]:
+    if inputs.rating_version != RATING_VERSION:
+        yield f"they were rated under version {inputs.rating_version} of the rules, and this is {RATING_VERSION}"
+        return
+    rating = rerate(inputs, usage)
+    found = {line.position: line for line in frozen_lines(rating.lines[inputs.terms.customer])}
+    billed = {line.position: line for line in inputs.lines}
+    for position in sorted(found.keys() | billed.keys()):
+        now, then = found.get(position), billed.get(position)
+        if now != then:
+            yield f"line {position}: {_figures(now)} when rated again, {_figures(then)} when billed"
+    for unpriced in rating.unpriced:
+        yield f"{card_hours(unpriced.quantity_us)} card-hours of {unpriced.model} have no frozen price"
+    for unassigned in rating.unassigned:
+        yield f"{card_hours(unassigned.quantity_us)} card-hours of {unassigned.owner} have no frozen binding"
+
+
+def _figures(line: Any) -> str:
+    return f"{card_hours(line.quantity_us)} card-hours for {line.amount} minor units" if line else "no line"
+
+
+def _document(invoice: Invoice, document: InvoiceDocument, inputs: FrozenInputs) -> Iterator[str]:
+    rated = {line.position: (line.quantity_us, line.amount) for line in inputs.lines}
+    shown = {line.position: (line.quantity_us, _minor(line.amount)) for line in document.lines}
+    stored = {line.position: (line.quantity_us, line.amount) for line in invoice.lines.all()}
+    for position in sorted(rated.keys() | shown.keys() | stored.keys()):
+        if not rated.get(position) == shown.get(position) == stored.get(position):
+            yield f"line {position} is not the same in the frozen inputs, the document and the invoice's lines"
+    for name, kept in (("net", invoice.net), ("tax", invoice.tax), ("total", invoice.total)):
+        said = sum(_minor(row.tax) for row in document.tax) if name == "tax" else _minor(getattr(document, name))
+        if said != kept:
+            yield f"{name} is {said} minor units in the document, and {kept} in the invoice's row"
+    if invoice.number != document.number:
+        yield f"the document has number {document.number}, the invoice {invoice.number}"
+
+
+def _minor(amount: str) -> int:
+    return int(amount.replace(".", ""))
+
+
+def _files(invoice: Invoice) -> Iterator[str]:
+    logged: dict[str, str] = {}
+    for entry in AuditLog.objects.filter(action="invoice.render", subject=invoice.number):
+        logged |= entry.detail
+    kept = {row.format: row for row in RenderedDocument.objects.filter(invoice=invoice)}
+    for form in RENDERERS:
+        if form not in kept:
+            yield f"the {form} was never made: the next close makes it"
+            continue
+        found = hashlib.sha256(bytes(kept[form].content)).hexdigest()
+        for where, hashed in (("its row", kept[form].sha256), ("the audit log", logged.get(form))):
+            if hashed != found:
+                yield f"the {form} has SHA-256 {found[:12]}…, and {where} says {str(hashed)[:12]}…"

@@ -1,0 +1,141 @@
+"""What invoices froze: the quarters each line bills, copied out of the ledger in one pass for any number of invoices.
+
+Owns ``billed_quarter``: writing it, its digest, and reading it back. Does not own which usage is on which line
+(billing's rating). Quantities are integer card-microseconds.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+
+import pyarrow as pa
+from msgspec import Struct
+
+from cardhour_contract.moment import HOUR_MS, QUARTER_MS
+from cardhour_ingest.warehouse.client import Warehouse
+from cardhour_ingest.warehouse.sql import sql
+from cardhour_ingest.warehouse.usage import BillableUsage, cut_quarters, quarters
+
+INVOICES_ASKED_MAX = 1_000
+"""Invoices in one question: their names travel with it, some 100 bytes each."""
+
+QUARTERS_DIGESTED_MAX = 4_000_000
+"""Quarters digested at once: as text they are about 100 bytes each, and the engine holds them all."""
+
+
+class FrozenUsage(Struct, frozen=True, kw_only=True):
+    """What an invoice froze: SHA-256 over its quarters, and the sum of each line."""
+
+    digest: str
+    billable_us_by_line: dict[int, int]
+
+
+class FrozenQuarter(Struct, frozen=True, kw_only=True):
+    """One quarter hour of one holder on one card, as it was billed."""
+
+    start_ms: int
+    card: str
+    node: str
+    cluster: str
+    model: str
+    owner: str
+    billable_us: int
+
+
+def freeze(
+    warehouse: Warehouse,
+    from_ms: int,
+    to_ms: int,
+    cuts_ms: Iterable[int],
+    lines: Iterable[tuple[BillableUsage, str, int]],
+) -> dict[str, FrozenUsage]:
+    """Copy the quarters that invoices bill into ``billed_quarter`` and return what was frozen, by invoice.
+
+    lines: on which line of which invoice each usage of ``billable`` (same span and cuts) is. The pages are read once,
+    however many invoices there are. The name of an invoice is fresh for each attempt: one that never became an invoice
+    leaves rows nobody refers to. The caller compares the sums with what it rated, since the ledger may have moved.
+    """
+    table = f"freeze_{secrets.token_hex(6)}"
+    warehouse.command(
+        "CREATE TABLE {line:Identifier} (owner String, cluster String, node String, card String, model String,"
+        " segment UInt32, invoice String, line UInt32) ENGINE = Memory",
+        line=table,
+    )
+    rows = _line_table(lines)
+    try:
+        warehouse.insert(table, rows)
+        cuts = cut_quarters(from_ms, to_ms, cuts_ms)
+        warehouse.command(sql("queries/freeze"), line=table, **quarters(from_ms, to_ms), cuts=cuts)
+    finally:
+        warehouse.command("DROP TABLE {line:Identifier}", line=table)
+    return frozen_all(warehouse, rows["invoice"].unique().to_pylist())
+
+
+def frozen(warehouse: Warehouse, invoice: str) -> FrozenUsage:
+    """What one invoice froze, read back from the warehouse; nothing at all, where it froze nothing."""
+    return frozen_all(warehouse, [invoice])[invoice]
+
+
+def frozen_all(warehouse: Warehouse, invoices: Sequence[str]) -> dict[str, FrozenUsage]:
+    """What invoices froze, by invoice."""
+    sums: dict[str, dict[int, int]] = {invoice: {} for invoice in invoices}
+    sizes = dict.fromkeys(invoices, 0)
+    for first in range(0, len(invoices), INVOICES_ASKED_MAX):
+        asked = list(invoices[first : first + INVOICES_ASKED_MAX])
+        for row in warehouse.rows(sql("queries/billed"), invoices=asked):
+            sums[row["invoice"]][int(row["line"])] = int(row["billable_us"])
+            sizes[row["invoice"]] += int(row["quarters"])
+    digests: dict[str, str] = {}
+    for together in _batches(sizes):
+        rows = warehouse.rows(sql("queries/billed_digest"), invoices=together)
+        digests.update((row["invoice"], row["digest"]) for row in rows)
+    return {
+        invoice: FrozenUsage(digest=digests.get(invoice, ""), billable_us_by_line=sums[invoice]) for invoice in invoices
+    }
+
+
+def frozen_usage(
+    warehouse: Warehouse, invoice: str, from_ms: int, to_ms: int, cuts_ms: Iterable[int]
+) -> Iterator[tuple[int, BillableUsage]]:
+    """What an invoice froze, with its line, summed between cuts: what rating needs to be done again."""
+    cuts = cut_quarters(from_ms, to_ms, cuts_ms)
+    for row in warehouse.rows(sql("queries/billed_usage"), invoice=invoice, cuts=cuts):
+        # A quarter before the span stands in no segment: it keeps its own start, and is found to be astray.
+        segment = row.pop("segment")
+        yield row.pop("line"), BillableUsage(segment_start_ms=segment * QUARTER_MS, held_us=0, **row)
+
+
+def frozen_quarters(
+    warehouse: Warehouse, invoice: str, line: int, card: str, from_ms: int, to_ms: int
+) -> list[FrozenQuarter]:
+    """The frozen quarters of one line and card in ``[from_ms, to_ms)``, in order of time."""
+    rows = warehouse.rows(
+        sql("queries/billed_quarters"), invoice=invoice, line=line, card=card, **quarters(from_ms, to_ms)
+    )
+    return [FrozenQuarter(start_ms=row.pop("hour") * HOUR_MS + row.pop("quarter") * QUARTER_MS, **row) for row in rows]
+
+
+def _batches(sizes: dict[str, int]) -> Iterator[list[str]]:
+    """Invoices to digest together: few enough names, few enough quarters, at least one invoice."""
+    together: list[str] = []
+    weight = 0
+    for invoice, size in sizes.items():
+        if together and (weight + size > QUARTERS_DIGESTED_MAX or len(together) == INVOICES_ASKED_MAX):
+            yield together
+            together, weight = [], 0
+        together.append(invoice)
+        weight += size
+    if together:
+        yield together
+
+
+def _line_table(lines: Iterable[tuple[BillableUsage, str, int]]) -> pa.Table:
+    rows = [
+        (each.owner, each.cluster, each.node, each.card, each.model, each.segment_start_ms // QUARTER_MS, invoice, line)
+        for each, invoice, line in lines
+    ]
+    names = ("owner", "cluster", "node", "card", "model", "segment", "invoice", "line")
+    types = (*[pa.string()] * 5, pa.uint32(), pa.string(), pa.uint32())
+    columns = zip(*rows, strict=True) if rows else [()] * len(names)
+    return pa.table({name: pa.array(list(c), t) for name, t, c in zip(names, types, columns, strict=True)})
