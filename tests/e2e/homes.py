@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-DEADLINE_S = 120
+DEADLINE_S = 60
 """Everything waited for here takes seconds; a busy machine gets many times that."""
 
 
@@ -38,7 +38,10 @@ class Home:
     def run(self, program: str, *arguments: str) -> Done:
         """A command from its start to its end."""
         with self._start(program, *arguments, stderr=subprocess.PIPE) as process:
-            out, errors = process.communicate(timeout=DEADLINE_S)
+            try:
+                out, errors = process.communicate(timeout=DEADLINE_S)
+            finally:
+                process.kill()
             return Done(process.pid, process.returncode, out, errors)
 
     def json(self, program: str, *arguments: str) -> tuple[Done, list[dict[str, Any]]]:

@@ -5,11 +5,26 @@ Owns which parts run together. While it runs, other ``cardhour`` commands of the
 
 from __future__ import annotations
 
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
+import structlog
 from msgspec import structs
+
+if TYPE_CHECKING:
+    from cardhour_ingest.config import Config
 
 NODE = "this-machine"
 """What a machine is called whose settings do not name it: enough for one, and never a host name, which gets cloned."""
+
+LOOK_S = 0.1
+"""How often to look whether the engine is shared: nothing announces it, and opening it takes a second."""
 
 
 @click.command()
@@ -28,22 +43,60 @@ def up(port: int | None, node: str | None, scenario: str | None) -> None:
 
     from cardhour_agent import config as agent_config
     from cardhour_agent.runner import Agent
-    from cardhour_billing.allinone.serve import Parts, Portal, stopping_on_signals
+    from cardhour_billing.allinone.serve import Parts, Portal, alone, stopping_on_signals
     from cardhour_billing.scheduler import run as run_scheduler
     from cardhour_ingest import config as ingest_config
     from cardhour_ingest import service
 
     settings = agent_config.load(node=node or "", scenario=scenario or "", default_node=NODE)
     ingest = ingest_config.load()
+    _log_as_a_service()
     parts = Parts()
-    agent = Agent(settings)
-    portal = Portal(web)
-    with stopping_on_signals(parts.stop):
+    with alone(config.home), stopping_on_signals(parts.stop), _engine_folder(ingest) as ours:
+        portal = Portal(web)
+        agent = Agent(settings)
         parts.start("ingest", lambda: service.run(ingest, parts.stop))
         parts.start("agent", agent.run)
         parts.start("scheduler", lambda: run_scheduler(config, parts.stop))
         parts.start("portal", lambda: portal.run(parts.stop))
-        click.echo(f"CardHour runs. Portal: {portal.url}   Home: {config.home}   Stop: Ctrl-C")
+        if ours:
+            _wait_until_shared(config.home, parts.stop)
+        if not parts.stop.is_set():
+            click.echo(f"CardHour runs. Portal: {portal.url}   Home: {config.home}   Stop: Ctrl-C")
         parts.stop.wait()
         agent.stop()
         parts.join()
+
+
+def _log_as_a_service() -> None:
+    """What happens once in a while, and not every batch: this process runs for months."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    # A rollup that outlasts its interval makes APScheduler skip a run, as it is told to, and say so as a warning.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+
+
+@contextmanager
+def _engine_folder(ingest: Config) -> Iterator[bool]:
+    """Hold the engine's folder from before the first part needs it until the last one is done with it.
+
+    Yields whether it is ours: not so where usage is kept on a server, or where another process serves it.
+    """
+    from cardhour_ingest.warehouse.engine import Claim
+
+    claim = None if ingest.warehouse.url else Claim.take(ingest.home)
+    try:
+        yield claim is not None
+    finally:
+        if claim is not None:
+            claim.release()
+
+
+def _wait_until_shared(home: Path, stop: threading.Event) -> None:
+    """Until other commands can use the engine: who is told that CardHour runs may type the next one at once."""
+    from cardhour_ingest.warehouse.engine import notice
+
+    while notice(home) is None and not stop.wait(LOOK_S):
+        pass
