@@ -22,7 +22,7 @@ from cardhour_contract.errors import Reject, Retry
 from cardhour_ingest.dead_letter import DEAD_MAX, DeadLetter, Limit, dead, table_of
 from cardhour_ingest.reading import Arrived, read
 from cardhour_ingest.source import Message, Position, Source
-from cardhour_ingest.tables import dirty_hour, facts_of
+from cardhour_ingest.tables import Facts, dirty_hour, facts_of
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.facts import hours_of_processes, insert_facts
 
@@ -149,7 +149,7 @@ class Loop:
 
         # 2. Every hour that changed is marked, with a mark that no rollup can have seen before the rows were there: a
         #    page may be recomputed too often, and never too seldom.
-        self._insist("marking", lambda: self._mark(facts.dirty, facts.attributed))
+        self._insist("marking", lambda: mark(self._warehouse, facts))
 
         # 3. Dead letters are in the warehouse and, where there is one, in their topic: nothing rejected is lost.
         self._insist("storing dead letters", lambda: self._warehouse.insert("dead_letter", table_of(letters)))
@@ -168,10 +168,6 @@ class Loop:
         for letter in letters:
             log.warning("dead letter", reason=letter.reason, path=letter.path, position=str(letter.message.position))
         log.debug("stored a batch", **structs.asdict(done))
-
-    def _mark(self, dirty: frozenset[tuple[int, str]], attributed: frozenset[int]) -> None:
-        earlier = hours_of_processes(self._warehouse, attributed)
-        self._warehouse.insert("dirty_hour", dirty_hour(dirty | earlier, secrets.randbits(64)))
 
     def _insist(self, doing: str, action: Callable[[], T]) -> T:
         return insist(doing, action, self._stop)
@@ -198,6 +194,12 @@ def drain(
 ) -> Totals:
     """Store everything that ``source`` holds now, and return what it was."""
     return Loop(source, warehouse, limits=limits, clock=clock, stop=stop).drain(progress)
+
+
+def mark(warehouse: Warehouse, facts: Facts) -> None:
+    """Ask for every page that ``facts`` change: their hours, and earlier ones of processes whose owner they name."""
+    earlier = hours_of_processes(warehouse, facts.attributed)
+    warehouse.insert("dirty_hour", dirty_hour(facts.dirty | earlier, secrets.randbits(64)))
 
 
 def insist(doing: str, action: Callable[[], T], stop: threading.Event) -> T:

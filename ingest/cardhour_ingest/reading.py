@@ -17,6 +17,7 @@ from cardhour_contract.moment import DAY_MS, LAST_MS
 from cardhour_contract.record import SHARE_WHOLE, Attribution, Fault, Process, Scan
 from cardhour_contract.wire import Envelope, PackedReport, decode, read_envelope
 from cardhour_ingest.dead_letter import NODE_PREFIX
+from cardhour_ingest.skew import moved
 from cardhour_ingest.source import Message
 
 SKEW_MAX_MS = 30_000
@@ -53,13 +54,18 @@ class Arrived(Struct, frozen=True, kw_only=True):
         return self.report.usage_rows + self.report.card_rows
 
 
-def read(message: Message) -> Arrived:
-    """The report in a message. Raises Reject with the path to what is wrong."""
+def read(message: Message, *, clock_offset_ms: int = 0) -> Arrived:
+    """The report in a message. Raises Reject with the path to what is wrong.
+
+    clock_offset_ms: what the sender's clock is known to be ahead by; it is taken from every time in the report.
+    """
     envelope = read_envelope(message.headers)
     report = decode(message.body, envelope.content_type)
     if envelope.source != f"{NODE_PREFIX}{report.node}":
         raise Reject("wrong_source", f"'{envelope.source}' sent a report of node '{report.node}'", path="$.node")
-    _check_skew(envelope, message.received_at_ms)
+    _check_skew(envelope, message.received_at_ms + clock_offset_ms)
+    if clock_offset_ms:
+        report = moved(report, clock_offset_ms)
     _check_report(report, message.received_at_ms)
     if report.scan is not None:
         _check_scan(report.scan, report)
@@ -70,6 +76,12 @@ def read(message: Message) -> Arrived:
     for at, process in enumerate(report.processes):
         _check_process(process, f"$.processes[{at}]")
     return Arrived(message=message, envelope=envelope, report=report, batch=batch_key(envelope.id))
+
+
+def clock_offset_ms(message: Message) -> int:
+    """The sender's clock less the broker's when the message was appended; 0 where it does not say when it was sent."""
+    sent_at_ms = read_envelope(message.headers).sent_at_ms
+    return 0 if sent_at_ms is None else sent_at_ms - message.received_at_ms
 
 
 @lru_cache(maxsize=65_536)

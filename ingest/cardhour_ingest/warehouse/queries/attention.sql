@@ -1,7 +1,8 @@
--- What stands between a span's ledger and the truth: messages not read since it began, and pages that do not add up.
+-- What stands between a span's ledger and the truth: messages since it began that nobody could read, and pages that do not add up.
 -- A breach is mended when a page was written that had read raw later.
 SELECT (SELECT uniqExact(letter) FROM dead_letter
-        WHERE received_at >= toDateTime64({from:UInt32} * 900, 3, 'UTC')) AS dead_letters,
+        WHERE received_at >= toDateTime64({from:UInt32} * 900, 3, 'UTC')
+          AND letter NOT IN (SELECT letter FROM letter_replay WHERE outcome = 'accepted')) AS dead_letters,
        (SELECT uniqExact(b.hour, b.card)
         FROM (SELECT hour, card, max(version) AS version FROM ledger_breach
               WHERE hour >= intDiv({from:UInt32}, 4) AND hour <= intDiv({to:UInt32} - 1, 4) GROUP BY hour, card) AS b
