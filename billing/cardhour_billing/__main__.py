@@ -16,14 +16,21 @@ import structlog
 from cardhour_contract.errors import CardHourError, InvariantBroken, Refuse
 
 COMMANDS = {
+    "balance": ("cardhour_billing.commands.balance:balance", "Where the time of every card went."),
     "card": ("cardhour_billing.commands.card:card", "What staff decide about a card."),
     "catalog": ("cardhour_billing.commands.catalog:catalog", "Customers, bindings and prices as code."),
     "close": ("cardhour_billing.commands.close:close", "Draft, or issue, every customer's invoice for a month."),
+    "dead-letters": (
+        "cardhour_billing.commands.dead_letters:dead_letters",
+        "Messages that could not be accepted: list, show, replay.",
+    ),
     "demo": ("cardhour_billing.allinone.demo:demo", "A simulated fleet, a whole past month, then the portal."),
     "doctor": ("cardhour_billing.commands.doctor:doctor", "What is configured, reachable, and wrong, with the mend."),
+    "explain": ("cardhour_billing.commands.explain:explain", "A line of an invoice, down to the raw records."),
     "import": ("cardhour_billing.commands.imports:import_usage", "Import usage from a CSV file."),
     "invoice": ("cardhour_billing.commands.invoice:invoice", "Invoices: which there are, what one says, its files."),
     "ledger": ("cardhour_billing.commands.ledger:ledger", "The ledger's pages beside raw: rebuild, compare, expire."),
+    "retract": ("cardhour_billing.commands.retract:retract", "Take wrong usage out of the ledger, after a look."),
     "scheduler": ("cardhour_billing.commands.scheduler:scheduler", "Close months when they are due."),
     "up": ("cardhour_billing.allinone.up:up", "This machine's GPUs: agent, ingest, scheduler, portal in one process."),
     "usage": ("cardhour_billing.commands.usage:usage", "Exact usage between two times."),

@@ -15,6 +15,7 @@ from cardhour_billing.rating import UsageSum
 
 if TYPE_CHECKING:
     from cardhour_ingest.warehouse.client import Warehouse
+    from cardhour_ingest.warehouse.evidence import RawRecord
     from cardhour_ingest.warehouse.freezing import FrozenQuarter, FrozenUsage
     from cardhour_ingest.warehouse.usage import BillableUsage
 
@@ -74,6 +75,10 @@ class Ledger(Protocol):
         """What is kept of one card on one line, quarter by quarter, in order of time."""
         ...
 
+    def raw_records(self, card: str, quarter_ms: int) -> Sequence[RawRecord]:
+        """What was reported of a card in the quarter hour that begins then; nothing where raw has expired."""
+        ...
+
     def coverage(self, from_ms: int, to_ms: int) -> Coverage:
         """What was not seen, for the checklist of a close."""
         ...
@@ -121,6 +126,11 @@ class WarehouseLedger:
         from cardhour_ingest.warehouse import freezing
 
         return freezing.frozen_quarters(self._warehouse, document, line, card, from_ms, to_ms)
+
+    def raw_records(self, card: str, quarter_ms: int) -> Sequence[RawRecord]:
+        from cardhour_ingest.warehouse import evidence
+
+        return evidence.raw_records(self._warehouse, card, quarter_ms)
 
     def coverage(self, from_ms: int, to_ms: int) -> Coverage:
         from cardhour_ingest.warehouse import usage

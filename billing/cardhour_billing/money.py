@@ -168,6 +168,11 @@ def card_hours(quantity_us: int, decimals: int = PRICE_DECIMALS) -> str:
     return _decimal_text(round_half_away(Fraction(quantity_us, CARD_HOUR_US) * 10**decimals), decimals)
 
 
+def permille_text(permille: int) -> str:
+    """A share of a card: ``1``, ``0.5``, ``0.333``."""
+    return _decimal_text(permille, 3).rstrip("0").rstrip(".")
+
+
 def allocate(whole: int, weights: Sequence[int]) -> list[int]:
     """``whole`` shared in proportion to ``weights`` (zero or more, not all zero); the shares sum to it exactly.
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from cardhour_billing.ledger import Coverage, Frozen
 from cardhour_billing.rating import UsageSum
 from cardhour_contract.moment import MS_US, QUARTER_MS, parse_rfc3339
+from cardhour_ingest.warehouse.evidence import RawRecord
 from cardhour_ingest.warehouse.freezing import FrozenQuarter
 from cardhour_ingest.warehouse.usage import BillableUsage
 
@@ -89,6 +90,10 @@ class MemoryLedger:
             for at, each in self.quarters.get(document, [])
             if at == line and each.card == card and from_ms <= each.segment_start_ms < to_ms
         ]  # fmt: skip
+
+    def raw_records(self, card: str, quarter_ms: int) -> Sequence[RawRecord]:
+        """None are kept here: raw expires before invoices do."""
+        return []
 
     def coverage(self, from_ms: int, to_ms: int) -> Coverage:
         return Coverage(cards=len({held[3] for held in self.held}), unobserved_us=0, faulted_us=0)
