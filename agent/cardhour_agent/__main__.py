@@ -15,6 +15,7 @@ import click
 
 from cardhour_agent import logs, show
 from cardhour_agent.config import Config, load
+from cardhour_agent.notify import Notify
 from cardhour_agent.outbox import entry_of
 from cardhour_agent.runner import Agent, exclusive, look_once
 from cardhour_agent.scenario import read_scenario
@@ -99,7 +100,7 @@ def decode_file(file: Path, form: str) -> None:
 
 
 def _run(config: Config) -> None:
-    agent = Agent(config)
+    agent = Agent(config, notify=Notify())
 
     def stop(number: int, frame: FrameType | None) -> None:
         agent.stop()

@@ -43,6 +43,8 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     the process that asks the driver is replaced."""
     bridge_max_s: Annotated[int, Meta(ge=0, le=3600)] = 300
     """Longest gap, or restart of the agent, across which the same process on the same card counts as held."""
+    metrics_port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    """Port on 127.0.0.1 for Prometheus metrics; 0 = none."""
     spool: Path = Path(SPOOL_NAME)
     """The spool file; relative to ``CARDHOUR_HOME``. Its lock and what a restart must know stand beside it."""
     spool_bytes_max: Annotated[int, Meta(ge=1_000_000)] = BYTES_MAX

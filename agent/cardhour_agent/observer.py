@@ -12,7 +12,7 @@ from typing import Literal
 from msgspec import Struct, structs
 
 from cardhour_agent.accounted import Accounted
-from cardhour_agent.device import CardReading, Device, Failure
+from cardhour_agent.device import CardReading, Device, NodeReading
 from cardhour_agent.identity import Identities, Identity
 from cardhour_agent.sampler import Batch, CardSample, Held, Sample, Sampler
 from cardhour_agent.timeline import Tick, Timeline
@@ -57,14 +57,13 @@ class Observer:
         self._accounted = Accounted(name.node, name.boot_id)
         self.tick = Tick(0, None, 0, 0)
         """When the last sample was taken."""
-        self.failure: Failure | None = None
-        """Why the last sample read nothing of the whole node."""
+        self.reading = NodeReading()
+        """What the last sample read."""
 
     def observe(self) -> list[Report]:
         """Take one sample; the reports that it completes."""
         tick = self.tick = self._timeline.tick()
-        reading = self._device.read()
-        self.failure = reading.failure
+        reading = self.reading = self._device.read()
         identities = self._identities
         pids = {each.pid for card in reading.readings for each in card.processes}
         identity_of = {pid: identities.identify(pid) for pid in pids}

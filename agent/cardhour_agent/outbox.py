@@ -40,6 +40,8 @@ class Outbox:
         self._sampler = sampler
         self._wake = wake
         self._full = False
+        self.dropped = 0
+        """Reports that there was no room for; their time is told of later."""
 
     def put(self, reports: Sequence[Report], now: Tick) -> None:
         """Take over the reports of one sample. Never raises for lack of room: that is told in later card records."""
@@ -49,6 +51,7 @@ class Outbox:
             self._spool.append([entry_of(each) for each in reports])  # 1
             self._last_seen.write(self._sampler.last_seen(), now)  # 2
         except SpoolFull as error:
+            self.dropped += len(reports)
             for report in reports:
                 self._sampler.lost(report)
             if not self._full:

@@ -10,7 +10,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import structlog
@@ -20,6 +20,7 @@ from cardhour_agent.device import Device, Failure
 from cardhour_agent.exits import Exits
 from cardhour_agent.identity import Identities
 from cardhour_agent.last_seen import LastSeenFile
+from cardhour_agent.notify import Notify
 from cardhour_agent.ntp import ntp_synced
 from cardhour_agent.nvml.watched import WatchedNvml
 from cardhour_agent.observer import NodeName, Observer
@@ -29,7 +30,8 @@ from cardhour_agent.sampler import LastSeen, Sampler
 from cardhour_agent.scenario import read_scenario
 from cardhour_agent.shipper import Shipper
 from cardhour_agent.simulated import SimulatedMachine
-from cardhour_agent.timeline import Timeline
+from cardhour_agent.status import Status
+from cardhour_agent.timeline import Tick, Timeline
 from cardhour_contract.clock import Clock, SystemClock
 from cardhour_contract.errors import Refuse
 from cardhour_contract.record import Report
@@ -96,11 +98,13 @@ class Parts:
 class Agent:
     """One node's agent."""
 
-    def __init__(self, config: Config, clock: Clock | None = None) -> None:
+    def __init__(self, config: Config, clock: Clock | None = None, notify: Notify | None = None) -> None:
         self._config = config
         self._clock = clock or SystemClock()
+        self._notify = notify or Notify({})
         self._parts = Parts(config, self._clock)
         self._stopping = threading.Event()
+        self.status = Status()
 
     def stop(self) -> None:
         self._stopping.set()
@@ -131,15 +135,43 @@ class Agent:
         sampler = Sampler(policy, remembered.read(timeline.tick()))
         observer = self._parts.observer(sampler, timeline)
         outbox = Outbox(spool, remembered, sampler, shipper.wake if shipper else lambda: None)
-        failed = ""
+        with self._metrics(outbox, shipper):
+            self._loop(observer, outbox)
+
+    def _loop(self, observer: Observer, outbox: Outbox) -> None:
+        failed: str | None = None
         while not self._stopping.is_set():
-            outbox.put(observer.observe(), observer.tick)
-            failed = _told(observer.failure, failed)
-            # Due times are multiples of the interval on the anchored axis, which runs with monotonic time: a sample
-            # falls on each report boundary, and a slow sample delays none after it.
-            at_ms = timeline.tick().at_ms
-            self._parts.exits.wait(policy.sample_ms - at_ms % policy.sample_ms)
-        outbox.put(observer.flush(), observer.tick)
+            reports = observer.observe()
+            outbox.put(reports, observer.tick)
+            self.status.sampled(observer.reading, observer.tick.wall_ms)
+            self.status.reported(reports)
+            if failed is None:
+                self._notify.ready(self.status.line())
+            failed = _told(observer.reading.failure, failed or "")
+            self._wait(observer.tick)
+        self._notify.stopping()
+        reports = observer.flush()
+        outbox.put(reports, observer.tick)
+        self.status.reported(reports)
+
+    def _wait(self, tick: Tick) -> None:
+        """Wait until the next sample is due, or until stopped; the service manager hears that the loop goes round."""
+        sample_ms = self._config.policy.sample_ms
+        due_ms = self._clock.monotonic_ms() + tick.until_due_ms(self._clock.monotonic_ms(), sample_ms)
+        self._notify.alive(self.status.line())
+        while not self._stopping.is_set() and (left_ms := due_ms - self._clock.monotonic_ms()) > 0:
+            self._parts.exits.wait(min(left_ms, self._notify.every_ms or left_ms))
+            self._notify.alive()
+
+    def _metrics(self, outbox: Outbox, shipper: Shipper | None) -> AbstractContextManager[None]:
+        agent = self._config.agent
+        if not agent.metrics_port:
+            return nullcontext()
+        # Only here: without the port, neither the package nor an HTTP server takes memory on the node.
+        from cardhour_agent.metrics import Sources, served
+
+        sources = Sources(self.status, outbox, shipper, self._parts.device, self._config.spool, agent.spool_bytes_max)
+        return served(agent.metrics_port, sources, self._clock)
 
 
 def _told(failure: Failure | None, before: str) -> str:

@@ -110,6 +110,10 @@ class Shipper:
         self._again: list[Spooled] = []
         self._acknowledged: list[int] = []
         self._read_up_to = 0
+        self.shipped = 0
+        """Reports that the broker acknowledged, and that the spool has forgotten."""
+        self.failures = 0
+        """Times that sending failed and began anew."""
 
     def wake(self) -> None:
         """Something was appended."""
@@ -209,12 +213,14 @@ class Shipper:
             except sqlite3.OperationalError as error:
                 _log.warning("acknowledged reports stay in the spool for now", error=str(error))
             else:
+                self.shipped += len(self._acknowledged)
                 self._acknowledged.clear()
         if failed is not None:
             self._start_over(failed)
 
     def _start_over(self, error: BaseException) -> None:
         """A failed send can leave the client's session unusable: take a new one, and send again what was open."""
+        self.failures += 1
         _log.warning("a send failed; it will be repeated", error=str(error), topic=self._stream.topic)
         self._disconnect()
         self._stopping.wait(CONNECT_WAIT_S[0])

@@ -26,6 +26,17 @@ class Tick(NamedTuple):
     wall_ms: int
     monotonic_ms: int
 
+    def until_due_ms(self, monotonic_ms: int, interval_ms: int) -> int:
+        """How long after ``monotonic_ms`` the sample after this one is due.
+
+        Due times are multiples of the interval on the anchored axis, which runs with monotonic time: a sample falls on
+        each report boundary, and a slow sample delays none after it. It reads no clock: a tick that nobody takes a
+        sample at could swallow a step of the wall clock.
+        """
+        taken_ms = self.at_ms if self.restart_at_ms is None else self.restart_at_ms
+        at_ms = taken_ms + monotonic_ms - self.monotonic_ms
+        return interval_ms - at_ms % interval_ms
+
 
 class Timeline:
     """Gives each sample its time; anchored at the first one."""

@@ -39,10 +39,10 @@ def agent(tmp_path: Path, driver: StubDriver) -> Iterator[Callable[..., subproce
     started: list[subprocess.Popen[str]] = []
 
     def start(**settings: str) -> subprocess.Popen[str]:
-        every_second = {"CARDHOUR_AGENT_SAMPLE_INTERVAL_S": "1", "CARDHOUR_AGENT_REPORT_INTERVAL_S": "1"}
+        settings = {"CARDHOUR_AGENT_SAMPLE_INTERVAL_S": "1", "CARDHOUR_AGENT_REPORT_INTERVAL_S": "1", **settings}
         process = subprocess.Popen(
             [sys.executable, "-m", "cardhour_agent"],
-            env={**environment(tmp_path, **every_second, **settings), **driver.environment},
+            env={**environment(tmp_path, **settings), **driver.environment},
             stderr=subprocess.PIPE,
             text=True,
         )
