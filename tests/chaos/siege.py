@@ -1,0 +1,89 @@
+"""A siege: a whole campaign on a pipeline of its own, judged at its end.
+
+Owns sizes, the seed and the summary; the short one is a test, the long one is ``python -m tests.chaos``.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from cardhour_contract.moment import HOUR_MS
+from cardhour_contract.settings import StreamSettings
+from cardhour_ingest.kafka_topics import create_topics
+from tests.chaos.campaign import Campaign, plan
+from tests.chaos.pipeline import PARTITIONS, Pipeline, running
+from tests.chaos.steps import NUMBERED
+from tests.chaos.verdict import assert_true
+from tests.chaos.world import SAMPLE_MS, write_world
+from tests.services.engine import running_engine
+from tests.services.kafka_broker import running_broker
+
+BAD = (b"not a message", b"", b'{"specversion": "1.0"}')
+"""Planted dead letters: a kill must neither lose nor add one."""
+
+
+class Size(NamedTuple):
+    """How long a siege is."""
+
+    samples: int
+    numbered: int
+    """Kills aimed at each gap between two numbered commit steps."""
+    proved: int
+    """How many of them must have landed there by the step log: another thread may be a step ahead now and then."""
+    others: int
+    anywhere: int
+    """Kills of each of agent and ingest at a random moment."""
+    broker: int
+
+
+class Result(NamedTuple):
+    kills: int
+    by_gap: Counter[str]
+    bridged: int
+
+
+def seed() -> int:
+    """A fresh one, or CARDHOUR_CHAOS_SEED; printed, since it is all that repeats a run."""
+    chosen = int(os.environ.get("CARDHOUR_CHAOS_SEED") or secrets.randbits(32))
+    print(f"CARDHOUR_CHAOS_SEED={chosen}", flush=True)
+    return chosen
+
+
+def recent_hour_ms(samples: int) -> int:
+    """A beginning just before an hour's end, so that even a short world crosses it, and all of it is past."""
+    hours = samples * SAMPLE_MS // HOUR_MS + 2
+    return (int(time.time() * 1000) // HOUR_MS - hours) * HOUR_MS - 5 * 60_000
+
+
+def besiege(folder: Path, size: Size, progress: Callable[[str], None] = lambda line: None) -> Result:
+    """Run it; fails with every difference between ledger and truth."""
+    rng = random.Random(seed())
+    world = write_world(folder / "world.json", rng, recent_hour_ms(size.samples), size.samples)
+    deaths = plan(rng, numbered=size.numbered, others=size.others, anywhere=size.anywhere, broker=size.broker)
+    with running_broker(folder / "kafka") as broker, running_engine(folder / "engine") as engine:
+        stream = StreamSettings(kind="kafka", bootstrap_servers=(broker.bootstrap_servers,))
+        create_topics(stream, partitions=PARTITIONS, replicas=1)
+        with (
+            engine.empty_warehouse() as warehouse,
+            running(Pipeline(folder, world, stream, warehouse), BAD) as pipeline,
+        ):
+            campaign = Campaign(pipeline, broker, rng)
+            campaign.run(deaths, progress)
+            pipeline.finish()
+            assert_true(pipeline)
+            result = Result(
+                sum(each.killed for each in pipeline.services) + campaign.broker_killed,
+                campaign.tally(),
+                campaign.bridged,
+            )
+    assert result.kills == deaths.kills
+    short = {gap: result.by_gap[gap] for gap in NUMBERED if result.by_gap[gap] < size.proved}
+    assert not short, f"too few kills between two steps, by the step log: {short}"
+    return result

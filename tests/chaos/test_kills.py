@@ -1,0 +1,18 @@
+"""Agents, ingest and the broker are killed wherever it may hurt, and the ledger still says what the scenario says.
+
+The seed is printed; ``CARDHOUR_CHAOS_SEED`` repeats a run. ``make chaos`` does the same with well over a hundred kills.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.chaos.siege import Size, besiege
+
+SHORT = Size(samples=130, numbered=1, proved=1, others=1, anywhere=1, broker=1)
+"""One kill at each step of agent and ingest, one of each at a random moment, one of the broker."""
+
+
+def test_no_kill_loses_or_repeats_a_microsecond(tmp_path: Path) -> None:
+    result = besiege(tmp_path, SHORT)
+    assert result.kills >= 10

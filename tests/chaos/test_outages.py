@@ -1,0 +1,77 @@
+"""What every installation meets one day: a broker that is away for long, an insert that failed or seemed to, members
+that come and go. The ledger says what the scenario says, all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from cardhour_contract.settings import StreamSettings
+from cardhour_contract.spool import Spool
+from cardhour_ingest.kafka_topics import create_topics
+from cardhour_ingest.warehouse.client import Warehouse
+from tests.chaos.conftest import a_world
+from tests.chaos.pipeline import PARTITIONS, Pipeline, running
+from tests.chaos.processes import await_until
+from tests.chaos.proxy import HANG_UP, REFUSE, SWALLOW, Proxy
+from tests.chaos.verdict import assert_true
+from tests.services.kafka_broker import running_broker
+
+MakePipeline = Callable[..., Pipeline]
+
+
+def test_a_broker_away_for_longer_than_a_delivery_is_tried(tmp_path: Path, usage_store: Warehouse) -> None:
+    with running_broker(tmp_path / "kafka") as broker:
+        stream = StreamSettings(kind="kafka", bootstrap_servers=(broker.bootstrap_servers,))
+        create_topics(stream, partitions=PARTITIONS, replicas=1)
+        with running(Pipeline(tmp_path, a_world(tmp_path, samples=40), stream, usage_store)) as pipeline:
+            agent = pipeline.agents["node-1"]
+            pipeline.grant(0.3)
+            pipeline.await_shipped()
+            broker.kill()
+            pipeline.grant(0.7)
+            await_until("a delivery was given up", lambda: any(each.step == "gave up" for each in agent.steps.read()))
+            pipeline.await_played()
+            with Spool(agent.folder / "spool.db") as spool:
+                assert spool.depth().reports > 0
+            broker.start()
+            pipeline.finish()
+            assert_true(pipeline)
+
+
+def test_inserts_that_fail_or_whose_answer_is_lost_are_repeated(
+    pipeline_of: MakePipeline, usage_store: Warehouse
+) -> None:
+    with Proxy(usage_store.target.url) as proxy, running(pipeline_of(url=proxy.url), [b"not a message"]) as pipeline:
+        for number, table in enumerate(("usage_record", "dirty_hour", "card_record")):
+            proxy.arm((SWALLOW, table), (REFUSE, table), (HANG_UP, table))
+            _share(pipeline, 0.3 * (number + 1))
+        pipeline.finish()
+        assert_true(pipeline)
+        assert not proxy.armed
+
+
+def test_three_ingest_processes_join_leave_and_die(pipeline_of: MakePipeline) -> None:
+    pipeline = pipeline_of(nodes=3, samples=60)
+    first, second, third = pipeline.ingests[0], pipeline.another_ingest(), pipeline.another_ingest()
+    with running(pipeline, [b"not a message"]):
+        _share(pipeline, 0.2)
+        first.kill_at("inserted")
+        pipeline.grant(0.4)
+        first.await_death()
+        second.stop()
+        _share(pipeline, 0.6)
+        first.start()
+        third.kill_at("marked")
+        pipeline.grant(0.8)
+        third.await_death()
+        second.start()
+        pipeline.finish()
+        assert_true(pipeline)
+
+
+def _share(pipeline: Pipeline, part: float) -> None:
+    pipeline.grant(part)
+    pipeline.await_shipped()
+    pipeline.await_ingested()
