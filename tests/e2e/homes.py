@@ -35,11 +35,11 @@ class Home:
         given = {f"CARDHOUR_{name.upper()}": value for name, value in settings.items()}
         self.environ = inherited | given | {"CARDHOUR_HOME": str(path)}
 
-    def run(self, program: str, *arguments: str) -> Done:
+    def run(self, program: str, *arguments: str, deadline_s: int = DEADLINE_S) -> Done:
         """A command from its start to its end."""
         with self._start(program, *arguments, stderr=subprocess.PIPE) as process:
             try:
-                out, errors = process.communicate(timeout=DEADLINE_S)
+                out, errors = process.communicate(timeout=deadline_s)
             finally:
                 process.kill()
             return Done(process.pid, process.returncode, out, errors)
