@@ -1,15 +1,12 @@
-"""``python -m bench``: each stage of the pipeline by itself, on one simulated node, in rows or pages a second.
+"""Each stage of the pipeline by itself, on one simulated node, in rows or pages a second.
 
-Owns what is measured and how it is printed. The stages are the real ones; only the GPUs are simulated. Half of the
+Owns what is measured. The stages are the real ones; only the GPUs are simulated. Half of the
 cards are shared by two tenants, so that both ways of computing a quarter are measured. Figures are of the machine they
 were taken on: compare two states of the code on one machine, not two machines.
 """
 
 from __future__ import annotations
 
-import logging
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -17,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import click
-import structlog
 
+from bench.figures import SECOND_NS, Figure
 from cardhour_agent.scenario import Scenario, SimulatedCard, SimulatedNode, SimulatedProcess
 from cardhour_agent.simulate import simulate
 from cardhour_contract import wire
@@ -32,7 +29,6 @@ from cardhour_ingest.warehouse.rollup import roll_up
 
 NODE = "bench-node"
 CARDS = 8
-SECOND_NS = 1_000_000_000
 
 
 class Stage(NamedTuple):
@@ -99,18 +95,19 @@ def rows(totals: Totals) -> int:
     return totals.usage_rows + totals.card_rows
 
 
-@click.command()
-@click.option("--days", type=click.IntRange(1, 100), default=7, show_default=True, help="Simulated days of one node.")
-def main(days: int) -> None:
-    """Measure each stage of the pipeline on this machine."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    with tempfile.TemporaryDirectory(prefix="cardhour-bench-") as folder:
-        stages = pipeline(Path(folder), days)
+def show(stages: list[Stage]) -> None:
     click.echo(f"{'stage':24}{'count':>12}  {'unit':16}{'seconds':>9}{'a second':>12}")
     for each in stages:
         seconds = each.elapsed_ns / SECOND_NS
         click.echo(f"{each.name:24}{each.done:>12,}  {each.unit:16}{seconds:>9.2f}{each.done / seconds:>12,.0f}")
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def figures(stages: list[Stage]) -> list[Figure]:
+    return [
+        Figure(
+            name=f"stage.{each.name.replace(', ', '_').replace(' ', '_')}_per_s",
+            value=each.done / each.elapsed_ns * SECOND_NS,
+            of=f"{each.done} {each.unit}",
+        )
+        for each in stages
+    ]

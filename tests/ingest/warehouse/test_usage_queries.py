@@ -69,6 +69,13 @@ def test_usage_by_workload_names_it(ledger: Warehouse) -> None:
     assert [(row["workload"], row["held_us"]) for row in rows] == [("serve", 1_001_000), ("train", 2 * QUARTER_US)]
 
 
+@pytest.mark.parametrize("by", [("owner", "model"), ("workload",)])
+def test_usage_of_one_owner_is_what_a_list_of_all_says_of_it(ledger: Warehouse, by: tuple[str, ...]) -> None:
+    alone = usage(ledger, FROM, TO, by=by, owners=("k8s:b", "k8s:nobody"))
+    assert [row["held_us"] for row in alone] == [1_001_000]
+    assert alone[0] in usage(ledger, FROM, TO, by=by)
+
+
 def test_days_begin_where_the_timezone_says(ledger: Warehouse) -> None:
     in_utc = usage(ledger, FROM, TO, by=("day",))
     in_shanghai = usage(ledger, FROM, TO, by=("day", "card"), timezone="Asia/Shanghai")

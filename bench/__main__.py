@@ -1,0 +1,82 @@
+"""``python -m bench``: what the pipeline does in a second on this machine, and what each part of it may at best.
+
+Owns which benchmarks run and where their figures go. docs/performance.md says what was measured, and where.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+import structlog
+
+from bench import ingest, rollup, stages, usage
+from bench.figures import Figure, show, write
+
+RESULT = Path(".cache/bench.json")
+
+MEMORY_MESSAGES = 1_000_000
+CARDS, CARDS_FULL = 2_000, 100_000
+
+
+def run_stages(folder: Path, days: int, full: bool) -> list[Figure]:
+    measured = stages.pipeline(folder, days)
+    stages.show(measured)
+    return stages.figures(measured)
+
+
+def run_ingest(folder: Path, days: int, full: bool) -> list[Figure]:
+    found = ingest.measure(folder)
+    return found + ingest.memory(folder, MEMORY_MESSAGES) if full else found
+
+
+def run_rollup(folder: Path, days: int, full: bool) -> list[Figure]:
+    return rollup.measure(folder, full=full)
+
+
+def run_usage(folder: Path, days: int, full: bool) -> list[Figure]:
+    return usage.measure(folder, cards=CARDS_FULL if full else CARDS)
+
+
+PARTS: dict[str, Callable[[Path, int, bool], list[Figure]]] = {
+    "stages": run_stages,
+    "ingest": run_ingest,
+    "rollup": run_rollup,
+    "usage": run_usage,
+}
+
+
+@click.command()
+@click.option("--only", type=click.Choice(list(PARTS)), multiple=True, help="Run this part alone. May be repeated.")
+@click.option("--full", is_flag=True, help="Also the large ones: 100 000 cards, a million messages. Minutes and 10 GB.")
+@click.option("--days", type=click.IntRange(1, 100), default=7, show_default=True, help="Simulated days of the stages.")
+@click.option(
+    "--json", "file", type=click.Path(path_type=Path), default=RESULT, show_default=True, help="Where figures go."
+)
+@click.option("--folder", type=click.Path(path_type=Path), help="Where to work. [default: a temporary folder]")
+def main(only: Sequence[str], full: bool, days: int, file: Path, folder: Path | None) -> None:
+    """Measure the pipeline on this machine."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    found = []
+    # A folder of its own for each part: what one leaves behind must not slow another.
+    for name in only or PARTS:
+        work = Path(tempfile.mkdtemp(prefix=f"cardhour-bench-{name}-", dir=folder))
+        try:
+            figures = PARTS[name](work, days, full)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+        if name != "stages":
+            show(figures)
+        found += figures
+    write(found, file, " ".join(["python -m bench", *sys.argv[1:]]))
+    click.echo(f"written to {file}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,240 @@
+"""Ingest at full speed: from a Kafka broker into the engine, beside the same rows as ready Arrow tables.
+
+Owns the messages, the broker's topic, and the two measurements. The loop, the source and the warehouse are the real
+ones. The ratio of the two says what polling, decoding, checking and cutting cost; the engine's own speed cancels out.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from kafka import KafkaProducer
+from tests.services.kafka_broker import running_broker
+
+from bench.figures import SECOND_NS, Figure, resident_mib, watched
+from cardhour_contract.clock import SystemClock
+from cardhour_contract.identity import process_key
+from cardhour_contract.moment import DAY_MS, MINUTE_MS, floor_to
+from cardhour_contract.record import CardRecord, Report, UsageRecord
+from cardhour_contract.settings import StreamSettings
+from cardhour_contract.wire import Envelope, encode_packed, envelope_headers
+from cardhour_ingest.dead_letter import DeadLetter
+from cardhour_ingest.kafka_source import KafkaSource
+from cardhour_ingest.kafka_topics import create_topics
+from cardhour_ingest.loop import Limits, Loop
+from cardhour_ingest.reading import read
+from cardhour_ingest.source import Message, Position, Source
+from cardhour_ingest.tables import Facts, facts_of
+from cardhour_ingest.warehouse.client import Warehouse
+from cardhour_ingest.warehouse.connect import WarehouseSettings, open_warehouse
+
+CASES = ((16, 4), (128, 4), (1024, 4), (128, 1), (128, 16))
+"""Rows of a message and partitions of the topic. 16: a minute of eight cards with one process each; 1024: an hour of
+them from a node that was offline."""
+
+NODES = 500
+
+
+class Speed(NamedTuple):
+    """How fast rows went in."""
+
+    rows: int
+    elapsed_ns: int
+    cpu_ns: int
+    """Of all threads of this process, the engine's included: what other work on the machine does not change."""
+
+    @property
+    def rows_per_s(self) -> float:
+        return self.rows / self.elapsed_ns * SECOND_NS
+
+    @property
+    def cpu_us_a_row(self) -> float:
+        return self.cpu_ns / self.rows / 1_000
+
+
+class Counted:
+    """A source that ends the loop once ``messages`` have come: it then stores what it has, and waits for no more."""
+
+    def __init__(self, source: Source, messages: int, stop: threading.Event) -> None:
+        self._source, self._left, self._stop = source, messages, stop
+        self.started_ns = 0
+        self.started_cpu_ns = 0
+
+    def poll(self, *, wait_ms: int) -> list[Message]:
+        found = self._source.poll(wait_ms=wait_ms)
+        if found and not self.started_ns:
+            self.started_ns, self.started_cpu_ns = time.perf_counter_ns(), time.process_time_ns()
+        self._left -= len(found)
+        if self._left <= 0:
+            self._stop.set()
+        return found
+
+    def publish(self, letters: Sequence[DeadLetter]) -> None:
+        self._source.publish(letters)
+
+    def commit(self, positions: Sequence[Position]) -> None:
+        self._source.commit(positions)
+
+    def close(self) -> None:
+        self._source.close()
+
+
+def reports(rows: int) -> Iterator[Report]:
+    """Endless, each of ``rows`` rows, half of them usage: nodes of eight cards take turns, minute after minute."""
+    start_ms = floor_to(SystemClock().now_ms() - DAY_MS, DAY_MS)
+    minutes = rows // 16
+    while True:
+        for number in range(NODES):
+            yield _report(f"node-{number}", start_ms, minutes)
+        start_ms += minutes * MINUTE_MS
+
+
+def _report(node: str, start_ms: int, minutes: int) -> Report:
+    end_ms = start_ms + minutes * MINUTE_MS
+    spans = [(at, at + MINUTE_MS) for at in range(start_ms, end_ms, MINUTE_MS)]
+    cards = [f"GPU-{node}-{at}" for at in range(8)]
+    usage = tuple(
+        UsageRecord(
+            card=card,
+            process=process_key(node, "boot", 100 + at, 5),
+            owner=f"k8s:team-{at}",
+            workload=f"job-{at}",
+            started_at_ms=start,
+            ended_at_ms=end,
+            active=61 * 10_000 * MINUTE_MS,
+            memory=40_000_000_000 * MINUTE_MS,
+        )
+        for start, end in spans
+        for at, card in enumerate(cards)
+    )
+    observed = tuple(
+        CardRecord(card=card, started_at_ms=start, ended_at_ms=end, energy_mj=24_000)
+        for start, end in spans
+        for card in cards
+    )
+    return Report(
+        node=node,
+        cluster="bench",
+        boot_id="boot",
+        started_at_ms=start_ms,
+        ended_at_ms=end_ms,
+        wall_ms=end_ms,
+        monotonic_ms=1_000,
+        usage=usage,
+        cards=observed,
+    )
+
+
+def produce(stream: StreamSettings, rows: int, messages: int) -> int:
+    """Fill the topic; returns the bytes of all bodies."""
+    producer = KafkaProducer(bootstrap_servers=list(stream.bootstrap_servers), linger_ms=20, acks=1)
+    size = 0
+    for number, report in enumerate(islice(reports(rows), messages)):
+        body = encode_packed(report)
+        size += len(body)
+        headers = envelope_headers(Envelope(id=f"{report.node}/boot/{number}", source=f"/nodes/{report.node}"))
+        producer.send(stream.topic, body, key=report.node.encode(), headers=headers)
+    producer.close()
+    return size
+
+
+def ingested(stream: StreamSettings, warehouse: Warehouse, messages: int) -> Speed:
+    """From the first message to the last commit."""
+    stop = threading.Event()
+    source = Counted(KafkaSource(stream), messages, stop)
+    totals = Loop(source, warehouse, limits=Limits(), stop=stop).run()
+    elapsed_ns = time.perf_counter_ns() - source.started_ns
+    cpu_ns = time.process_time_ns() - source.started_cpu_ns
+    source.close()
+    return Speed(totals.usage_rows + totals.card_rows, elapsed_ns, cpu_ns)
+
+
+def ready_facts(rows: int, messages: int) -> Iterator[Facts]:
+    """The same rows, as the batches that the loop makes of them."""
+    batch = Limits().batch_rows // rows
+    pending = []
+    for number, report in enumerate(islice(reports(rows), messages)):
+        headers = envelope_headers(Envelope(id=f"{report.node}/boot/{number}", source=f"/nodes/{report.node}"))
+        received_at_ms = report.wall_ms + 1_000
+        position = Position("bench/0", number)
+        message = Message(headers=headers, body=encode_packed(report), received_at_ms=received_at_ms, position=position)
+        pending.append(read(message))
+        if len(pending) == batch:
+            yield facts_of(pending)[0]
+            pending = []
+    if pending:
+        yield facts_of(pending)[0]
+
+
+def limit(warehouse: Warehouse, rows: int, messages: int) -> Speed:
+    """Inserting ready Arrow tables, and nothing else."""
+    count, elapsed_ns, cpu_ns = 0, 0, 0
+    for facts in ready_facts(rows, messages):
+        started_ns, started_cpu_ns = time.perf_counter_ns(), time.process_time_ns()
+        for table in ("card_record", "usage_record"):
+            warehouse.insert(table, facts.tables[table])
+        elapsed_ns += time.perf_counter_ns() - started_ns
+        cpu_ns += time.process_time_ns() - started_cpu_ns
+        count += facts.usage_rows + facts.card_rows
+    return Speed(count, elapsed_ns, cpu_ns)
+
+
+def measure(folder: Path, *, rows: int = 400_000) -> list[Figure]:
+    """Each case on a topic and a database of its own. ``rows``: of each case."""
+    found = []
+    with running_broker(folder / "kafka") as broker, open_warehouse(WarehouseSettings(database="keep"), folder):
+        for each, partitions in CASES:
+            found += _case(folder, broker.bootstrap_servers, each, partitions, rows // each)
+    return found
+
+
+def _case(folder: Path, servers: str, rows: int, partitions: int, messages: int) -> list[Figure]:
+    name = f"bench_{rows}_{partitions}"
+    stream = StreamSettings(
+        kind="kafka", bootstrap_servers=(servers,), topic=name, dead_letter_topic=f"{name}-dead", group=name
+    )
+    create_topics(stream, partitions=partitions, replicas=1)
+    size = produce(stream, rows, messages)
+    with open_warehouse(WarehouseSettings(database=f"{name}_limit"), folder) as warehouse:
+        put = limit(warehouse, rows, messages)
+    with open_warehouse(WarehouseSettings(database=name), folder) as warehouse:
+        done = ingested(stream, warehouse, messages)
+    of = f"{rows} rows a message of {size // messages} bytes, {partitions} partitions, {done.rows} rows"
+    return [
+        Figure(name="ingest.rows_per_s", value=done.rows_per_s, of=of),
+        Figure(name="limit.rows_per_s", value=put.rows_per_s, of=of),
+        Figure(name="ingest.ratio_to_limit", value=done.rows_per_s / put.rows_per_s, of=of),
+        Figure(name="ingest.cpu_us_a_row", value=done.cpu_us_a_row, of=of),
+        Figure(name="limit.cpu_us_a_row", value=put.cpu_us_a_row, of=of),
+    ]
+
+
+def memory(folder: Path, messages: int) -> list[Figure]:
+    """Resident memory of ingest, with the engine in the same process, over many messages."""
+    found = []
+    with (
+        running_broker(folder / "kafka-memory") as broker,
+        open_warehouse(WarehouseSettings(database="memory"), folder) as warehouse,
+    ):
+        stream = StreamSettings(
+            kind="kafka",
+            bootstrap_servers=(broker.bootstrap_servers,),
+            topic="memory",
+            dead_letter_topic="memory-dead",
+            group="memory",
+        )
+        create_topics(stream, partitions=4, replicas=1)
+        part = messages // 4
+        for quarter in range(1, 5):
+            produce(stream, 16, part)
+            with watched() as watch:
+                ingested(stream, warehouse, part)
+            of = f"after {quarter * part} messages of 16 rows, engine in the process"
+            found.append(Figure(name="ingest.peak_mib", value=watch.peak_mib, of=of))
+            found.append(Figure(name="ingest.resident_mib", value=resident_mib(), of=of))
+    return found
