@@ -5,6 +5,7 @@
 #   make test         setup, check and all tests
 #   make demo         a simulated fleet, a whole month, then the portal on 127.0.0.1:8000
 #   make bench        the benchmarks
+#   make chaos        the pipeline under well over a hundred kills, about ten minutes
 #   make screenshots  the portal's pages as pictures
 #   make upgrade      newest versions that the pyproject.toml files allow, written to constraints.txt
 #   make clean        forget .venv and the caches
@@ -19,7 +20,7 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 DEPENDENCIES := $(sort constraints.txt pyproject.toml $(wildcard */pyproject.toml))
 INSTALLED := .venv/installed-$(shell cat $(DEPENDENCIES) | sha256sum | cut -c1-16)
 
-.PHONY: help setup install check test demo bench screenshots upgrade clean
+.PHONY: help setup install check test demo bench chaos screenshots upgrade clean
 
 help:
 	@sed -n '3,/^$$/s/^#  *//p' Makefile
@@ -54,6 +55,9 @@ demo: install
 
 bench: install
 	$(BIN)/python -m bench
+
+chaos: setup
+	$(BIN)/python -m tests.chaos
 
 screenshots: setup
 	$(BIN)/python -m tests.portal.screenshots

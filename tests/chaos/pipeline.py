@@ -166,7 +166,7 @@ def lag(stream: StreamSettings, group: str) -> int | None:
         return None
     try:
         ends = consumer.end_offsets(partitions)
-        return sum(ends[each] - (consumer.committed(each) or 0) for each in partitions)
+        return sum(int(ends[each]) - int(consumer.committed(each) or 0) for each in partitions)
     except KafkaError:
         return None
     finally:

@@ -1,4 +1,4 @@
-"""Disks that fill up: the spool's, where time that cannot be kept is told as such, and the engine's, which is waited for."""
+"""Disks that fill up: the spool's, whose lost time is told as such, and the engine's, which is waited for."""
 
 from __future__ import annotations
 
