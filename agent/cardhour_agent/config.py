@@ -17,6 +17,7 @@ from cardhour_agent.procfs import SYSTEM_COMMANDS
 from cardhour_contract.errors import Refuse
 from cardhour_contract.identity import NAME_BYTES_MAX
 from cardhour_contract.moment import QUARTER_MS, SECOND_MS
+from cardhour_contract.record import SHARE_WHOLE
 from cardhour_contract.settings import FILE_NAME, Loader, StreamSettings, home_directory
 from cardhour_contract.spool import BYTES_MAX
 
@@ -24,6 +25,7 @@ SPOOL_NAME = "spool.db"
 """In ``CARDHOUR_HOME``; ingest of the same home looks for it there."""
 
 Name = Annotated[str, Meta(max_length=NAME_BYTES_MAX)]
+ResolverName = Literal["user", "libvirt", "docker", "podman", "kubernetes", "slurm"]
 
 
 class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,9 +52,44 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     spool_bytes_max: Annotated[int, Meta(ge=1_000_000)] = BYTES_MAX
     """Size at which the spool is full; what is then not kept is reported as ``spool_full`` later."""
     system_commands: tuple[str, ...] = SYSTEM_COMMANDS
-    """Commands whose time on a card is nobody's."""
+    """Commands whose time on a card is nobody's; outside pods, jobs and containers, where tenants name processes."""
+    system_owners: tuple[str, ...] = ("k8s:kube-system", "k8s:gpu-operator")
+    """Owners that are the operator's own, such as the namespace of the MPS server: ``system:`` takes their kind's
+    place."""
+    resolvers: tuple[ResolverName, ...] = ("user", "libvirt", "docker", "podman", "kubernetes", "slurm")
+    """Who is asked whom a process works for; each only where a control group names a place of its kind."""
+    resolve_every_s: Annotated[int, Meta(ge=5, le=3600)] = 60
+    """How often an answer is asked for again: an edited label is seen within this time."""
+    owner_label: str = "cardhour.owner"
+    """Of Docker and Podman containers."""
+    share_label: str = "cardhour.share"
+    """Of Docker and Podman containers: a decimal in (0, 1] with at most three places."""
+    docker_socket: Path = Path("/var/run/docker.sock")
+    podman_socket: Path = Path("/run/podman/podman.sock")
+    kubernetes_url: str = "https://127.0.0.1:10250/pods"
+    """The list of this node's pods: the kubelet's, or the API server's with a field selector."""
+    kubernetes_token_file: str = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - a path
+    kubernetes_ca_file: str = ""
+    """Authority of the server's certificate; empty = the system's."""
+    kubernetes_verify: bool = True
+    """Whether its certificate is checked; false only for a kubelet of this very machine that signs its own."""
+    kubernetes_owner_label: str = ""
+    """A pod label or annotation that names the owner; empty = the namespace, which pods cannot choose."""
+    kubernetes_share_label: str = ""
+    """A pod label or annotation that declares a share; empty = what the cluster enforces."""
+    kubernetes_replicas: tuple[str, ...] = ()
+    """``resource=count``: resources of which one card has several (MPS, time-slicing)."""
+    scontrol: Path = Path("scontrol")
+    """The executable; without a folder, found on the PATH."""
+    slurm_owner: Literal["account", "user"] = "account"
     scenario: str = ""
     """A scenario file: simulate this node instead of reading NVML."""
+
+    @property
+    def replicas(self) -> dict[str, int]:
+        """Per resource of which a card has several: how many; what cannot be read is left out (``check`` refuses)."""
+        pairs = (each.rpartition("=") for each in self.kubernetes_replicas)
+        return {resource: int(count) for resource, _, count in pairs if resource and _is_count(count)}
 
 
 class Config(Struct, frozen=True, kw_only=True):
@@ -112,9 +149,25 @@ def check(config: Config) -> None:
         )
     if config.agent.sample_interval_s > config.agent.report_interval_s:
         problems.append(f"{where}: [agent] sample_interval_s is longer than report_interval_s")
+    problems += _resolver_problems(config.agent, where)
     if config.stream.kind not in ("spool", "kafka"):
         problems.append(f"[stream] kind is '{config.stream.kind}': write spool or kafka")
     if config.stream.kind == "kafka" and not config.stream.bootstrap_servers:
         problems.append("[stream] kind is kafka, but bootstrap_servers names no broker: add host:port")
     if problems:
         raise Refuse(*problems)
+
+
+def _resolver_problems(agent: AgentSettings, where: str) -> list[str]:
+    problems = []
+    if not agent.kubernetes_url.startswith(("https://", "http://")):
+        problems.append(f"{where}: [agent] kubernetes_url is '{agent.kubernetes_url}': write https://HOST:PORT/pods")
+    if len(agent.replicas) < len(agent.kubernetes_replicas):
+        problems.append(
+            f"{where}: [agent] kubernetes_replicas: write each as RESOURCE=COUNT, with a count from 1 to 1000"
+        )
+    return problems
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= SHARE_WHOLE

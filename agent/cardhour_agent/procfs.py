@@ -1,20 +1,25 @@
 """The /proc door: who a pid is, and what this boot is called.
 
-Owns reading /proc, and the answers from it: start ticks, user, command, cgroup, container id. Does not own containers'
-owners (a runtime's or a scheduler's answer). Must see the host's /proc: the driver names processes by the host's pids.
+Owns reading /proc, and the answers from it: start ticks, user, command, cgroup, container id, and the places that a
+process is in. Does not own whom a place works for (``resolve``). Must see the host's /proc: the driver names processes
+by the host's pids.
 """
 
 from __future__ import annotations
 
-import pwd
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from cardhour_agent.exits import Exits
 from cardhour_agent.identity import UNKNOWN, Identity
+from cardhour_agent.resolve.answer import PENDING
+from cardhour_agent.resolve.cgroup import places_of
+from cardhour_agent.resolve.owners import Owners
+from cardhour_agent.resolve.place import Container, Job, Place, Pod, User
 from cardhour_contract.clock import Clock
 from cardhour_contract.errors import Refuse
 from cardhour_contract.identity import process_key, unnamed_workload
@@ -48,6 +53,15 @@ class ProcessFacts(Struct, frozen=True, kw_only=True):
     command: str
     cgroup: str
     container_id: str
+    places: tuple[Place, ...]
+    """In the order in which to ask whom it works for."""
+
+
+class _Known(NamedTuple):
+    """What was answered about a pid, and the places that the answer came from."""
+
+    identity: Identity
+    places: tuple[Place, ...] = ()
 
 
 def boot_id(proc: Path = PROC) -> str:
@@ -67,7 +81,8 @@ def read_process(pid: int, proc: Path = PROC) -> ProcessFacts:
     start_ticks = int(fields.split()[19])
     status = _read(folder / "status").splitlines()
     uid = next((int(line.split()[1]) for line in status if line.startswith("Uid:")), None)
-    cgroup = _cgroup_path(_read(folder / "cgroup"))
+    groups = _read(folder / "cgroup")
+    cgroup = _cgroup_path(groups)
     container = _CONTAINER.findall(cgroup)
     if int(_read(folder / "stat").rpartition(")")[2].split()[19]) != start_ticks:
         raise ProcessLookupError(f"pid {pid} was taken over while it was read")
@@ -77,21 +92,21 @@ def read_process(pid: int, proc: Path = PROC) -> ProcessFacts:
         command=command,
         cgroup=cgroup.encode()[:CGROUP_BYTES_MAX].decode(errors="ignore"),
         container_id=container[-1] if container else "",
+        places=_places(groups, uid),
     )
 
 
-def user_owner(uid: int | None) -> str:
-    """``user:<name>``; the number where no account has it, as in a container's own user range."""
-    if uid is None:
-        return f"{UNKNOWN}no_uid"
-    try:
-        return f"user:{pwd.getpwuid(uid).pw_name}"
-    except KeyError:
-        return f"user:{uid}"
+def _places(groups: str, uid: int | None) -> tuple[Place, ...]:
+    """Where the control groups say nothing better, the process's own user; in a container, users are not the node's."""
+    places = places_of(groups)
+    if uid is None or any(isinstance(each, Pod | Container | User) for each in places):
+        return places
+    return (*places, User(uid=uid))
 
 
 class ProcIdentities:
-    """Answers who pids are from /proc, and keeps an answer as long as the pid stays the same process."""
+    """Answers who pids are from /proc and from whoever knows their places; a pid keeps its key as long as it stays the
+    same process, and follows the answers about its places."""
 
     def __init__(
         self,
@@ -99,52 +114,61 @@ class ProcIdentities:
         boot: str,
         clock: Clock,
         exits: Exits,
+        owners: Owners,
         system_commands: Iterable[str] = SYSTEM_COMMANDS,
         proc: Path = PROC,
     ) -> None:
         self._node, self._boot, self._clock, self._proc = node, boot, clock, proc
-        self._exits = exits
+        self._exits, self._owners = exits, owners
         self._system = {each[:_COMM_BYTES_MAX]: each for each in system_commands}
-        self._known: dict[int, Identity] = {}
-        self._asked: dict[int, Identity] = {}
+        self._known: dict[int, _Known] = {}
+        self._asked: dict[int, _Known] = {}
 
     def identify(self, pid: int) -> Identity:
         """The answer for this sample; a pid on several cards is looked up once."""
-        identity = self._asked.get(pid)
-        if identity is None:
-            identity = self._asked[pid] = self._look_up(pid)
-        return identity
+        known = self._asked.get(pid)
+        if known is None:
+            known = self._asked[pid] = self._look_up(pid)
+        return known.identity
 
     def sampled(self) -> None:
         """Forget pids that the sample did not see: a pid that comes back is looked at anew."""
         self._known, self._asked = self._asked, {}
-        self._exits.watch({pid: each.key for pid, each in self._known.items() if each.process.start_ticks})
+        watched = (each.identity for each in self._known.values())
+        self._exits.watch({each.process.pid: each.key for each in watched if each.process.start_ticks})
+        self._owners.sampled()
 
     def exits(self) -> dict[int, int]:
         return self._exits.take()
 
     def late_answers(self) -> tuple[Attribution, ...]:
-        """/proc answers at once or, once a process is gone, never."""
-        return ()
+        return self._owners.late()
 
-    def _look_up(self, pid: int) -> Identity:
+    def _look_up(self, pid: int) -> _Known:
         known = self._known.get(pid)
         try:
             facts = read_process(pid, self._proc)
         except (FileNotFoundError, ProcessLookupError):
             # Gone, but the driver still lists it: whoever it was when it was last seen here.
-            return known or self._unknown(pid, "exited")
+            return self._answered(known) if known else self._unknown(pid, "exited")
         except PermissionError:
-            return known or self._unknown(pid, "not_permitted")
-        if known is not None and _same(known.process, facts):
-            return known
+            return self._answered(known) if known else self._unknown(pid, "not_permitted")
+        if known is not None and _same(known.identity.process, facts):
+            return self._answered(known)
+        return self._answered(self._new(pid, facts, known.identity if known else None))
+
+    def _new(self, pid: int, facts: ProcessFacts, known: Identity | None) -> _Known:
+        """A process as it is now, its owner still to be asked for."""
         key = process_key(self._node, self._boot, pid, facts.start_ticks)
         if known is not None and known.owner == f"{UNKNOWN}not_permitted":
             key = known.key  # hidden until now, never away: the same process, now with an answer
-        system = self._system.get(facts.command)
-        return Identity(
+        # A tenant may give its own processes any name: inside a pod, a job or a container names prove nothing.
+        tenant = any(isinstance(each, Pod | Job | Container) for each in facts.places)
+        system = None if tenant else self._system.get(facts.command)
+        places = () if system else facts.places
+        identity = Identity(
             key=key,
-            owner=f"system:{system}" if system else user_owner(facts.uid),
+            owner=f"system:{system}" if system else f"{UNKNOWN}{PENDING if places else 'no_uid'}",
             workload=unnamed_workload(key),
             process=Process(
                 process=key,
@@ -156,22 +180,43 @@ class ProcIdentities:
                 container_id=facts.container_id,
             ),
         )
+        return _Known(identity, places)
 
-    def _unknown(self, pid: int, reason: str) -> Identity:
+    def _answered(self, known: _Known) -> _Known:
+        """With today's answer about its places; an owner is never taken back for want of an answer."""
+        identity = known.identity
+        if not known.places:
+            return known
+        answer = self._owners.find(known.places)
+        if not answer.is_unknown:
+            self._owners.settle(identity.key)
+        elif identity.is_unknown:
+            self._owners.expect(identity.key, known.places)
+        else:
+            return known
+        workload = answer.workload or unnamed_workload(identity.key)
+        if (identity.owner, identity.workload, identity.share) == (answer.owner, workload, answer.share):
+            return known
+        changed = structs.replace(identity, owner=answer.owner, workload=workload, share=answer.share)
+        return known._replace(identity=changed)
+
+    def _unknown(self, pid: int, reason: str) -> _Known:
         """A process whose start cannot be read: known by when it was first seen, negative so that no ticks equal it."""
         key = process_key(self._node, self._boot, pid, -self._clock.monotonic_ms())
-        return Identity(
-            key=key,
-            owner=UNKNOWN + reason,
-            workload=unnamed_workload(key),
-            process=Process(process=key, pid=pid, start_ticks=0),
+        return _Known(
+            Identity(
+                key=key,
+                owner=UNKNOWN + reason,
+                workload=unnamed_workload(key),
+                process=Process(process=key, pid=pid, start_ticks=0),
+            )
         )
 
 
 def _same(process: Process, facts: ProcessFacts) -> bool:
-    """Whether an answer given before still holds: an exec or a change of user asks for a new one."""
-    before = (process.start_ticks, process.command, process.uid)
-    return before == (facts.start_ticks, facts.command, facts.uid)
+    """Whether it is as it was: an exec, a change of user or of control group asks anew."""
+    before = (process.start_ticks, process.command, process.uid, process.cgroup)
+    return before == (facts.start_ticks, facts.command, facts.uid, facts.cgroup)
 
 
 def _read(path: Path) -> str:

@@ -26,6 +26,8 @@ from cardhour_agent.nvml.watched import WatchedNvml
 from cardhour_agent.observer import NodeName, Observer
 from cardhour_agent.outbox import Outbox
 from cardhour_agent.procfs import ProcIdentities, boot_id
+from cardhour_agent.resolve.enabled import enabled_owners
+from cardhour_agent.resolve.owners import Owners
 from cardhour_agent.sampler import LastSeen, Sampler
 from cardhour_agent.scenario import read_scenario
 from cardhour_agent.shipper import Shipper
@@ -77,6 +79,7 @@ class Parts:
         self.exits = Exits(clock)
         self.device: Device
         self.identities: Identities
+        self.owners: Owners | None = None
         if agent.scenario:
             machine = SimulatedMachine(read_scenario(Path(agent.scenario)), agent.node, clock)
             self.device = self.identities = machine
@@ -84,7 +87,8 @@ class Parts:
         else:
             boot = boot_id()
             self.device = WatchedNvml(clock, config.nvml_timeout_ms, self.exits.wait_for)
-            self.identities = ProcIdentities(agent.node, boot, clock, self.exits, agent.system_commands)
+            self.owners = enabled_owners(agent, clock)
+            self.identities = ProcIdentities(agent.node, boot, clock, self.exits, self.owners, agent.system_commands)
             self.name = NodeName(node=agent.node, cluster=agent.cluster, boot_id=boot, basis=agent.basis)
 
     def observer(self, sampler: Sampler, timeline: Timeline) -> Observer:
@@ -93,6 +97,8 @@ class Parts:
     def close(self) -> None:
         self.device.close()
         self.exits.close()
+        if self.owners is not None:
+            self.owners.close()
 
 
 class Agent:

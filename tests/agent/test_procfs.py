@@ -14,7 +14,11 @@ import pytest
 
 from cardhour_agent.exits import Exits
 from cardhour_agent.ntp import ntp_synced
-from cardhour_agent.procfs import ProcIdentities, boot_id, read_process, user_owner
+from cardhour_agent.procfs import ProcIdentities, boot_id, read_process
+from cardhour_agent.resolve.asker import Asker
+from cardhour_agent.resolve.owners import Owners
+from cardhour_agent.resolve.place import Container, User
+from cardhour_agent.resolve.users import UserResolver
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Refuse
 from cardhour_contract.identity import process_key, unnamed_workload
@@ -38,7 +42,10 @@ def child() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def identities(exits: Exits, proc: Path = Path("/proc"), system: tuple[str, ...] = ()) -> ProcIdentities:
-    return ProcIdentities("node-1", boot_id(), SystemClock(), exits, system, proc)
+    """Users are asked for, and nobody else."""
+    clock = SystemClock()
+    owners = Owners({"user": Asker(UserResolver(), clock, 60_000)}, clock)
+    return ProcIdentities("node-1", boot_id(), clock, exits, owners, system, proc)
 
 
 def end(child: subprocess.Popen[bytes]) -> None:
@@ -128,8 +135,21 @@ def test_system_commands_are_nobodys(exits: Exits, tmp_path: Path) -> None:
     assert answer.owner == "system:nvidia-cuda-mps-server"
 
 
-def test_a_user_without_an_account_is_a_number() -> None:
-    assert user_owner(4_000_000) == "user:4000000"
+def test_a_tenants_process_named_like_the_system_is_the_tenants(exits: Exits, tmp_path: Path) -> None:
+    write_process(tmp_path, 5, command="Xorg", cgroup=f"/docker/{CONTAINER}")
+    assert identities(exits, tmp_path, ("Xorg",)).identify(5).owner == "unknown:docker_off"
+
+
+def test_in_a_container_the_uid_is_no_user_of_the_node(exits: Exits, tmp_path: Path) -> None:
+    write_process(tmp_path, 5, cgroup=f"/docker/{CONTAINER}")
+    assert read_process(5, tmp_path).places == (Container(runtime="docker", container_id=CONTAINER),)
+    write_process(tmp_path, 6, cgroup="/system.slice/ollama.service")
+    assert read_process(6, tmp_path).places == (User(uid=4_000_000),)
+
+
+def test_a_login_stays_who_it_is_after_su(exits: Exits, tmp_path: Path) -> None:
+    write_process(tmp_path, 5, cgroup="/user.slice/user-4000001.slice/session-3.scope")
+    assert identities(exits, tmp_path).identify(5).owner == "user:4000001"
 
 
 @pytest.mark.parametrize(
