@@ -16,6 +16,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,9 @@ Ingest takes a time of sending more than 30 s from the time of arrival for a wro
 
 REQUEST_MS = 8_000
 """How long one request may take; two fit into the time of delivery."""
+
+CLOSE_S = 1
+"""How long a producer that is given up may take to deliver what it holds; the next one sends it again anyway."""
 
 _log = structlog.get_logger("cardhour.shipper")
 
@@ -86,6 +90,19 @@ def connect(stream: StreamSettings) -> Any:
         request_timeout_ms=REQUEST_MS,
         **options,
     )
+
+
+def _let_go(producer: Any) -> None:
+    """End a producer and its thread, whatever it still holds.
+
+    ``close`` of kafka-python 3 flushes first, and where that takes too long it raises and leaves everything running.
+    """
+    try:
+        producer.close(timeout=CLOSE_S)
+    except KafkaError:
+        producer._sender.force_close()  # fails what is open, so that the second close has nothing to wait for
+        with suppress(KafkaError):
+            producer.close(timeout=CLOSE_S)
 
 
 class Shipper:
@@ -133,7 +150,8 @@ class Shipper:
                     self._woken.wait(POLL_S)
                     self._woken.clear()
             if self._producer is not None:
-                self._producer.flush(timeout=POLL_S)
+                with suppress(KafkaError):  # what is not delivered by then stays in the spool
+                    self._producer.flush(timeout=POLL_S)
                 self._collect(spool)
             self._disconnect()
 
@@ -229,7 +247,7 @@ class Shipper:
         if self._producer is None:
             return
         producer, self._producer = self._producer, None
-        producer.close(timeout=1)
+        _let_go(producer)
         for report, future in self._in_flight.values():
             if future.is_done and future.succeeded():
                 self._acknowledged.append(report.sequence)

@@ -11,6 +11,7 @@ batch was polled: otherwise the batch, which is stored by then, is simply delive
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -52,6 +53,9 @@ COMMIT_MS = 5_000
 
 PUBLISH_S = 30
 """How long to wait for the dead-letter topic before saying so and trying again."""
+
+CLOSE_S = 1
+"""How long a producer may take to end: every letter is either acknowledged by then, or published again."""
 
 REJOIN = (CommitFailedError, RebalanceInProgressError, IllegalGenerationError, UnknownMemberIdError)
 """The group has moved on. The client rejoins by itself at the next poll and starts from the committed offsets."""
@@ -109,7 +113,7 @@ class KafkaSource:
         if self._consumer is not None:
             self._consumer.close(autocommit=False, timeout_ms=COMMIT_MS)
         if self._producer is not None:
-            self._producer.close(timeout=PUBLISH_S)
+            _let_go(self._producer)
         self._consumer = self._producer = None
 
     def _connected(self) -> KafkaConsumer:
@@ -153,7 +157,7 @@ class KafkaSource:
         except KafkaError:
             # An idempotent producer is of no more use after an error: it refuses everything that follows.
             self._producer = None
-            producer.close(timeout=0)
+            _let_go(producer)
             raise
 
 
@@ -178,6 +182,19 @@ def _producer(stream: StreamSettings) -> KafkaProducer:
         delivery_timeout_ms=PUBLISH_S * 1_000,
         max_request_size=REQUEST_BYTES_MAX,
     )
+
+
+def _let_go(producer: KafkaProducer) -> None:
+    """End a producer and its thread, whatever it still holds.
+
+    ``close`` flushes first, and where that takes too long it raises and leaves everything running.
+    """
+    try:
+        producer.close(timeout=CLOSE_S)
+    except KafkaError:
+        producer._sender.force_close()  # fails what is open, so that the second close has nothing to wait for
+        with suppress(KafkaError):
+            producer.close(timeout=CLOSE_S)
 
 
 def _headers(letter: DeadLetter) -> Headers:
