@@ -114,9 +114,9 @@ def replay(letters: tuple[str, ...], reason: str, yes: bool, form: str) -> None:
     ]
     print_rows(rows, form, columns=REPLAY_COLUMNS)
     left = sum(not each.accepted for each in done)
-    notes().print(f"{len(done) - left} letters accepted, {left} stay; {rolled.pages} pages computed.")
+    notes().print(f"{len(done) - left} letters accepted; {rolled.pages} pages computed.")
     if left:
-        raise click.exceptions.Exit(1)
+        raise click.ClickException(f"{left} letters stay, with the reasons above")
 
 
 def _row(letter: StoredLetter) -> dict[str, Any]:
