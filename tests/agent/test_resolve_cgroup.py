@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cardhour_agent.resolve.cgroup import places_of
 from cardhour_agent.resolve.place import Container, Job, Machine, Place, Pod, User
@@ -155,3 +157,12 @@ def test_on_version_1_the_controller_that_knows_most_is_believed() -> None:
 )
 def test_what_is_no_path_of_theirs_names_nothing(text: str) -> None:
     assert places_of(text) == ()
+
+
+@given(
+    st.lists(st.sampled_from([*"/:0\n.", "kubepods", f"pod{UID}", ID, "slurm", "job_1", "user-1.slice", "\\x2d", "é"]))
+)
+def test_whatever_a_path_holds_it_is_read(parts: list[str]) -> None:
+    order: list[type] = [Pod, Job, Container, Machine, User]
+    places = places_of("".join(parts))
+    assert list(places) == sorted(places, key=lambda each: order.index(type(each)))

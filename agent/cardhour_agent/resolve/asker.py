@@ -77,10 +77,14 @@ class Asker:
                 self._changed.wait_for(lambda: entry.asked, wait_ms / SECOND_MS)
             return Reply(entry.answer, entry.reason)
 
-    def close(self) -> None:
+    def stop(self) -> None:
+        """Ask nothing more; ``close`` waits for it."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
+
+    def close(self) -> None:
+        self.stop()
         if self._thread is not None:
             self._thread.join(STOP_S)
 

@@ -97,6 +97,8 @@ class Owners:
 
     def close(self) -> None:
         for each in self._askers.values():
+            each.stop()
+        for each in self._askers.values():
             each.close()
 
     def _own(self, answer: Answer) -> Answer:
