@@ -14,6 +14,7 @@ from types import FrameType
 import click
 
 from cardhour_agent import logs, show
+from cardhour_agent.checkup import examine
 from cardhour_agent.config import Config, load
 from cardhour_agent.notify import Notify
 from cardhour_agent.outbox import entry_of
@@ -31,6 +32,7 @@ DRAIN_S = 300.0
 """How long a simulation waits for the broker to take everything it spooled."""
 
 FORMATS = {"table": show.as_table, "csv": show.as_csv, "json": show.as_json}
+ROW_FORMATS = {"table": show.rows_as_table, "csv": show.rows_as_csv, "json": show.rows_as_json}
 _format = click.option(
     "--format", "form", type=click.Choice(tuple(FORMATS)), default="table", show_default=True, help="How to print."
 )
@@ -97,6 +99,22 @@ def decode_file(file: Path, form: str) -> None:
     except (Reject, IndexError, ValueError) as error:
         raise Refuse(f"{file} is not a message of ours: {error}") from error
     click.echo(FORMATS[form](reports))
+
+
+@cli.command()
+@_format
+@click.pass_obj
+def doctor(config: Config, form: str) -> None:
+    """What this node's agent needs, what is wrong, and how to mend it.
+
+    Changes nothing, and may run beside the agent. Exit code 1 where something is wrong; a note is not wrong.
+    """
+    logs.quiet()
+    findings = list(examine(config))
+    click.echo(ROW_FORMATS[form](findings))
+    wrong = [each.check for each in findings if each.state == "wrong"]
+    if wrong:
+        raise click.ClickException(f"wrong: {', '.join(wrong)}")
 
 
 def _run(config: Config) -> None:

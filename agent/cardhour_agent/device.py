@@ -86,6 +86,27 @@ class NodeReading(Struct, frozen=True, kw_only=True):
     """One for each of ``cards``, in the same order."""
 
 
+class GpuModes(Struct, frozen=True, kw_only=True):
+    """How an administrator has set one GPU up; ``None`` = the driver does not say."""
+
+    card: str
+    model: str
+    persistence: bool | None = None
+    accounting: bool | None = None
+    mig: bool = False
+    processes_failure: str = ""
+    """Why this account cannot list its processes; empty where it can."""
+
+
+class Inspection(Struct, frozen=True, kw_only=True):
+    """The driver and its settings, for whoever looks at the installation."""
+
+    failure: Failure | None = None
+    driver: str = ""
+    """Version."""
+    gpus: tuple[GpuModes, ...] = ()
+
+
 class Device(Protocol):
     """A source of readings."""
 

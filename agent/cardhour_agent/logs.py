@@ -11,6 +11,11 @@ import sys
 import structlog
 
 
+def quiet() -> None:
+    """For a command whose answer says all that the log would."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+
+
 def configure() -> None:
     """Once, at the start of a process."""
     structlog.configure(

@@ -92,6 +92,19 @@ def connect(stream: StreamSettings) -> Any:
     )
 
 
+def probe(stream: StreamSettings) -> str:
+    """Reach a broker and find the topic: why not, or nothing where both are there."""
+    try:
+        producer = connect(stream)
+        try:
+            producer.partitions_for(stream.topic)
+        finally:
+            producer.close(timeout=1)
+    except (KafkaError, OSError, ValueError) as error:  # also a file of certificates that is not there
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
 def _let_go(producer: Any) -> None:
     """End a producer and its thread, whatever it still holds.
 

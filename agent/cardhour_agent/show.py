@@ -98,6 +98,23 @@ def as_table(reports: Iterable[Report]) -> str:
     return "\n".join(lines).rstrip("\n")
 
 
+def rows_as_table(records: Sequence[msgspec.Struct]) -> str:
+    """Records of one kind, below their field names."""
+    return "\n".join(line.removeprefix("  ") for line in _section("", records)[2:])
+
+
+def rows_as_csv(records: Sequence[msgspec.Struct]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(records[0].__struct_fields__)
+    writer.writerows(_cells(each) for each in records)
+    return out.getvalue().rstrip("\n")
+
+
+def rows_as_json(records: Sequence[msgspec.Struct]) -> str:
+    return msgspec.json.format(msgspec.json.encode(list(records)), indent=2).decode()
+
+
 def _section(title: str, records: Sequence[msgspec.Struct]) -> list[str]:
     if not records:
         return []

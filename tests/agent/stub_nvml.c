@@ -48,7 +48,7 @@ static int is(const char *what) {
     }
     return now && strcmp(now, what) == 0;
 }
-/* A wedged driver: "hang" until the word changes, "stuck" for ever, "abort" brings the process down. */
+/* A wedged driver: "hang" until the word changes, "stuck" for ever, "abort" brings the process down; with "_init" already when it starts. */
 static void suffer(void) {
     while (is("hang")) usleep(1000);
     while (is("stuck")) pause();
@@ -65,6 +65,8 @@ static int lost(const Device *d) { return (is("lost") && d->index == 1) || (is("
 int nvmlInitWithFlags(unsigned flags) {
     (void)flags;
     if (outdated()) return LIB_RM_VERSION_MISMATCH;
+    while (is("hang_init")) usleep(1000);
+    if (is("abort_init")) abort();
     return is("no_driver") ? DRIVER_NOT_LOADED : SUCCESS;
 }
 int nvmlShutdown(void) { return SUCCESS; }
@@ -177,6 +179,7 @@ int nvmlDeviceGetAccountingMode(Device *d, unsigned *mode) {
     *mode = accounting(d);
     return d->index == 0 ? SUCCESS : NOT_SUPPORTED;
 }
+int nvmlDeviceGetPersistenceMode(Device *d, unsigned *mode) { *mode = d->index == 0; return SUCCESS; }
 int nvmlDeviceGetAccountingBufferSize(Device *d, unsigned *size) { (void)d; *size = 4000; return SUCCESS; }
 int nvmlDeviceGetAccountingPids(Device *d, unsigned *count, unsigned *pids) {
     unsigned all[4] = {tenant, ended_pid, 500, 600};

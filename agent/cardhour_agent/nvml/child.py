@@ -16,6 +16,7 @@ import msgspec
 
 from cardhour_agent import logs
 from cardhour_agent.nvml.device import NvmlDevice
+from cardhour_agent.nvml.modes import inspect
 from cardhour_agent.nvml.talk import Incoming, Reply, Request, framed, write_all
 
 PR_SET_PDEATHSIG = 1
@@ -42,9 +43,15 @@ def serve(device: NvmlDevice, requests: int, replies: int) -> None:
             body = incoming.take()
             if body is not None:
                 request = msgspec.msgpack.decode(body, type=Request)
-                write_all(replies, framed(Reply(sequence=request.sequence, reading=device.read())))
+                write_all(replies, framed(_answer(device, request)))
     except (EOFError, BrokenPipeError):
         device.close()
+
+
+def _answer(device: NvmlDevice, request: Request) -> Reply:
+    if request.what == "inspect":
+        return Reply(sequence=request.sequence, inspection=inspect())
+    return Reply(sequence=request.sequence, reading=device.read())
 
 
 if __name__ == "__main__":

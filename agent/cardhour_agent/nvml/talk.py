@@ -6,11 +6,12 @@ Owns the two messages and their bytes: a little-endian length of four bytes, the
 from __future__ import annotations
 
 import os
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
-from cardhour_agent.device import NodeReading
+from cardhour_agent.device import Inspection, NodeReading
 
 LENGTH_BYTES = 4
 
@@ -21,16 +22,18 @@ READ_BYTES = 1 << 16
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """Please read the node now."""
+    """Please read the node now, or say how it is set up."""
 
     sequence: int
+    what: Literal["read", "inspect"] = "read"
 
 
 class Reply(Struct, frozen=True, kw_only=True):
     """The answer to the request of the same number."""
 
     sequence: int
-    reading: NodeReading
+    reading: NodeReading | None = None
+    inspection: Inspection | None = None
 
 
 class NotOurs(ValueError):

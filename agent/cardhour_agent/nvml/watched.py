@@ -14,11 +14,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 import structlog
 
-from cardhour_agent.device import Failure, NodeReading
+from cardhour_agent.device import Failure, Inspection, NodeReading
 from cardhour_agent.nvml.talk import Incoming, NotOurs, Reply, Request, framed, write_all
 from cardhour_contract.clock import Clock
 
@@ -45,7 +46,9 @@ STOP_S = 1.0
 """How long a stop waits for the child to shut NVML down by itself."""
 
 CRASH_S = 0.2
-"""How long the exit code of a child that hung up is waited for: it tells what killed it."""
+"""How long the end of a child is waited for that hung up (its exit code tells what killed it) or that was killed."""
+
+What = Literal["read", "inspect"]
 
 Ready = Callable[[int, int], bool]
 """Waits until a descriptor can be read, at most so many ms; may return early."""
@@ -85,8 +88,8 @@ class _Child:
         self.open_sequence: int | None = None
         """The request that has no answer yet."""
 
-    def ask(self, sequence: int, now_ms: int) -> None:
-        write_all(self._requests, framed(Request(sequence=sequence)))
+    def ask(self, sequence: int, what: What, now_ms: int) -> None:
+        write_all(self._requests, framed(Request(sequence=sequence, what=what)))
         self.open_sequence, self.asked_ms = sequence, now_ms
 
     def hang_up(self) -> None:
@@ -113,39 +116,51 @@ class WatchedNvml:
         """Children that were killed and have not ended yet."""
 
     def read(self) -> NodeReading:
+        reply = self._ask("read")
+        if isinstance(reply, Failure):
+            return NodeReading(failure=reply)
+        reading = reply.reading or NodeReading(failure=Failure(reason=CRASHED, detail="it answered something else"))
+        if self._child is not None and _driver_replaced(reading):
+            # The library in that process belongs to the driver that is gone; it stays loaded until the process ends.
+            self._give_up(self._child, DRIVER_REPLACED)
+        return reading
+
+    def inspect(self) -> Inspection:
+        """How the driver is set up."""
+        reply = self._ask("inspect")
+        if isinstance(reply, Failure):
+            return Inspection(failure=reply)
+        return reply.inspection or Inspection(failure=Failure(reason=CRASHED, detail="it answered something else"))
+
+    def _ask(self, what: What) -> Reply | Failure:
         self.unended = [each for each in self.unended if each.poll() is None]
         child = self._child or self._start()
         if isinstance(child, Failure):
-            return NodeReading(failure=child)
+            return child
         try:
-            reading = self._answer(child)
+            reply = self._answer(child, what)
         except (EOFError, BrokenPipeError, NotOurs, msgspec.MsgspecError) as error:
-            return NodeReading(failure=self._crashed(child, error))
+            return self._crashed(child, error)
         now_ms = self._clock.monotonic_ms()
-        if reading is None:
+        if reply is None:
             waited_ms = now_ms - child.asked_ms
             if waited_ms >= PATIENCE * self._timeout_ms:
                 self._give_up(child, HUNG)
-            return NodeReading(failure=Failure(reason=HUNG, detail=f"the driver has not answered for {waited_ms} ms"))
+            return Failure(reason=HUNG, detail=f"the driver has not answered for {waited_ms} ms")
         self._answered = True
         if now_ms - child.started_ms >= STEADY_MS:
             self._failures = 0
-        if _driver_replaced(reading):
-            # The library in that process belongs to the driver that is gone; it stays loaded until the process ends.
-            self._give_up(child, DRIVER_REPLACED)
-        return reading
+        return reply
 
     def close(self) -> None:
         """End the child; one that is stuck in the driver is left to the kernel."""
         child, self._child = self._child, None
-        if child is None:
-            return
-        child.hang_up()
-        try:
-            child.process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            child.process.kill()
-            self.unended.append(child.process)
+        if child is not None:
+            child.hang_up()
+            if not _ends_within(child.process, STOP_S):
+                child.process.kill()
+                self.unended.append(child.process)
+        self.unended = [each for each in self.unended if not _ends_within(each, CRASH_S)]
 
     def _start(self) -> _Child | Failure:
         """A new child, or why there is none."""
@@ -163,7 +178,7 @@ class WatchedNvml:
         _log.info("nvml child started", pid=child.process.pid, starts=self.starts)
         return child
 
-    def _answer(self, child: _Child) -> NodeReading | None:
+    def _answer(self, child: _Child, what: What) -> Reply | None:
         """The answer to a request of now; ``None`` where it does not come in time."""
         now_ms = self._clock.monotonic_ms()
         # Before the first answer of all nothing is metered that waiting could hold up, and a driver without
@@ -172,7 +187,7 @@ class WatchedNvml:
         late = child.open_sequence
         if late is None:
             self._sequence += 1
-            child.ask(self._sequence, now_ms)
+            child.ask(self._sequence, what, now_ms)
         while (left_ms := due_ms - self._clock.monotonic_ms()) > 0 and self._ready(child.replies, left_ms):
             body = child.incoming.take()
             if body is None:
@@ -180,22 +195,21 @@ class WatchedNvml:
             reply = msgspec.msgpack.decode(body, type=Reply)
             if reply.sequence != late:
                 child.open_sequence = None
-                return reply.reading
+                return reply
             # It tells of a time that is already told as failed: ask again.
             late = None
             self._sequence += 1
-            child.ask(self._sequence, self._clock.monotonic_ms())
+            child.ask(self._sequence, what, self._clock.monotonic_ms())
         return None
 
     def _crashed(self, child: _Child, error: Exception) -> Failure:
         detail = str(error)
         if isinstance(error, EOFError | BrokenPipeError):
-            try:
-                status = child.process.wait(CRASH_S)
-            except subprocess.TimeoutExpired:
-                detail = "it hung up"
-            else:
-                detail = f"ended by {signal.Signals(-status).name}" if status < 0 else f"ended with exit code {status}"
+            _ends_within(child.process, CRASH_S)
+            status = child.process.returncode
+            detail = "it hung up" if status is None else f"ended with exit code {status}"
+            if status is not None and status < 0:
+                detail = f"ended by {signal.Signals(-status).name}"
         self._give_up(child, CRASHED, detail)
         return Failure(reason=CRASHED, detail=detail)
 
@@ -218,3 +232,11 @@ class WatchedNvml:
 def _driver_replaced(reading: NodeReading) -> bool:
     failures = (reading.failure, *(each.failure for each in reading.readings))
     return any(each is not None and each.reason == DRIVER_REPLACED for each in failures)
+
+
+def _ends_within(process: subprocess.Popen[bytes], wait_s: float) -> bool:
+    try:
+        process.wait(wait_s)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
