@@ -161,7 +161,9 @@ def check(config: Config) -> None:
 def _resolver_problems(agent: AgentSettings, where: str) -> list[str]:
     problems = []
     if not agent.kubernetes_url.startswith(("https://", "http://")):
-        problems.append(f"{where}: [agent] kubernetes_url is '{agent.kubernetes_url}': write https://HOST:PORT/pods")
+        problems.append(
+            f"{where}: [agent] kubernetes_url is '{agent.kubernetes_url}': write one such as https://127.0.0.1:10250/pods"
+        )
     if len(agent.replicas) < len(agent.kubernetes_replicas):
         problems.append(
             f"{where}: [agent] kubernetes_replicas: write each as RESOURCE=COUNT, with a count from 1 to 1000"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cardhour_agent.config import AgentSettings
+from cardhour_agent.config import AgentSettings, load
 from cardhour_agent.device import CardReading, NodeReading, ProcessReading
 from cardhour_agent.exits import Exits
 from cardhour_agent.observer import NodeName, Observer
@@ -18,6 +18,7 @@ from cardhour_agent.resolve.enabled import enabled_owners
 from cardhour_agent.sampler import Policy, Sampler
 from cardhour_agent.timeline import Timeline
 from cardhour_contract.clock import VirtualClock
+from cardhour_contract.errors import Refuse
 from cardhour_contract.record import Attribution, Report, ScannedCard, UsageRecord
 from tests.agent.daemons import ID, Daemon, unix_daemon
 from tests.agent.test_procfs import write_process
@@ -183,3 +184,27 @@ def test_a_process_that_moves_into_a_container_is_the_containers_from_then_on(no
     write_process(node.proc, PID, cgroup=f"/docker/{ID}")
     node.sample_until("docker:acme")
     assert {"user:4000000", "docker:acme"} <= node.held.keys() | {each.owner for each in node.attributions}
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"RESOLVERS": "user,nomad"}, "nomad"),
+        ({"RESOLVE_EVERY_S": "1"}, "resolve_every_s"),
+        ({"KUBERNETES_URL": "unix:///run/kubelet.sock"}, "kubernetes_url"),
+        ({"KUBERNETES_REPLICAS": "nvidia.com/gpu.shared"}, "kubernetes_replicas"),
+        ({"KUBERNETES_REPLICAS": "nvidia.com/gpu.shared=0"}, "kubernetes_replicas"),
+        ({"SLURM_OWNER": "qos"}, "slurm_owner"),
+    ],
+)
+def test_settings_that_ask_nobody_are_refused(tmp_path: Path, settings: dict[str, str], problem: str) -> None:
+    given = {f"CARDHOUR_AGENT_{key}": value for key, value in settings.items()}
+    with pytest.raises(Refuse, match=problem):
+        load({"CARDHOUR_HOME": str(tmp_path), "CARDHOUR_AGENT_NODE": "node-1", **given})
+
+
+def test_resolvers_and_replicas_are_given_as_lists(tmp_path: Path) -> None:
+    given = {"CARDHOUR_AGENT_RESOLVERS": "user,slurm", "CARDHOUR_AGENT_KUBERNETES_REPLICAS": "nvidia.com/gpu.shared=4"}
+    agent = load({"CARDHOUR_HOME": str(tmp_path), "CARDHOUR_AGENT_NODE": "node-1", **given}).agent
+    assert agent.resolvers == ("user", "slurm")
+    assert agent.replicas == {"nvidia.com/gpu.shared": 4}
