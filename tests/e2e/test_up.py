@@ -124,7 +124,7 @@ def portal_of(up: subprocess.Popen[str]) -> str:
     """The address that it prints when other commands may begin."""
     assert up.stdout is not None
     line = up.stdout.readline()
-    found = re.match(r"CardHour runs\. Portal: (http://127\.0\.0\.1:\d+/) ", line)
+    found = re.match(r"CardHour runs\. Portal: (http\S+/) ", line)
     assert found is not None, line or "it ended"
     return found[1]
 
