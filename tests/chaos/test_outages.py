@@ -25,13 +25,17 @@ def test_a_broker_away_for_longer_than_a_delivery_is_tried(tmp_path: Path, usage
     with running_broker(tmp_path / "kafka") as broker:
         stream = StreamSettings(kind="kafka", bootstrap_servers=(broker.bootstrap_servers,))
         create_topics(stream, partitions=PARTITIONS, replicas=1)
-        with running(Pipeline(tmp_path, a_world(tmp_path, samples=40), stream, usage_store)) as pipeline:
+        with running(Pipeline(tmp_path, a_world(tmp_path, samples=120), stream, usage_store)) as pipeline:
             agent = pipeline.agents["node-1"]
-            pipeline.grant(0.3)
+            pipeline.grant(0.2)
             pipeline.await_shipped()
             broker.kill()
-            pipeline.grant(0.7)
-            await_until("a delivery was given up", lambda: any(each.step == "gave up" for each in agent.steps.read()))
+            # A sample now and then: when the oldest delivery is given up, the newest has hardly been tried.
+            await_until(
+                "a delivery was given up",
+                lambda: any(each.step == "gave up" for each in agent.steps.read()),
+                lambda: pipeline.grant_another(0.9),
+            )
             pipeline.await_played()
             with Spool(agent.folder / "spool.db") as spool:
                 assert spool.depth().reports > 0
