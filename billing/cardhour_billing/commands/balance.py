@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from cardhour_billing.config import load_config
@@ -11,6 +14,9 @@ from cardhour_billing.table import console, format_option, print_rows
 from cardhour_billing.usage_store import opened_warehouse
 from cardhour_contract.errors import InvariantBroken
 from cardhour_contract.moment import format_rfc3339, parse_rfc3339
+
+if TYPE_CHECKING:
+    from cardhour_ingest.warehouse.balance import CardTime, Unobserved
 
 TERMS = ("billable_us", "leased_us", "idle_us", "faulted_us", "unobserved_us", "rounding_us")
 STRETCH_COLUMNS = ("card", "node", "model", "reason", "since", "until", "unobserved_us")
@@ -47,36 +53,39 @@ def balance(from_: str, to: str, by: str, only_unobserved: bool, form: str) -> N
         times = ledger.summed(ledger.decompose(warehouse, from_ms, until_ms, now_ms), ledger.By(by))
         want_stretches = only_unobserved or form == "table"
         found = ledger.unobserved(warehouse, from_ms, until_ms, now_ms) if want_stretches else []
-    wrong = [each for each in times if each.terms_us != each.span_us]
-    if wrong:
-        raise InvariantBroken(
-            f"the terms of {getattr(wrong[0], by)} add up to {wrong[0].terms_us}, not {wrong[0].span_us}"
-        )
-    rows = [
-        {by: getattr(each, by), "span_us": each.span_us} | {name: getattr(each, name) for name in TERMS}
-        for each in times
-    ]
-    stretches = [
-        {
-            "card": each.card,
-            "node": each.node,
-            "model": each.model,
-            "reason": each.reason,
-            "since": format_rfc3339(each.since_ms),
-            "until": format_rfc3339(each.until_ms),
-            "unobserved_us": each.unobserved_us,
-        }
-        for each in found
-    ]
-    if not only_unobserved:
-        print_rows(rows, form, columns=(by, "span_us", *TERMS))
     if only_unobserved:
-        print_rows(stretches, form, columns=STRETCH_COLUMNS)
-    elif form == "table" and stretches:
-        longest = sorted(found, key=lambda each: -each.unobserved_us)[:STRETCHES_SHOWN]
-        shown = [row for row, each in zip(stretches, found, strict=True) if each in longest]
-        whole = card_hours(sum(each.unobserved_us for each in found), decimals=2)
-        console().print("")
-        print_rows(shown, form, columns=STRETCH_COLUMNS, title=f"Unobserved: {whole} card-hours")
-        if len(stretches) > len(shown):
-            console().print(f"… and {len(stretches) - len(shown)} more: --unobserved lists them all")
+        print_rows([_stretch(each) for each in found], form, columns=STRETCH_COLUMNS)
+        return
+    print_rows([_row(each, by) for each in times], form, columns=(by, "span_us", *TERMS))
+    if form == "table" and found:
+        _print_longest(found)
+
+
+def _row(time: CardTime, by: str) -> dict[str, Any]:
+    name = getattr(time, by)
+    if time.terms_us != time.span_us:
+        raise InvariantBroken(f"the terms of {by} {name} add up to {time.terms_us}, and its time is {time.span_us}")
+    return {by: name, "span_us": time.span_us} | {term: getattr(time, term) for term in TERMS}
+
+
+def _stretch(each: Unobserved) -> dict[str, Any]:
+    return {
+        "card": each.card,
+        "node": each.node,
+        "model": each.model,
+        "reason": each.reason,
+        "since": format_rfc3339(each.since_ms),
+        "until": format_rfc3339(each.until_ms),
+        "unobserved_us": each.unobserved_us,
+    }
+
+
+def _print_longest(found: Sequence[Unobserved]) -> None:
+    """The longest stretches, in the order of the list."""
+    longest = sorted(range(len(found)), key=lambda at: -found[at].unobserved_us)[:STRETCHES_SHOWN]
+    whole = card_hours(sum(each.unobserved_us for each in found), decimals=2)
+    console().print("")
+    shown = [_stretch(found[at]) for at in sorted(longest)]
+    print_rows(shown, "table", columns=STRETCH_COLUMNS, title=f"Unobserved: {whole} card-hours")
+    if len(found) > len(shown):
+        console().print(f"… and {len(found) - len(shown)} more: --unobserved lists them all")

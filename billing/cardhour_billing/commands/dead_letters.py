@@ -14,6 +14,7 @@ from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import format_rfc3339, parse_rfc3339
 
 if TYPE_CHECKING:
+    from cardhour_ingest.replay import Replayed
     from cardhour_ingest.warehouse.letters import StoredLetter
 
 LIST_COLUMNS = ("letter", "received_at", "node", "state", "reason", "path", "detail")
@@ -101,22 +102,22 @@ def replay(letters: tuple[str, ...], reason: str, yes: bool, form: str) -> None:
         audit(clock, who, "dead letters replay", subject, {"letters": [f"{each.letter:016x}" for each in found]})
         done = replays.replay(warehouse, found, clock=clock, who=who)
         rolled = roll_up(warehouse)
-    rows = [
-        {
-            "letter": f"{each.letter:016x}",
-            "offset_ms": each.offset_ms,
-            "outcome": "accepted" if each.accepted else "rejected",
-            "reason": each.reason,
-            "path": each.path,
-            "detail": each.detail,
-        }
-        for each in done
-    ]
-    print_rows(rows, form, columns=REPLAY_COLUMNS)
+    print_rows([_outcome(each) for each in done], form, columns=REPLAY_COLUMNS)
     left = sum(not each.accepted for each in done)
     notes().print(f"{len(done) - left} letters accepted; {rolled.pages} pages computed.")
     if left:
         raise click.ClickException(f"{left} letters stay, with the reasons above")
+
+
+def _outcome(done: Replayed) -> dict[str, Any]:
+    return {
+        "letter": f"{done.letter:016x}",
+        "offset_ms": done.offset_ms,
+        "outcome": "accepted" if done.accepted else "rejected",
+        "reason": done.reason,
+        "path": done.path,
+        "detail": done.detail,
+    }
 
 
 def _row(letter: StoredLetter) -> dict[str, Any]:
