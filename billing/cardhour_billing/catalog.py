@@ -1,7 +1,7 @@
-"""Applying a catalog: customers, bindings and prices as code.
+"""Applying a catalog: customers, bindings, prices and tax rules as code.
 
-Owns writing what ``catalog_plan`` found. Bindings and prices are never edited: a changed one is a new row that
-supersedes the old. Applying a file twice changes nothing; what a file does not name stays.
+Owns writing what ``catalog_plan`` found. Bindings, prices and tax rules are never edited: a changed one is a new row
+that supersedes the old. Applying a file twice changes nothing; what a file does not name stays.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from cardhour_billing.catalog_change import Change
 from cardhour_billing.catalog_file import CatalogFile
 from cardhour_billing.catalog_plan import plan
 from cardhour_billing.models import Binding, Customer, Issuer, Price, PriceBook, Project
+from cardhour_billing.models import TaxRule as RecordedTax
 from cardhour_billing.price import PriceRow
+from cardhour_billing.tax import TaxRule
 from cardhour_contract.clock import Clock
 from cardhour_contract.errors import InvariantBroken, Refuse
 
@@ -51,6 +53,8 @@ def _write(change: Change, recorded_at_ms: int) -> None:
             _write_binding(change.row, change.supersedes, recorded_at_ms)
         case "price" if isinstance(change.row, PriceRow):
             _write_price(change.row, change.supersedes, recorded_at_ms)
+        case "tax" if isinstance(change.row, TaxRule):
+            _write_tax(change.row, change.supersedes, recorded_at_ms)
         case _:
             raise InvariantBroken(f"a {change.kind} change without its row")
 
@@ -79,6 +83,21 @@ def _write_price(row: PriceRow, supersedes: int | None, recorded_at_ms: int) -> 
         model=row.model,
         currency=row.currency,
         unit_nano=row.nano,
+        includes_tax=row.includes_tax,
+        valid_from_ms=row.from_ms,
+        valid_to_ms=row.to_ms,
+        recorded_at_ms=recorded_at_ms,
+        supersedes_id=supersedes,
+    )
+
+
+def _write_tax(row: TaxRule, supersedes: int | None, recorded_at_ms: int) -> None:
+    RecordedTax.objects.create(
+        customer=Customer.objects.get(key=row.customer) if row.customer else None,
+        model=row.model,
+        category=row.category,
+        rate_ppm=row.rate_ppm,
+        note=row.note,
         valid_from_ms=row.from_ms,
         valid_to_ms=row.to_ms,
         recorded_at_ms=recorded_at_ms,

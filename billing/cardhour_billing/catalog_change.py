@@ -10,25 +10,26 @@ from msgspec import Struct
 from cardhour_billing.binding import BindingRow
 from cardhour_billing.money import UnitPrice
 from cardhour_billing.price import PriceRow
+from cardhour_billing.tax import TaxRule
 from cardhour_contract.moment import format_rfc3339
 
-Row = TypeVar("Row", BindingRow, PriceRow)
+Row = TypeVar("Row", BindingRow, PriceRow, TaxRule)
 
 
 class Change(Struct, frozen=True, kw_only=True):
     """One row to write."""
 
-    kind: Literal["issuer", "customer", "binding", "price"]
+    kind: Literal["issuer", "customer", "binding", "price", "tax"]
     action: Literal["add", "change"]
     subject: str
     detail: str
     """What differs, as ``field before → after``; for a new row, what it says."""
     fields: dict[str, Any] = {}
     """For issuer and customer: the columns to set."""
-    row: BindingRow | PriceRow | None = None
-    """For binding and price: the row to record."""
+    row: BindingRow | PriceRow | TaxRule | None = None
+    """For binding, price and tax: the row to record."""
     supersedes: int | None = None
-    """Id of the binding or price that ``row`` replaces."""
+    """Id of the binding, price or tax rule that ``row`` replaces."""
 
 
 def party_change(
@@ -46,7 +47,7 @@ def party_change(
 
 
 def row_change(
-    kind: Literal["binding", "price"], row: Row, known: Row | None, text: Callable[[Row], tuple[str, str]]
+    kind: Literal["binding", "price", "tax"], row: Row, known: Row | None, text: Callable[[Row], tuple[str, str]]
 ) -> Change:
     """The change that records ``row``, superseding ``known`` where there is one. ``text`` gives subject and detail."""
     subject, detail = text(row)
@@ -68,7 +69,16 @@ def price_text(row: PriceRow) -> tuple[str, str]:
     """Subject and detail of a price."""
     price = UnitPrice(nano=row.nano, currency=row.currency)
     subject = row.model if row.book == "list" else f"{row.model} in book {row.book}"
-    return subject, f"{price} {row.currency} per card-hour, {_validity(row.from_ms, row.to_ms)}"
+    taxed = " with tax" if row.includes_tax else ""
+    return subject, f"{price} {row.currency} per card-hour{taxed}, {_validity(row.from_ms, row.to_ms)}"
+
+
+def tax_text(row: TaxRule) -> tuple[str, str]:
+    """Subject and detail of a tax rule."""
+    whom = f"customer {row.customer}" if row.customer else "everybody"
+    subject = f"{row.model} for {whom}" if row.model else whom
+    note = f" ({row.note})" if row.note else ""
+    return subject, f"{row.category} {row.percent}%{note}, {_validity(row.from_ms, row.to_ms)}"
 
 
 def _validity(from_ms: int, to_ms: int | None) -> str:

@@ -16,8 +16,9 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
-from cardhour_billing.money import exponent, parse_price
+from cardhour_billing.money import exponent, parse_price, parse_rate
 from cardhour_billing.month import zone
+from cardhour_billing.tax import RATED, Category
 from cardhour_contract.errors import Refuse
 from cardhour_contract.identity import NAME_BYTES_MAX
 from cardhour_contract.moment import QUARTER_MS, ceil_to, floor_to, format_rfc3339, to_ms
@@ -90,6 +91,19 @@ class PriceTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     from_: datetime = msgspec.field(name="from")
     to: datetime | None = None
     currency: str = ""
+    includes_tax: bool = False
+
+
+class TaxTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[[tax]]``: how sales are taxed: of everything to everybody, of a model, to a customer."""
+
+    category: Category
+    rate: str = "0"
+    from_: datetime = msgspec.field(name="from")
+    to: datetime | None = None
+    customer: str = ""
+    model: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +123,7 @@ class CatalogFile:
     customers: list[Located[CustomerTable]] = field(default_factory=list)
     bindings: list[Located[BindingTable]] = field(default_factory=list)
     prices: list[Located[PriceTable]] = field(default_factory=list)
+    taxes: list[Located[TaxTable]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     unreadable: set[str] = field(default_factory=set)
     """Ids of customers whose table has a problem, so that what names them is not called wrong as well."""
@@ -125,14 +140,15 @@ def read_catalog(path: Path) -> CatalogFile:
         raise Refuse(f"{path}: {error}") from error
     lines = _header_lines(text)
     file = CatalogFile(path=path)
-    for name in content.keys() - {"issuer", "customer", "binding", "price"}:
+    for name in content.keys() - {"issuer", "customer", "binding", "price", "tax"}:
         file.problems.append(f"{_where(path, lines, name, 0)}: [{name}] is not a table of a catalog")
     issuers = _tables(file, lines, content, "issuer", IssuerTable, many=False)
     file.issuer = issuers[0] if issuers else None
     file.customers = _tables(file, lines, content, "customer", CustomerTable)
     file.bindings = _tables(file, lines, content, "binding", BindingTable)
     file.prices = _tables(file, lines, content, "price", PriceTable)
-    everything: list[Located[Any]] = [*issuers, *file.customers, *file.bindings, *file.prices]
+    file.taxes = _tables(file, lines, content, "tax", TaxTable)
+    everything: list[Located[Any]] = [*issuers, *file.customers, *file.bindings, *file.prices, *file.taxes]
     for located in everything:
         file.problems += [f"{located.where}: {problem}" for problem in _problems(located.table)]
     return file
@@ -184,6 +200,8 @@ def _tables(
 
 
 def _readable(error: msgspec.ValidationError, values: dict[str, Any]) -> str:
+    if isinstance(values.get("rate"), int | float):
+        return 'rate: write the rate in quotes, such as "6": a bare number would be read as binary'
     if isinstance(values.get("amount"), int | float):
         return (
             'amount: write the price in quotes, such as "1.25": a bare number would be read as binary, and lose digits'
@@ -219,7 +237,20 @@ def _problems(table: Struct) -> list[str]:
                 + _check((lambda text: parse_price(text, table.currency or "USD"), table.amount))
                 + _times(table.from_, table.to)
             )
+        case TaxTable():
+            return _tax_problems(table) + _times(table.from_, table.to)
     return []
+
+
+def _tax_problems(table: TaxTable) -> list[str]:
+    found = _check((parse_rate, table.rate))
+    found += _check(*((_owner, each) for each in (table.model,) if each))
+    if not found and (parse_rate(table.rate) > 0) != (table.category in RATED):
+        wanted = "a rate above 0" if table.category in RATED else "no rate"
+        found.append(f"rate: {table.category} has {wanted}")
+    if table.category == "exempt" and not table.note:
+        found.append("note: say why nothing is charged; a document must state the reason of an exemption")
+    return found
 
 
 def _check(*checks: tuple[Any, str]) -> list[str]:

@@ -15,6 +15,7 @@ from cardhour_billing.binding import BindingRow, overlaps, times_meet
 from cardhour_billing.catalog_change import Change, binding_text, price_text, row_change
 from cardhour_billing.catalog_file import CatalogFile, IssuerTable
 from cardhour_billing.catalog_parties import customer_changes, issuer_changes
+from cardhour_billing.catalog_tax import tax_changes
 from cardhour_billing.current import current_bindings, current_prices
 from cardhour_billing.models import Customer, Invoice, InvoiceLine, Issuer, Price
 from cardhour_billing.money import parse_price
@@ -39,10 +40,11 @@ def plan(file: CatalogFile) -> tuple[Change, ...]:
                 f"{located.where}: customer '{located.table.id}' has no binding, so nothing would be billed"
             )
     changed_prices = _prices(file, issuer.currency, problems)
+    changed_taxes = tax_changes(file, customers, problems)
     parties = [*issuer_changes(file), *customer_changes(file, issuer, problems)]
     if problems:
         raise Refuse(*problems)
-    return (*parties, *changed_bindings, *changed_prices)
+    return (*parties, *changed_bindings, *changed_prices, *changed_taxes)
 
 
 def _issuer(file: CatalogFile, problems: list[str]) -> IssuerTable | Issuer | None:
@@ -99,12 +101,12 @@ def _prices(file: CatalogFile, currency: str, problems: list[str]) -> list[Chang
             continue  # reported with the table
         row = PriceRow(
             id=-1 - at, model=table.model, currency=price.currency, nano=price.nano, from_ms=from_ms,
-            to_ms=until_ms,
+            to_ms=until_ms, includes_tax=table.includes_tax,
         )  # fmt: skip
         where[row.id] = located.where
         key = _price_key(row)
         known = stored.get(key)
-        if known and (known.nano, known.to_ms) == (row.nano, row.to_ms):
+        if known and (known.nano, known.to_ms, known.includes_tax) == (row.nano, row.to_ms, row.includes_tax):
             where[known.id] = located.where
             continue
         if known:

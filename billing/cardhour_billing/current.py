@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from cardhour_billing.binding import BindingRow
 from cardhour_billing.models import Binding, Customer, Price
+from cardhour_billing.models import TaxRule as RecordedTax
 from cardhour_billing.models.catalog import NOT_SUPERSEDED
 from cardhour_billing.price import PriceRow
 from cardhour_billing.rating import Terms
+from cardhour_billing.tax import TaxRule
 
 
 def current_bindings() -> list[BindingRow]:
@@ -43,6 +45,27 @@ def price_row(row: Price) -> PriceRow:
         model=row.model,
         currency=row.currency,
         nano=row.unit_nano,
+        from_ms=row.valid_from_ms,
+        to_ms=row.valid_to_ms,
+        includes_tax=row.includes_tax,
+    )
+
+
+def current_taxes() -> list[TaxRule]:
+    """Tax rules that no other row supersedes, oldest first."""
+    rows = RecordedTax.objects.filter(NOT_SUPERSEDED).select_related("customer").order_by("id")
+    return [tax_rule(row) for row in rows]
+
+
+def tax_rule(row: RecordedTax) -> TaxRule:
+    """A recorded tax rule as rating knows it."""
+    return TaxRule(
+        id=row.pk,
+        category=row.category,
+        rate_ppm=row.rate_ppm,
+        customer=row.customer.key if row.customer else "",
+        model=row.model,
+        note=row.note,
         from_ms=row.valid_from_ms,
         to_ms=row.valid_to_ms,
     )

@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from cardhour_billing.money import parse_amount, total
 from cardhour_contract.errors import InvariantBroken
 
 Language = Literal["en", "zh-hans"]
@@ -108,6 +109,10 @@ class DocumentLine(Struct, frozen=True, kw_only=True):
     """Tier of a graduated or volume price, where it has tiers."""
     tax_category: str = ""
     """Category and rate of its tax; empty where no tax rule applies."""
+    includes_tax: bool = False
+    """Whether ``unit_price`` and ``amount`` have the tax in them."""
+    net: str = ""
+    """The line without its tax; empty, as ``amount``, in documents from before there was tax."""
     quantity_us: int
     """Exact quantity in card-microseconds."""
     printed_quantity: str
@@ -129,6 +134,10 @@ class TaxRow(Struct, frozen=True, kw_only=True):
     """``"6"`` for 6 %."""
     net: str
     tax: str
+    code: str = ""
+    """EN 16931 category code (UNCL5305), such as ``S`` or ``AE``."""
+    notes: tuple[str, ...] = ()
+    """Legal sentences, such as that of a reverse charge."""
 
 
 class InvoiceDocument(Struct, frozen=True, kw_only=True):
@@ -158,7 +167,12 @@ class InvoiceDocument(Struct, frozen=True, kw_only=True):
     due: str
     """What is left to pay when the document is issued."""
     digest: str | None = None
-    """SHA-256, 64 hex digits, of the frozen inputs: billed quarters, bindings, prices, rating version."""
+    """SHA-256, 64 hex digits, of the frozen inputs: billed quarters, bindings, prices, tax rules, rating version."""
+
+    @property
+    def charges(self) -> str:
+        """Sum of the lines as they are printed: ``net``, or with tax where prices include it."""
+        return str(total((parse_amount(line.amount, self.currency) for line in self.lines), self.currency))
 
 
 def encode(document: InvoiceDocument) -> bytes:

@@ -22,12 +22,14 @@ from cardhour_billing.document import (
     IssuerParty,
     Language,
     Period,
+    TaxRow,
     encode,
 )
 from cardhour_billing.models import Customer, Invoice, InvoiceLine, Issuer
-from cardhour_billing.money import exponent, total
+from cardhour_billing.money import Money, exponent
 from cardhour_billing.month import BillingPeriod
-from cardhour_billing.rating import RatedLine
+from cardhour_billing.rated import RatedLine
+from cardhour_billing.tax import CODES, TaxSum, assess
 from cardhour_contract.clock import Clock
 from cardhour_contract.moment import format_rfc3339
 
@@ -50,7 +52,7 @@ def compose(
     customer: Customer, period: BillingPeriod, lines: Sequence[RatedLine], issued: IssueFacts | None = None
 ) -> InvoiceDocument:
     """The document of ``lines``: a draft, or issued with ``issued``."""
-    net = str(total((line.amount for line in lines), customer.currency))
+    tax = assess([line.taxable for line in lines], customer.currency)
     return InvoiceDocument(
         state="issued" if issued else "draft",
         number=issued.number if issued else None,
@@ -69,10 +71,11 @@ def compose(
         ),
         currency=customer.currency,
         decimals=exponent(customer.currency),
-        lines=tuple(_line(at, line) for at, line in enumerate(lines, start=1)),
-        net=net,
-        total=net,
-        due=net,
+        lines=tuple(_line(at, line, net) for at, (line, net) in enumerate(zip(lines, tax.nets, strict=True), start=1)),
+        net=str(tax.net),
+        tax=tuple(_tax_row(row) for row in tax.rows),
+        total=str(tax.total),
+        due=str(tax.total),
     )
 
 
@@ -106,12 +109,11 @@ def write(
     invoice: Invoice, period: BillingPeriod, lines: Sequence[RatedLine], document: InvoiceDocument, clock: Clock
 ) -> None:
     """Set the figures of ``invoice``. Saves nothing."""
-    net = total((line.amount for line in lines), document.currency)
+    tax = assess([line.taxable for line in lines], document.currency)
     invoice.period_start_ms = period.start_ms
     invoice.period_end_ms = period.end_ms
     invoice.currency = document.currency
-    invoice.net = invoice.total = net.amount
-    invoice.tax = 0
+    invoice.net, invoice.tax, invoice.total = tax.net.amount, tax.tax.amount, tax.total.amount
     invoice.frozen = encode(document)
     invoice.computed_at_ms = clock.now_ms()
 
@@ -136,7 +138,7 @@ def write_lines(invoice: Invoice, lines: Sequence[RatedLine]) -> None:
     )
 
 
-def _line(position: int, line: RatedLine) -> DocumentLine:
+def _line(position: int, line: RatedLine, net: Money) -> DocumentLine:
     days = tuple(
         DayShare(day=day.isoformat(), quantity_us=share.quantity_us, amount=str(share.amount))
         for day, share in line.days.items()
@@ -148,17 +150,38 @@ def _line(position: int, line: RatedLine) -> DocumentLine:
     return DocumentLine(
         position=position,
         model=line.key.model,
+        description=_included(line),
         first_day=days[0].day,
         last_day=days[-1].day,
         band=line.key.band,
         tier=line.key.tier,
         tax_category=line.key.tax_category,
+        includes_tax=line.price.includes_tax,
+        net=str(net),
         quantity_us=line.quantity_us,
         printed_quantity=line.printed_quantity,
         unit_price=str(line.price.unit_price),
         amount=str(line.amount),
         days=days,
         cards=cards if len(cards) <= CARDS_MAX else (),
+    )
+
+
+def _included(line: RatedLine) -> str:
+    """What the reader of a price must know of the tax in it."""
+    if not line.price.includes_tax or not line.taxes:
+        return ""
+    return f"incl. {line.taxes[0].percent}% tax 含税 {line.taxes[0].percent}%"
+
+
+def _tax_row(row: TaxSum) -> TaxRow:
+    return TaxRow(
+        category=row.rule.category,
+        rate_percent=row.rule.percent,
+        net=str(row.net),
+        tax=str(row.tax),
+        code=CODES[row.rule.category],
+        notes=row.notes,
     )
 
 

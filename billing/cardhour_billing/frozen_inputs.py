@@ -1,7 +1,7 @@
 """What an issued document was computed from, frozen so that anyone can compute it again.
 
 Owns the canonical JSON and its digest. The billed quarters themselves are in the warehouse (``billed_quarter``), named
-here with their own digest; bindings and prices stand here whole, as they were.
+here with their own digest; bindings, prices and tax rules stand here whole, as they were.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from msgspec import Struct
 from cardhour_billing.binding import BindingRow
 from cardhour_billing.month import BillingPeriod
 from cardhour_billing.price import PriceRow
-from cardhour_billing.rating import RATING_VERSION, RatedLine, Terms
+from cardhour_billing.rated import RatedLine
+from cardhour_billing.rating import RATING_VERSION, Terms
+from cardhour_billing.tax import TaxRule
 
 
 class FrozenLine(Struct, frozen=True, kw_only=True):
@@ -44,6 +46,7 @@ class FrozenInputs(Struct, frozen=True, kw_only=True):
     """SHA-256 of those rows."""
     bindings: tuple[BindingRow, ...]
     prices: tuple[PriceRow, ...]
+    taxes: tuple[TaxRule, ...] = ()
     lines: tuple[FrozenLine, ...]
 
 
@@ -76,6 +79,7 @@ def freeze_inputs(
         quarters_digest=quarters[1],
         bindings=tuple(sorted(bindings, key=lambda row: row.id)),
         prices=tuple(sorted({line.price for line in lines}, key=lambda row: row.id)),
+        taxes=tuple(sorted({tax for line in lines for tax in line.taxes}, key=lambda row: row.id)),
         lines=frozen_lines(lines),
     )
     canonical = msgspec.json.encode(inputs, order="sorted")

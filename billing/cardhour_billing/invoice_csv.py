@@ -35,6 +35,8 @@ COLUMNS = (
     "amount",
     "currency",
     "quantity_us",
+    "tax_category",
+    "net",
 )
 
 
@@ -70,6 +72,8 @@ def _row(document: InvoiceDocument, line: DocumentLine) -> tuple[str | int, ...]
         line.amount,
         document.currency,
         line.quantity_us,
+        line.tax_category,
+        line.net or line.amount,
     )
 
 

@@ -36,6 +36,13 @@ _NO_GLYPH = "could not be displayed with font"
 LONGEST_DETAIL = 12
 """The same for the value column of the details, which is narrower."""
 
+_TAX_NAMES = {
+    "zero": ["zero-rated", "零税率"],
+    "exempt": ["exempt", "免税"],
+    "reverse-charge": ["reverse charge", "反向征收"],
+}
+"""Why a rate is nothing; a rate above nothing says enough by itself."""
+
 _WORD = re.compile(r"[^\s\-/\u2e80-\uffff]+")
 _SCRIPTS_MEET = re.compile(r"(?<=[\x21-\x7e]) (?=[\u3400-\u9fff])")
 """Where a name in Latin letters goes on in Chinese: each has its own line."""
@@ -107,9 +114,15 @@ def _payload(document: InvoiceDocument) -> dict[str, Any]:
             "price": max((_decimals(line.unit_price) for line in document.lines), default=0),
         },
         "tax": [
-            {"rate": row.rate_percent, "net": figures.grouped(row.net), "tax": figures.grouped(row.tax)}
+            {
+                "rate": row.rate_percent,
+                "why": _TAX_NAMES.get(row.category, ["", ""]),
+                "net": figures.grouped(row.net),
+                "tax": figures.grouped(row.tax),
+            }
             for row in document.tax
         ],
+        "tax_notes": list(dict.fromkeys(_printable(note) for row in document.tax for note in row.notes)),
         "net": figures.grouped(document.net),
         "total": figures.grouped(document.total),
         "due": figures.grouped(document.due),

@@ -18,10 +18,11 @@ from cardhour_billing.binding import BindingRow
 from cardhour_billing.drafting import KIND, IssueFacts, compose, invoice_of, write, write_lines
 from cardhour_billing.frozen_inputs import freeze_inputs
 from cardhour_billing.ledger import Frozen, Ledger
-from cardhour_billing.models import Binding, Customer, Invoice, Issuer, Price
+from cardhour_billing.models import Binding, Customer, Invoice, Issuer, Price, TaxRule
 from cardhour_billing.month import BillingPeriod, local_day
 from cardhour_billing.numbering import take_number
-from cardhour_billing.rating import RatedLine, Terms
+from cardhour_billing.rated import RatedLine
+from cardhour_billing.rating import Terms
 from cardhour_contract.clock import Clock
 from cardhour_contract.errors import Retry
 
@@ -118,5 +119,8 @@ def _write(customer: Customer, rated: Issuable, inputs: bytes, digest: str, cloc
 def _check_current(rated: Issuable) -> None:
     prices = Price.objects.filter(pk__in={line.price.id for line in rated.lines}, superseded_by__isnull=False)
     bindings = Binding.objects.filter(pk__in={row.id for row in rated.bindings}, superseded_by__isnull=False)
-    if prices.exists() or bindings.exists():
-        raise InputsMoved(f"a price or binding of {rated.terms.customer} was superseded meanwhile; try again")
+    taxes = TaxRule.objects.filter(
+        pk__in={tax.id for line in rated.lines for tax in line.taxes}, superseded_by__isnull=False
+    )
+    if prices.exists() or bindings.exists() or taxes.exists():
+        raise InputsMoved(f"a price, binding or tax rule of {rated.terms.customer} was superseded meanwhile; try again")

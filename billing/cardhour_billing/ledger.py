@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from msgspec import Struct
 
-from cardhour_billing.rating import UsageSum
+from cardhour_billing.rated import UsageSum
 
 if TYPE_CHECKING:
     from cardhour_ingest.warehouse.client import Warehouse

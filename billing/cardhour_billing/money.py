@@ -168,6 +168,58 @@ def card_hours(quantity_us: int, decimals: int = PRICE_DECIMALS) -> str:
     return _decimal_text(round_half_away(Fraction(quantity_us, CARD_HOUR_US) * 10**decimals), decimals)
 
 
+def parse_amount(text: str, currency: str) -> Money:
+    """An amount as ``Money`` prints it, read back."""
+    money = Money(amount=int(text.replace(".", "")), currency=currency)
+    if str(money) != text:
+        raise InvariantBroken(f"'{text}' is not an amount of {currency} as it is stored")
+    return money
+
+
+PPM = 1_000_000
+RATE_DECIMALS = 4
+"""Decimals of a tax rate in percent: a part per million is the last."""
+
+
+def parse_rate(text: str) -> int:
+    """A tax rate in percent, such as ``6`` or ``5.5``, as parts per million."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation as error:
+        raise Refuse(f"'{text}' is not a rate in percent such as 6 or 5.5") from error
+    if not value.is_finite() or text.strip() != text or "_" in text or not 0 <= value < 100:
+        raise Refuse(f"'{text}' is not a rate in percent such as 6 or 5.5")
+    ppm = Fraction(value) * PPM / 100
+    if ppm.denominator != 1:
+        raise Refuse(f"'{text}' has more than {RATE_DECIMALS} decimals")
+    return ppm.numerator
+
+
+def percent_text(rate_ppm: int) -> str:
+    """Parts per million as percent: ``6``, ``5.5``."""
+    return _decimal_text(rate_ppm, RATE_DECIMALS).rstrip("0").rstrip(".")
+
+
+def tax_on_top(net: Money, rate: Fraction) -> Money:
+    """Tax on a net amount, rounded once, half away from zero."""
+    return Money(amount=round_half_away(net.amount * rate), currency=net.currency)
+
+
+def net_within(gross: Money, rate: Fraction) -> Money:
+    """The net of an amount that has its tax in it, rounded once; the rest of it is the tax."""
+    return Money(amount=round_half_away(gross.amount / (1 + rate)), currency=gross.currency)
+
+
+def parts_within(net: Money, grosses: Sequence[Money], rate: Fraction) -> list[Money]:
+    """``net``, which is that of the sum of ``grosses``, shared by largest remainder, whatever their signs."""
+    exact = [gross.amount / (1 + rate) for gross in grosses]
+    shares = [each.numerator // each.denominator for each in exact]
+    by_remainder = sorted(range(len(exact)), key=lambda at: (shares[at] - exact[at], at))
+    for at in by_remainder[: net.amount - sum(shares)]:
+        shares[at] += 1
+    return [Money(amount=share, currency=net.currency) for share in shares]
+
+
 def permille_text(permille: int) -> str:
     """A share of a card: ``1``, ``0.5``, ``0.333``."""
     return _decimal_text(permille, 3).rstrip("0").rstrip(".")

@@ -26,6 +26,8 @@ class PriceRow(Struct, frozen=True, kw_only=True):
     """Integer 1e-9 currency units."""
     from_ms: int
     to_ms: int | None = None
+    includes_tax: bool = False
+    """Whether the price has its tax in it."""
 
     @property
     def unit_price(self) -> UnitPrice:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -19,31 +18,15 @@ from cardhour_billing.binding import Bindings
 from cardhour_billing.money import Money, printed_quantity
 from cardhour_billing.month import BillingPeriod
 from cardhour_billing.price import LIST_BOOK, PriceRow, Prices
+from cardhour_billing.rated import LineKey, RatedLine, Share, Unpriced, Untaxed, UsageSum
+from cardhour_billing.tax import TaxRule, TaxRules
 
 RATING_VERSION = 1
 """Grows whenever the same inputs would give other figures; frozen into every issued document."""
 
 
-class UsageSum(Protocol):
-    """Billable usage of one owner on one card within one segment: the warehouse's ``BillableUsage``."""
-
-    @property
-    def owner(self) -> str: ...
-    @property
-    def cluster(self) -> str: ...
-    @property
-    def node(self) -> str: ...
-    @property
-    def card(self) -> str: ...
-    @property
-    def model(self) -> str: ...
-    @property
-    def segment_start_ms(self) -> int:
-        """UTC; the segment runs to the next cut."""
-        ...
-
-    @property
-    def billable_us(self) -> int: ...
+NO_TAX = TaxRules(())
+"""Where the catalog has no tax rule, documents say nothing of tax."""
 
 
 class Terms(Struct, frozen=True, kw_only=True):
@@ -53,52 +36,6 @@ class Terms(Struct, frozen=True, kw_only=True):
     currency: str
     book: str = LIST_BOOK
     contract: str = ""
-    tax_category: str = ""
-
-
-class LineKey(NamedTuple):
-    """What makes a line its own: billing.md §1. Owners, projects, cards and days do not."""
-
-    customer: str
-    contract: str
-    price: int
-    model: str
-    band: str
-    tier: str
-    tax_category: str
-
-
-class Share(NamedTuple):
-    """What a part of a line (a day, a card) came to; the parts sum to the line exactly."""
-
-    quantity_us: int
-    amount: Money
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RatedLine:
-    """A line, rounded. ``days`` and ``cards`` (by card and node) are allocations of it."""
-
-    key: LineKey
-    price: PriceRow
-    quantity_us: int
-    printed_quantity: str
-    amount: Money
-    days: dict[date, Share]
-    cards: dict[tuple[str, str], Share]
-    claims: tuple[UsageSum, ...]
-    """The usage that the line bills, for freezing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unpriced:
-    """Usage of a customer for which no price holds: it keeps the customer's document from being issued."""
-
-    customer: str
-    model: str
-    currency: str
-    first_at_ms: int
-    quantity_us: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +55,7 @@ class Rating:
     lines: dict[str, tuple[RatedLine, ...]]
     bindings: dict[str, frozenset[int]]
     unpriced: tuple[Unpriced, ...]
+    untaxed: tuple[Untaxed, ...]
     unassigned: tuple[Unassigned, ...]
 
 
@@ -129,6 +67,7 @@ class _Sums:
     days: dict[date, int] = field(default_factory=dict)
     cards: dict[tuple[str, str], int] = field(default_factory=dict)
     claims: list[UsageSum] = field(default_factory=list)
+    taxes: dict[int, TaxRule] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -138,12 +77,15 @@ class _Month:
     period: BillingPeriod
     bindings: Bindings
     prices: Prices
+    taxes: TaxRules
     terms: Mapping[str, Terms]
     list_currency: str
     lines: dict[LineKey, _Sums] = field(default_factory=dict)
     used: dict[str, set[int]] = field(default_factory=dict)
     unpriced: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     """First instant and quantity, by customer and model."""
+    untaxed: dict[tuple[str, str], int] = field(default_factory=dict)
+    """First instant, by customer and model."""
     unassigned: dict[tuple[str, str], dict[PriceRow | None, int]] = field(default_factory=dict)
     """Quantity by list price, by owner and model."""
 
@@ -166,7 +108,14 @@ class _Month:
             self.unpriced[customer.customer, row.model] = found
         else:
             self.used.setdefault(customer.customer, set()).add(binding)
-            _add(self.lines.setdefault(_key(customer, price), _Sums()), row, self.period.day_of(at_ms))
+            tax = self.taxes.find(customer.customer, row.model, at_ms)
+            if tax is None and (self.taxes.rows or price.includes_tax):
+                first_ms = self.untaxed.get((customer.customer, row.model), at_ms)
+                self.untaxed[customer.customer, row.model] = min(first_ms, at_ms)
+            line = self.lines.setdefault(_key(customer, price, tax), _Sums())
+            _add(line, row, self.period.day_of(at_ms))
+            if tax is not None:
+                line.taxes[tax.id] = tax
 
     def finish(self) -> Rating:
         """Round every line, once."""
@@ -178,6 +127,10 @@ class _Month:
             lines={customer: _finish(keys, self.lines, by_id) for customer, keys in by_customer.items()},
             bindings={customer: frozenset(self.used.get(customer, ())) for customer in self.terms},
             unpriced=tuple(self._unpriced(*found) for found in sorted(self.unpriced.items())),
+            untaxed=tuple(
+                Untaxed(customer=customer, model=model, first_at_ms=at_ms)
+                for (customer, model), at_ms in sorted(self.untaxed.items())
+            ),
             unassigned=tuple(_unassigned(key, sums) for key, sums in sorted(self.unassigned.items())),
         )
 
@@ -187,10 +140,11 @@ class _Month:
         return Unpriced(customer=customer, model=model, currency=currency, first_at_ms=found[0], quantity_us=found[1])
 
 
-def cuts_ms(period: BillingPeriod, bindings: Bindings, prices: Prices) -> tuple[int, ...]:
-    """Instants at which usage must be cut: local midnights, and wherever a binding or a price begins or ends."""
+def cuts_ms(period: BillingPeriod, bindings: Bindings, prices: Prices, taxes: TaxRules = NO_TAX) -> tuple[int, ...]:
+    """Instants at which usage must be cut: local midnights, and where a binding, a price or a tax begins or ends."""
     ends: list[tuple[int, int | None]] = [(row.from_ms, row.to_ms) for row in bindings.rows]
     ends += [(row.from_ms, row.to_ms) for row in prices.rows]
+    ends += [(row.from_ms, row.to_ms) for row in taxes.rows]
     cuts = {*period.day_starts_ms, *(at_ms for pair in ends for at_ms in pair if at_ms is not None)}
     return tuple(sorted(at_ms for at_ms in cuts if period.start_ms <= at_ms < period.end_ms))
 
@@ -203,20 +157,23 @@ def rate(
     prices: Prices,
     terms: Mapping[str, Terms],
     list_currency: str,
+    taxes: TaxRules = NO_TAX,
 ) -> Rating:
     """Rate the usage of ``period`` for the customers in ``terms``; usage of other customers is theirs, and left out.
 
     ``usage`` must be cut at ``cuts_ms``. ``list_currency`` is what unassigned usage is valued in.
     """
-    month = _Month(period=period, bindings=bindings, prices=prices, terms=terms, list_currency=list_currency)
+    month = _Month(
+        period=period, bindings=bindings, prices=prices, taxes=taxes, terms=terms, list_currency=list_currency
+    )
     for row in usage:
         if row.billable_us:
             month.add(row)
     return month.finish()
 
 
-def _key(customer: Terms, price: PriceRow) -> LineKey:
-    return LineKey(customer.customer, customer.contract, price.id, price.model, "", "", customer.tax_category)
+def _key(customer: Terms, price: PriceRow, tax: TaxRule | None) -> LineKey:
+    return LineKey(customer.customer, customer.contract, price.id, price.model, "", "", tax.key if tax else "")
 
 
 def _add(line: _Sums, row: UsageSum, day: date) -> None:
@@ -246,6 +203,7 @@ def _line(key: LineKey, sums: _Sums, price: PriceRow) -> RatedLine:
         days=dict(zip(days, _shares(amount, [sums.days[day] for day in days]), strict=True)),
         cards=dict(zip(cards, _shares(amount, [sums.cards[card] for card in cards]), strict=True)),
         claims=tuple(sums.claims),
+        taxes=tuple(sums.taxes[at] for at in sorted(sums.taxes)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Rating once more what an issued document froze: the frozen quarters, under the frozen bindings, prices and terms.
+"""Rating once more what an issued document froze: its quarters, under its bindings, prices, tax rules and terms.
 
 Owns the computation that ``verify`` compares with. Plain Python: knows no store and no Django.
 """
@@ -12,7 +12,9 @@ from cardhour_billing.binding import Bindings
 from cardhour_billing.frozen_inputs import FrozenInputs
 from cardhour_billing.month import BillingPeriod, billing_period, parse_month
 from cardhour_billing.price import Prices
-from cardhour_billing.rating import Rating, UsageSum, rate
+from cardhour_billing.rated import UsageSum
+from cardhour_billing.rating import Rating, rate
+from cardhour_billing.tax import TaxRules
 from cardhour_contract.moment import format_rfc3339
 
 Day = tuple[int, date]
@@ -32,6 +34,7 @@ def rerate(inputs: FrozenInputs, usage: Iterable[UsageSum]) -> Rating:
         period=period_of(inputs),
         bindings=Bindings(inputs.bindings),
         prices=Prices(inputs.prices),
+        taxes=TaxRules(inputs.taxes),
         terms={inputs.terms.customer: inputs.terms},
         list_currency=inputs.terms.currency,
     )

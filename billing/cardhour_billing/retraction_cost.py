@@ -19,7 +19,8 @@ from cardhour_billing.models import Customer, Invoice, Issuer
 from cardhour_billing.money import Money, total
 from cardhour_billing.month import BillingPeriod, Month, billing_period, local_day, month_of
 from cardhour_billing.price import Prices
-from cardhour_billing.rating import Rating, UsageSum, cuts_ms, rate
+from cardhour_billing.rated import UsageSum
+from cardhour_billing.rating import Rating, cuts_ms, rate
 from cardhour_contract.moment import QUARTER_MS
 
 if TYPE_CHECKING:

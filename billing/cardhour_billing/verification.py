@@ -13,17 +13,17 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from cardhour_billing.binding import BindingRow
-from cardhour_billing.current import binding_row, price_row
+from cardhour_billing.current import binding_row, price_row, tax_rule
 from cardhour_billing.document import InvoiceDocument, decode
 from cardhour_billing.frozen_inputs import FrozenInputs, frozen_lines, read_inputs
 from cardhour_billing.ledger import Ledger
-from cardhour_billing.models import AuditLog, Binding, Invoice, Price, RenderedDocument
-from cardhour_billing.money import card_hours
-from cardhour_billing.price import PriceRow
-from cardhour_billing.rating import RATING_VERSION, UsageSum
+from cardhour_billing.models import AuditLog, Binding, Invoice, Price, RenderedDocument, TaxRule
+from cardhour_billing.money import Money, card_hours, parse_amount, total
+from cardhour_billing.rated import UsageSum
+from cardhour_billing.rating import RATING_VERSION
 from cardhour_billing.rendering import RENDERERS
 from cardhour_billing.rerating import rerate, sums_of
+from cardhour_billing.tax import assess
 from cardhour_contract.errors import InvariantBroken
 
 FINDINGS_MAX = 20
@@ -50,10 +50,10 @@ def verify(invoice: Invoice, ledger: Ledger) -> tuple[Check, ...]:
     usage = list(ledger.frozen_usage(inputs.quarters, inputs.start_ms, inputs.end_ms, inputs.cuts_ms))
     checks = (
         ("frozen inputs have their digest", _digest(invoice, document)),
-        ("frozen bindings and prices are those that were recorded", _rows(inputs)),
+        ("frozen bindings, prices and tax rules are those that were recorded", _rows(inputs)),
         ("frozen quarters have their digest", _quarters(inputs, ledger)),
         ("frozen quarters are those that the document shows", _shares(inputs, document, usage)),
-        ("rated again, the frozen inputs give the same amounts", _amounts(inputs, [row for _, row in usage])),
+        ("rated again, the frozen inputs give the same amounts", _amounts(inputs, document, [row for _, row in usage])),
         ("the document says what was rated", _document(invoice, document, inputs)),
         ("the files are those that were issued", _files(invoice)),
     )
@@ -83,18 +83,21 @@ def _rows(inputs: FrozenInputs) -> Iterator[str]:
     prices = {row.pk: price_row(row) for row in Price.objects.filter(pk__in=[row.id for row in inputs.prices])}
     bindings = {row.pk: binding_row(row) for row in Binding.objects.filter(pk__in=[row.id for row in inputs.bindings])}
     yield from _unlike("price", inputs.prices, prices)
+    taxes = {row.pk: tax_rule(row) for row in TaxRule.objects.filter(pk__in=[row.id for row in inputs.taxes])}
     yield from _unlike("binding", inputs.bindings, bindings)
+    yield from _unlike("tax rule", inputs.taxes, taxes)
 
 
-def _unlike(kind: str, copies: Sequence[PriceRow | BindingRow], rows: dict[int, Any]) -> Iterator[str]:
+def _unlike(kind: str, copies: Sequence[Struct], rows: dict[int, Any]) -> Iterator[str]:
     for copy in copies:
-        if copy.id not in rows:
-            yield f"{kind} {copy.id} was never recorded"
+        key = getattr(copy, "id", 0)
+        if key not in rows:
+            yield f"{kind} {key} was never recorded"
             continue
         for field in msgspec.structs.fields(copy):
-            kept, recorded = getattr(copy, field.name), getattr(rows[copy.id], field.name)
+            kept, recorded = getattr(copy, field.name), getattr(rows[key], field.name)
             if kept != recorded:
-                yield f"{kind} {copy.id}: {field.name} is frozen as {kept}, and was recorded as {recorded}"
+                yield f"{kind} {key}: {field.name} is frozen as {kept}, and was recorded as {recorded}"
 
 
 def _quarters(inputs: FrozenInputs, ledger: Ledger) -> Iterator[str]:
@@ -124,17 +127,23 @@ def _hours(place: str, found_us: int, shown_us: int) -> Iterator[str]:
         yield f"{place}: {card_hours(found_us)} card-hours are frozen, and {card_hours(shown_us)} were billed"
 
 
-def _amounts(inputs: FrozenInputs, usage: Iterable[UsageSum]) -> Iterator[str]:
+def _amounts(inputs: FrozenInputs, document: InvoiceDocument, usage: Iterable[UsageSum]) -> Iterator[str]:
     if inputs.rating_version != RATING_VERSION:
         yield f"they were rated under version {inputs.rating_version} of the rules, and this is {RATING_VERSION}"
         return
     rating = rerate(inputs, usage)
-    found = {line.position: line for line in frozen_lines(rating.lines[inputs.terms.customer])}
+    lines = rating.lines[inputs.terms.customer]
+    found = {line.position: line for line in frozen_lines(lines)}
     billed = {line.position: line for line in inputs.lines}
     for position in sorted(found.keys() | billed.keys()):
         now, then = found.get(position), billed.get(position)
         if now != then:
             yield f"line {position}: {_figures(now)} when rated again, {_figures(then)} when billed"
+    tax = assess([line.taxable for line in lines], document.currency)
+    for name, again in (("net", tax.net), ("tax", tax.tax), ("total", tax.total)):
+        said = _tax_of(document) if name == "tax" else parse_amount(getattr(document, name), document.currency)
+        if again != said:
+            yield f"{name}: {again} when rated again, {said} in the document"
     for unpriced in rating.unpriced:
         yield f"{card_hours(unpriced.quantity_us)} card-hours of {unpriced.model} have no frozen price"
     for unassigned in rating.unassigned:
@@ -145,23 +154,26 @@ def _figures(line: Any) -> str:
     return f"{card_hours(line.quantity_us)} card-hours for {line.amount} minor units" if line else "no line"
 
 
+def _tax_of(document: InvoiceDocument) -> Money:
+    return total((parse_amount(row.tax, document.currency) for row in document.tax), document.currency)
+
+
 def _document(invoice: Invoice, document: InvoiceDocument, inputs: FrozenInputs) -> Iterator[str]:
     rated = {line.position: (line.quantity_us, line.amount) for line in inputs.lines}
-    shown = {line.position: (line.quantity_us, _minor(line.amount)) for line in document.lines}
+    shown = {
+        line.position: (line.quantity_us, parse_amount(line.amount, document.currency).amount)
+        for line in document.lines
+    }
     stored = {line.position: (line.quantity_us, line.amount) for line in invoice.lines.all()}
     for position in sorted(rated.keys() | shown.keys() | stored.keys()):
         if not rated.get(position) == shown.get(position) == stored.get(position):
             yield f"line {position} is not the same in the frozen inputs, the document and the invoice's lines"
     for name, kept in (("net", invoice.net), ("tax", invoice.tax), ("total", invoice.total)):
-        said = sum(_minor(row.tax) for row in document.tax) if name == "tax" else _minor(getattr(document, name))
-        if said != kept:
-            yield f"{name} is {said} minor units in the document, and {kept} in the invoice's row"
+        said = _tax_of(document) if name == "tax" else parse_amount(getattr(document, name), document.currency)
+        if said.amount != kept:
+            yield f"{name} is {said.amount} minor units in the document, and {kept} in the invoice's row"
     if invoice.number != document.number:
         yield f"the document has number {document.number}, the invoice {invoice.number}"
-
-
-def _minor(amount: str) -> int:
-    return int(amount.replace(".", ""))
 
 
 def _files(invoice: Invoice) -> Iterator[str]:

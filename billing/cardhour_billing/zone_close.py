@@ -19,6 +19,7 @@ from cardhour_billing.models import Customer, Invoice
 from cardhour_billing.money import card_hours
 from cardhour_billing.month import BillingPeriod, local_day
 from cardhour_billing.rating import Rating, Unassigned
+from cardhour_billing.tax import REVERSE_CHARGE
 from cardhour_billing.zone_rating import rate_zone
 from cardhour_contract.clock import Clock
 
@@ -116,7 +117,23 @@ class ZoneClose:
         return self._rated.rating
 
     def _findings(self, customer: Customer) -> tuple[str, ...]:
-        return tuple(
+        return (*self._unpriced(customer), *self._untaxed(customer))
+
+    def _untaxed(self, customer: Customer) -> Iterator[str]:
+        for each in self._rating.untaxed:
+            if each.customer == customer.key:
+                day = local_day(each.first_at_ms, self.period.timezone)
+                yield f"no tax rule covers {each.model} for this customer (first on {day})"
+        reversed_charge = any(
+            tax.category == REVERSE_CHARGE for line in self._rating.lines[customer.key] for tax in line.taxes
+        )
+        if reversed_charge:
+            for party, tax_id in (("customer", customer.tax_id), ("issuer", customer.issuer.tax_id)):
+                if not tax_id:
+                    yield f"a reverse charge needs the tax_id of the {party}, and none is given"
+
+    def _unpriced(self, customer: Customer) -> Iterator[str]:
+        yield from (
             f"{card_hours(each.quantity_us)} card-hours of {each.model} have no price in {each.currency} "
             f"(first on {local_day(each.first_at_ms, self.period.timezone)})"
             for each in self._rating.unpriced

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cardhour_billing.binding import Bindings
-from cardhour_billing.current import current_bindings, current_prices
+from cardhour_billing.current import current_bindings, current_prices, current_taxes
 from cardhour_billing.ledger import Ledger
 from cardhour_billing.month import BillingPeriod
 from cardhour_billing.price import Prices
 from cardhour_billing.rating import Rating, Terms, cuts_ms, rate
+from cardhour_billing.tax import TaxRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +30,14 @@ class ZoneRating:
 def rate_zone(period: BillingPeriod, terms: Mapping[str, Terms], list_currency: str, ledger: Ledger) -> ZoneRating:
     """Rate ``period`` for the customers in ``terms``; the ledger's pages are read once."""
     bindings, prices = Bindings(current_bindings()), Prices(current_prices())
-    cuts = cuts_ms(period, bindings, prices)
+    taxes = TaxRules(current_taxes())
+    cuts = cuts_ms(period, bindings, prices, taxes)
     rating = rate(
         ledger.billable(period.start_ms, period.end_ms, cuts),
         period=period,
         bindings=bindings,
         prices=prices,
+        taxes=taxes,
         terms=terms,
         list_currency=list_currency,
     )

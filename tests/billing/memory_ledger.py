@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from cardhour_billing.ledger import Coverage, Frozen
-from cardhour_billing.rating import UsageSum
+from cardhour_billing.rated import UsageSum
 from cardhour_contract.moment import MS_US, QUARTER_MS, parse_rfc3339
 from cardhour_ingest.warehouse.evidence import RawRecord
 from cardhour_ingest.warehouse.freezing import FrozenQuarter

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from cardhour_billing.models import AuditLog, Binding, Invoice, InvoiceLine, NumberSeries, Price
+from cardhour_billing.models import AuditLog, Binding, Invoice, InvoiceLine, NumberSeries, Price, TaxRule
 from tests.billing.books import ACME, ISSUER, PRICE, apply, close
 from tests.billing.conftest import Store
 from tests.billing.memory_ledger import MemoryLedger
@@ -14,7 +14,8 @@ from tests.billing.memory_ledger import MemoryLedger
 @pytest.fixture
 def invoice(store: Store) -> Invoice:
     """Issued, with one line."""
-    apply(store.home, ISSUER + ACME + PRICE)
+    tax = '[[tax]]\ncategory = "standard"\nrate = "6"\nfrom = 2026-01-01T00:00:00Z\n'
+    apply(store.home, ISSUER + ACME + PRICE + tax)
     ledger = MemoryLedger()
     ledger.hold("k8s:acme", "T4", "2026-01-05T00:00:00Z", "2026-01-05T10:00:00Z")
     close(ledger, "2026-01", "2026-02-10T00:00:00Z", issue=True)
@@ -34,6 +35,9 @@ def invoice(store: Store) -> Invoice:
         " unit_nano, amount) SELECT invoice_id, 2, price_id, model, band, tier, tax_category, 1, 1, 1"
         " FROM billing_invoiceline",
         "UPDATE billing_price SET unit_nano = 1",
+        "UPDATE billing_price SET includes_tax = NOT includes_tax",
+        "UPDATE billing_taxrule SET rate_ppm = 1",
+        "DELETE FROM billing_taxrule",
         "UPDATE billing_binding SET owner = 'k8s:other'",
         "DELETE FROM billing_auditlog",
         "UPDATE billing_auditlog SET who = 'nobody'",
@@ -57,6 +61,7 @@ def everything() -> list[tuple[object, ...]]:
         *NumberSeries.objects.values_list(),
         *Price.objects.values_list(),
         *Binding.objects.values_list(),
+        *TaxRule.objects.values_list(),
         *AuditLog.objects.values_list("id", "who"),
     ]
     return [tuple(bytes(cell) if isinstance(cell, memoryview) else cell for cell in row) for row in rows]

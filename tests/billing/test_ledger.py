@@ -9,7 +9,7 @@ import pytest
 
 from cardhour_billing.ledger import Ledger, WarehouseLedger
 from cardhour_billing.models import Invoice
-from cardhour_billing.rating import UsageSum
+from cardhour_billing.rated import UsageSum
 from cardhour_contract.moment import CARD_HOUR_US, format_rfc3339, parse_rfc3339
 from cardhour_ingest.importer import import_csv
 from cardhour_ingest.warehouse.client import Warehouse

@@ -25,6 +25,7 @@ def test_one_row_a_line_with_plain_decimals() -> None:
         "position": "1", "model": "A100-SXM4-80GB", "description": "", "band": "", "tier": "",
         "first_day": "2026-10-01", "last_day": "2026-10-31", "quantity": "3287.7723", "unit": "card-hour",
         "unit_price": "22.84", "amount": "75092.72", "currency": "CNY", "quantity_us": "11835980280000",
+        "tax_category": "", "net": "75092.72",
     }  # fmt: skip
     assert rows[-1]["amount"] == "-144.75"
 

@@ -184,6 +184,7 @@ def test_the_catalog_example_is_a_catalog(tmp_path: Path) -> None:
         ("`[[customer]]`", catalog_file.CustomerTable),
         ("`[[binding]]`", catalog_file.BindingTable),
         ("`[[price]]`", catalog_file.PriceTable),
+        ("`[[tax]]`", catalog_file.TaxTable),
     ],
 )
 def test_every_key_of_a_catalog_table_is_documented(heading: str, table: type[msgspec.Struct]) -> None:

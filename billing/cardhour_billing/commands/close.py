@@ -63,7 +63,7 @@ def close(month: str, issue: bool, customer: str, within_grace: bool, form: str)
         notes().print(f"Note: {warning}.")
     if issue and report.blocked:
         names = ", ".join(each.customer for each in report.blocked)
-        raise click.ClickException(f"not issued, because usage has no price: {names}; add prices and run this again")
+        raise click.ClickException(f"not issued, for want of prices or tax data: {names}; add them and run this again")
 
 
 def _invoice_json(closed: Any) -> dict[str, Any]:
@@ -73,6 +73,8 @@ def _invoice_json(closed: Any) -> dict[str, Any]:
         "number": document.number,
         "state": document.state,
         "currency": document.currency,
+        "net": document.net,
+        "tax": [{"category": row.category, "rate_percent": row.rate_percent, "tax": row.tax} for row in document.tax],
         "total": document.total,
         "lines": [
             {

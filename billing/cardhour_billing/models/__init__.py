@@ -7,7 +7,7 @@ and facts are insert-only: triggers on SQLite and PostgreSQL refuse what the cod
 
 from __future__ import annotations
 
-from cardhour_billing.models.catalog import Binding, Price, PriceBook
+from cardhour_billing.models.catalog import Binding, Price, PriceBook, TaxRule
 from cardhour_billing.models.invoice import Invoice, InvoiceLine, NumberSeries
 from cardhour_billing.models.operation import AuditLog, JobRun
 from cardhour_billing.models.party import Customer, Issuer, PortalUser, Project
@@ -27,4 +27,5 @@ __all__ = [
     "PriceBook",
     "Project",
     "RenderedDocument",
+    "TaxRule",
 ]
