@@ -14,6 +14,7 @@ from cardhour_agent.device import CardReading, NodeReading, ProcessReading
 from cardhour_agent.exits import Exits
 from cardhour_agent.observer import NodeName, Observer
 from cardhour_agent.procfs import ProcIdentities
+from cardhour_agent.resolve.asker import UNUSED_MAX_MS
 from cardhour_agent.resolve.enabled import enabled_owners
 from cardhour_agent.sampler import Policy, Sampler
 from cardhour_agent.timeline import Timeline
@@ -173,6 +174,19 @@ def test_a_daemon_that_goes_away_takes_no_owner_with_it(node: Node, docker: Daem
     docker.status = 500
     node.reports.clear()
     node.sample(30)
+    assert set(node.held) == {"docker:acme"}
+
+
+def test_a_machine_that_slept_keeps_the_owners_of_its_processes(node: Node, docker: Daemon) -> None:
+    docker.says_container(ID, "trainer", cardhour_owner="acme")
+    write_process(node.proc, PID, cgroup=f"/docker/{ID}")
+    node.pids = (PID,)
+    node.sample_until("docker:acme")
+    node.sample(7)
+    docker.status = 500
+    node.clock.sleep_ms(UNUSED_MAX_MS + 1)
+    node.reports.clear()
+    node.sample(8)
     assert set(node.held) == {"docker:acme"}
 
 
