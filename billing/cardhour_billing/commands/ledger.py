@@ -112,11 +112,10 @@ def expire(dry_run: bool, form: str) -> None:
             "day": each.day.isoformat(),
             "usage_rows": each.usage_rows,
             "card_rows": each.card_rows,
-            "bytes": each.bytes,
         }
         for each in days
     ]
-    print_rows(rows, form, columns=("day", "usage_rows", "card_rows", "bytes"))
+    print_rows(rows, form, columns=("day", "usage_rows", "card_rows"))
     notes().print(f"{len(days)} days of raw rows {'would go' if dry_run else 'are gone'}.")
 
 

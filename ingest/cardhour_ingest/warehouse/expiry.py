@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from cardhour_contract.moment import from_ms
 from cardhour_ingest.warehouse.client import Warehouse
+from cardhour_ingest.warehouse.migrate import rendering_for
 from cardhour_ingest.warehouse.rollup import roll_up
 from cardhour_ingest.warehouse.sql import sql
 
@@ -22,15 +23,12 @@ class RawDay(Struct, frozen=True, kw_only=True):
     day: date
     usage_rows: int
     card_rows: int
-    bytes: int
-    tables: tuple[str, ...]
 
 
 def expired_days(warehouse: Warehouse, now_ms: int, raw_days: int) -> list[RawDay]:
     """The days of arrival that are more than ``raw_days`` days ago, oldest first."""
     before = from_ms(now_ms).date() - timedelta(days=raw_days)
-    rows = warehouse.rows(sql("queries/raw_days"), before=before)
-    return [RawDay(**row | {"tables": tuple(sorted(row["tables"]))}) for row in rows]
+    return [RawDay(**row) for row in warehouse.rows(sql("queries/raw_days"), before=before)]
 
 
 def expire(warehouse: Warehouse, now_ms: int, raw_days: int) -> list[RawDay]:
@@ -43,10 +41,12 @@ def expire(warehouse: Warehouse, now_ms: int, raw_days: int) -> list[RawDay]:
     # 2. That the days are going is known before they go: from here on their pages can be sealed.
     warehouse.insert("raw_expiry", _table(now_ms, days))
     # 3. Whole partitions, which costs nothing however large they are.
+    rendering = rendering_for(warehouse.target)
     for each in days:
-        for table in each.tables:
-            statement = "ALTER TABLE {table:Identifier} DROP PARTITION {partition:String}"
-            warehouse.command(statement, table=table, partition=f"{each.day:%Y%m%d}")
+        for table in ("usage_record", "card_record"):
+            # The day is written out: a statement that a cluster passes on to its servers takes no parameters along.
+            for statement in rendering(f"ALTER TABLE {table} DROP PARTITION {each.day:%Y%m%d}"):
+                warehouse.command(statement)
     return days
 
 
