@@ -132,7 +132,7 @@ def test_wrong_settings_are_reported_together(home: Path) -> None:
     assert "[billing]" in failed.stderr
 
 
-@pytest.mark.parametrize("url", ["mysql://localhost/cardhour", "postgresql://billing:hunter2@[::1/cardhour"])
+@pytest.mark.parametrize("url", ["mysql://localhost/cardhour", "postgresql://billing:hunter2@host/cardhour?sslmode"])
 def test_a_store_of_no_known_kind_is_refused(home: Path, url: str) -> None:
     (home / "home").mkdir(mode=0o700)
     (home / "home" / "cardhour.toml").write_text(f'[store]\nurl = "{url}"\n')
