@@ -36,6 +36,8 @@ class Watch:
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.cpu_seconds = 0.0
+        """Of all threads of this process, the engine's included: what other work on the machine does not change."""
         self.peak_mib = 0.0
         """Highest resident memory of this process meanwhile, the engine's included."""
 
@@ -44,9 +46,10 @@ class Watch:
 def watched() -> Iterator[Watch]:
     watch = Watch()
     Path("/proc/self/clear_refs").write_text("5")  # the kernel forgets the peak so far
-    started_ns = time.perf_counter_ns()
+    started_ns, started_cpu_ns = time.perf_counter_ns(), time.process_time_ns()
     yield watch
     watch.seconds = (time.perf_counter_ns() - started_ns) / SECOND_NS
+    watch.cpu_seconds = (time.process_time_ns() - started_cpu_ns) / SECOND_NS
     watch.peak_mib = _status_kib("VmHWM") / 1024
 
 

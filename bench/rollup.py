@@ -74,6 +74,7 @@ def measure_hour(folder: Path, name: str, cards: int, contested: int) -> list[Fi
     return [
         Figure(name=f"rollup.{name}_rows_per_s", value=rows / watch.seconds, of=of),
         Figure(name=f"rollup.{name}_s", value=watch.seconds, of=of),
+        Figure(name=f"rollup.{name}_cpu_s", value=watch.cpu_seconds, of=of),
         Figure(name=f"rollup.{name}_peak_mib", value=watch.peak_mib, of=of),
     ]
 

@@ -52,5 +52,6 @@ def measure(folder: Path, *, cards: int) -> list[Figure]:
             if len(answer) != (1 if only else OWNERS):
                 raise RuntimeError(f"not what was to be measured: {len(answer)} groups")
             found.append(Figure(name=f"usage.query_{name}_s", value=watch.seconds, of=of))
+            found.append(Figure(name=f"usage.query_{name}_cpu_s", value=watch.cpu_seconds, of=of))
             found.append(Figure(name=f"usage.query_{name}_peak_mib", value=watch.peak_mib, of=of))
     return found
