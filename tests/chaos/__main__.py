@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 from tests.chaos.siege import Size, besiege
+from tests.services.engine import running_engine
+from tests.services.kafka_broker import running_broker
 
 LONG = Size(samples=2_000, numbered=22, proved=20, others=3, anywhere=12, broker=8)
 """Over a hundred kills, at least twenty in each gap between two numbered commit steps; about ten minutes."""
@@ -17,7 +19,8 @@ def main() -> None:
     began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="cardhour-chaos-"))
     print(f"logs of a failed run stay in {folder}")
-    result = besiege(folder, LONG, lambda line: print(line, flush=True))
+    with running_broker(folder / "kafka") as broker, running_engine(folder / "engine") as engine:
+        result = besiege(folder, LONG, broker, engine, lambda line: print(line, flush=True))
     shutil.rmtree(folder)
     print(f"{result.kills} kills, {result.bridged} gaps bridged, {time.monotonic() - began:.0f} s:")
     for gap, count in sorted(result.by_gap.items()):

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from cardhour_contract.settings import StreamSettings
-from cardhour_ingest.kafka_topics import create_topics
 from cardhour_ingest.warehouse.client import Warehouse
-from tests.chaos.pipeline import PARTITIONS, Pipeline
-from tests.chaos.siege import recent_hour_ms, seed
+from tests.chaos.pipeline import Pipeline
+from tests.chaos.siege import own_stream, recent_hour_ms, seed
 from tests.chaos.world import World, write_world
 from tests.services.engine import EngineProcess, running_engine
+from tests.services.kafka_broker import KafkaBroker, UnavailableError, running_broker
 
 
 @pytest.fixture(scope="package")
@@ -33,17 +33,18 @@ def usage_store(engine_process: EngineProcess) -> Iterator[Warehouse]:
 
 @pytest.fixture
 def topic(kafka_broker: str, tmp_path: Path) -> StreamSettings:
-    """Topics of this test's own, with as many partitions as there are ever ingest processes."""
-    name = tmp_path.name
-    stream = StreamSettings(
-        kind="kafka",
-        bootstrap_servers=(kafka_broker,),
-        topic=name,
-        dead_letter_topic=f"{name}-dead",
-        group=name,
-    )
-    create_topics(stream, partitions=PARTITIONS, replicas=1)
-    return stream
+    """Topics of this test's own."""
+    return own_stream(kafka_broker, tmp_path.name)
+
+
+@pytest.fixture(scope="package")
+def mortal_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """A broker that the tests here may kill, as long as they start it again."""
+    try:
+        with running_broker(tmp_path_factory.mktemp("mortal-kafka")) as broker:
+            yield broker
+    except UnavailableError as reason:
+        pytest.skip(str(reason))
 
 
 def a_world(folder: Path, *, samples: int, nodes: int = 1) -> World:

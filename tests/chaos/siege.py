@@ -22,8 +22,8 @@ from tests.chaos.pipeline import PARTITIONS, Pipeline, running
 from tests.chaos.steps import NUMBERED
 from tests.chaos.verdict import assert_true
 from tests.chaos.world import SAMPLE_MS, write_world
-from tests.services.engine import running_engine
-from tests.services.kafka_broker import running_broker
+from tests.services.engine import EngineProcess
+from tests.services.kafka_broker import KafkaBroker
 
 BAD = (b"not a message", b"", b'{"specversion": "1.0"}')
 """Planted dead letters: a kill must neither lose nor add one."""
@@ -62,27 +62,33 @@ def recent_hour_ms(samples: int) -> int:
     return (int(time.time() * 1000) // HOUR_MS - hours) * HOUR_MS - 5 * 60_000
 
 
-def besiege(folder: Path, size: Size, progress: Callable[[str], None] = lambda line: None) -> Result:
+def own_stream(servers: str, name: str) -> StreamSettings:
+    """Topics and a group of this name, with as many partitions as there are ever ingest processes."""
+    stream = StreamSettings(
+        kind="kafka", bootstrap_servers=(servers,), topic=name, dead_letter_topic=f"{name}-dead", group=name
+    )
+    create_topics(stream, partitions=PARTITIONS, replicas=1)
+    return stream
+
+
+def besiege(
+    folder: Path, size: Size, broker: KafkaBroker, engine: EngineProcess, progress: Callable[[str], None] = print
+) -> Result:
     """Run it; fails with every difference between ledger and truth."""
     rng = random.Random(seed())
     world = write_world(folder / "world.json", rng, recent_hour_ms(size.samples), size.samples)
     deaths = plan(rng, numbered=size.numbered, others=size.others, anywhere=size.anywhere, broker=size.broker)
-    with running_broker(folder / "kafka") as broker, running_engine(folder / "engine") as engine:
-        stream = StreamSettings(kind="kafka", bootstrap_servers=(broker.bootstrap_servers,))
-        create_topics(stream, partitions=PARTITIONS, replicas=1)
-        with (
-            engine.empty_warehouse() as warehouse,
-            running(Pipeline(folder, world, stream, warehouse), BAD) as pipeline,
-        ):
-            campaign = Campaign(pipeline, broker, rng)
-            campaign.run(deaths, progress)
-            pipeline.finish()
-            assert_true(pipeline)
-            result = Result(
-                sum(each.killed for each in pipeline.services) + campaign.broker_killed,
-                campaign.tally(),
-                campaign.bridged,
-            )
+    stream = own_stream(broker.bootstrap_servers, folder.name)
+    with (
+        engine.empty_warehouse() as warehouse,
+        running(Pipeline(folder, world, stream, warehouse), BAD) as pipeline,
+    ):
+        campaign = Campaign(pipeline, broker, rng)
+        campaign.run(deaths, progress)
+        pipeline.finish()
+        assert_true(pipeline)
+        killed = sum(each.killed for each in pipeline.services) + campaign.broker_killed
+        result = Result(killed, campaign.tally(), campaign.bridged)
     assert result.kills == deaths.kills
     short = {gap: result.by_gap[gap] for gap in NUMBERED if result.by_gap[gap] < size.proved}
     assert not short, f"too few kills between two steps, by the step log: {short}"

@@ -7,41 +7,40 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from cardhour_contract.settings import StreamSettings
 from cardhour_contract.spool import Spool
-from cardhour_ingest.kafka_topics import create_topics
 from cardhour_ingest.warehouse.client import Warehouse
 from tests.chaos.conftest import a_world
-from tests.chaos.pipeline import PARTITIONS, Pipeline, running
+from tests.chaos.pipeline import Pipeline, running
 from tests.chaos.processes import await_until
 from tests.chaos.proxy import HANG_UP, REFUSE, SWALLOW, Proxy
+from tests.chaos.siege import own_stream
 from tests.chaos.verdict import assert_true
-from tests.services.kafka_broker import running_broker
+from tests.services.kafka_broker import KafkaBroker
 
 MakePipeline = Callable[..., Pipeline]
 
 
-def test_a_broker_away_for_longer_than_a_delivery_is_tried(tmp_path: Path, usage_store: Warehouse) -> None:
-    with running_broker(tmp_path / "kafka") as broker:
-        stream = StreamSettings(kind="kafka", bootstrap_servers=(broker.bootstrap_servers,))
-        create_topics(stream, partitions=PARTITIONS, replicas=1)
-        with running(Pipeline(tmp_path, a_world(tmp_path, samples=120), stream, usage_store)) as pipeline:
-            agent = pipeline.agents["node-1"]
-            pipeline.grant(0.2)
-            pipeline.await_shipped()
-            broker.kill()
-            # A sample now and then: when the oldest delivery is given up, the newest has hardly been tried.
-            await_until(
-                "a delivery was given up",
-                lambda: any(each.step == "gave up" for each in agent.steps.read()),
-                lambda: pipeline.grant_another(0.9),
-            )
-            pipeline.await_played()
-            with Spool(agent.folder / "spool.db") as spool:
-                assert spool.depth().reports > 0
-            broker.start()
-            pipeline.finish()
-            assert_true(pipeline)
+def test_a_broker_away_for_longer_than_a_delivery_is_tried(
+    tmp_path: Path, usage_store: Warehouse, mortal_broker: KafkaBroker
+) -> None:
+    stream = own_stream(mortal_broker.bootstrap_servers, tmp_path.name)
+    with running(Pipeline(tmp_path, a_world(tmp_path, samples=120), stream, usage_store)) as pipeline:
+        agent = pipeline.agents["node-1"]
+        pipeline.grant(0.2)
+        pipeline.await_shipped()
+        mortal_broker.kill()
+        # A sample now and then: when the oldest delivery is given up, the newest has hardly been tried.
+        await_until(
+            "a delivery was given up",
+            lambda: any(each.step == "gave up" for each in agent.steps.read()),
+            lambda: pipeline.grant_another(0.9),
+        )
+        pipeline.await_played()
+        with Spool(agent.folder / "spool.db") as spool:
+            assert spool.depth().reports > 0
+        mortal_broker.start()
+        pipeline.finish()
+        assert_true(pipeline)
 
 
 def test_inserts_that_fail_or_whose_answer_is_lost_are_repeated(
