@@ -109,6 +109,8 @@ def test_one_frozen_price_that_was_changed_is_named(ledger: MemoryLedger) -> Non
     assert found["rated again, the frozen inputs give the same amounts"] == (
         "line 2: 1.000000000 card-hours for 250 minor units when rated again, "
         "1.000000000 card-hours for 200 minor units when billed",
+        "net: 18.67 when rated again, 18.17 in the document",
+        "total: 18.67 when rated again, 18.17 in the document",
     )
     assert len(found["frozen inputs have their digest"]) == 3  # row, document and audit log all say otherwise
 
