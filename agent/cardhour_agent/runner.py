@@ -110,6 +110,7 @@ class Agent:
         self._notify = notify or Notify({})
         self._parts = Parts(config, self._clock)
         self._stopping = threading.Event()
+        self._shipper_error: BaseException | None = None
         self.status = Status()
 
     def stop(self) -> None:
@@ -117,11 +118,14 @@ class Agent:
         self._parts.exits.wake()
 
     def run(self) -> None:
-        """Sample, spool and ship until stopped; what is proven by then is in the spool on return."""
+        """Sample, spool and ship until stopped; what is proven by then is in the spool on return.
+
+        An error that ends the shipper ends the agent, and is raised: one that only spools would look well for days.
+        """
         config = self._config
         with exclusive(config.spool), Spool(config.spool, bytes_max=config.agent.spool_bytes_max) as spool:
             shipper = Shipper(config.stream, config.spool, clock=self._clock) if config.stream.kind == "kafka" else None
-            thread = threading.Thread(target=shipper.run, name="shipper") if shipper else None
+            thread = threading.Thread(target=self._ship, args=(shipper,), name="shipper") if shipper else None
             if thread is not None:
                 thread.start()
             _log.info("started", node=self._parts.name.node, spool=str(config.spool), stream=config.stream.kind)
@@ -133,6 +137,15 @@ class Agent:
                     thread.join(SHIPPER_STOP_S)
                 self._parts.close()
                 _log.info("stopped", reports_in_spool=spool.depth().reports)
+        if self._shipper_error is not None:
+            raise self._shipper_error
+
+    def _ship(self, shipper: Shipper) -> None:
+        try:
+            shipper.run()
+        except BaseException as error:  # noqa: BLE001 - raised again by ``run``, on the agent's own thread
+            self._shipper_error = error
+            self.stop()
 
     def _sample(self, spool: Spool, shipper: Shipper | None) -> None:
         timeline = Timeline(self._clock)

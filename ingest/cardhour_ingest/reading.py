@@ -78,12 +78,6 @@ def read(message: Message, *, clock_offset_ms: int = 0) -> Arrived:
     return Arrived(message=message, envelope=envelope, report=report, batch=batch_key(envelope.id))
 
 
-def clock_offset_ms(message: Message) -> int:
-    """The sender's clock less the broker's when the message was appended; 0 where it does not say when it was sent."""
-    sent_at_ms = read_envelope(message.headers).sent_at_ms
-    return 0 if sent_at_ms is None else sent_at_ms - message.received_at_ms
-
-
 @lru_cache(maxsize=65_536)
 def name_problem(name: str) -> str | None:
     """What is wrong with the name of an owner, workload, node, card or model; None for a good one."""

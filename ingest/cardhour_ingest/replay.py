@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from cardhour_contract.clock import Clock
 from cardhour_contract.errors import Refuse, Reject
+from cardhour_contract.identity import batch_key
 from cardhour_contract.wire import (
     CARD_COLUMNS,
     ROWS,
@@ -26,7 +27,7 @@ from cardhour_contract.wire import (
     read_envelope,
 )
 from cardhour_ingest.loop import mark
-from cardhour_ingest.reading import CLOCK_SKEW, Arrived, clock_offset_ms, read
+from cardhour_ingest.reading import CLOCK_SKEW, Arrived, read
 from cardhour_ingest.source import Message, Position
 from cardhour_ingest.tables import facts_of
 from cardhour_ingest.warehouse.client import Warehouse
@@ -38,11 +39,16 @@ from cardhour_ingest.warehouse.letters import (
     find_letters,
     messages_of,
     record_attempts,
+    stored_batches,
 )
 
 LETTERS_AT_ONCE = 100
 """Letters read and stored together: at their largest, 100 MB of bodies."""
 
+
+JITTER_MS = 2_000
+"""Offsets of one node that differ by less are one wrong clock, measured through deliveries that took longer or shorter:
+the quickest delivery tells it best, and one offset for all keeps reports that touched touching."""
 
 NAMES = frozenset({"card", "owner", "workload"})
 """Columns that hold an index into a report's strings."""
@@ -85,9 +91,10 @@ def replay(
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[Replayed]:
     """Read letters of ``waiting`` again. Roll up afterwards for the ledger to show what was accepted."""
+    offsets = _node_offsets(letters)
     done: list[Replayed] = []
     for first in range(0, len(letters), LETTERS_AT_ONCE):
-        done += _replay_some(warehouse, letters[first : first + LETTERS_AT_ONCE], clock, who)
+        done += _replay_some(warehouse, letters[first : first + LETTERS_AT_ONCE], offsets, clock, who)
         progress(len(done), len(letters))
     return done
 
@@ -110,20 +117,27 @@ def message_of(warehouse: Warehouse, letter: StoredLetter) -> Message:
     return _message(letter, stored.headers, stored.body)
 
 
-def _replay_some(warehouse: Warehouse, letters: Sequence[StoredLetter], clock: Clock, who: str) -> list[Replayed]:
+def _replay_some(
+    warehouse: Warehouse, letters: Sequence[StoredLetter], offsets: Mapping[int, int], clock: Clock, who: str
+) -> list[Replayed]:
     stored = messages_of(warehouse, [each.letter for each in letters])
     messages = {each.letter: _message(each, stored[each.letter].headers, stored[each.letter].body) for each in letters}
-    offsets = {each.letter: _offset_ms(each, messages[each.letter]) for each in letters}
+    # A report whose time of sending looked wrong may have arrived in another copy, whose times were right.
+    known = stored_batches(warehouse, [batch_key(each.source_id) for each in letters if not each.begun])
     # 1. The offsets, before any row: after a crash the letters are read with the same ones, and give the same rows.
-    begun = [Attempt(letter=key, outcome="begun", offset_ms=offset_ms) for key, offset_ms in offsets.items()]
+    begun = [Attempt(letter=each.letter, outcome="begun", offset_ms=offsets[each.letter]) for each in letters]
     record_attempts(warehouse, clock.now_ms(), who, begun)
     arrived: dict[int, Arrived] = {}
     rejected: dict[int, Reject] = {}
     for key, message in messages.items():
         try:
-            arrived[key] = read(message, clock_offset_ms=offsets[key])
+            report = read(message, clock_offset_ms=offsets[key])
         except Reject as error:
             rejected[key] = error
+        else:
+            if report.batch not in known:
+                arrived[key] = report
+                known.add(report.batch)
     facts, bad = facts_of(list(arrived.values()))
     keys = list(arrived)
     rejected |= {keys[at]: error for at, error in bad.items()}
@@ -146,10 +160,25 @@ def _message(letter: StoredLetter, headers: list[tuple[str, bytes]], body: bytes
     )
 
 
-def _offset_ms(letter: StoredLetter, message: Message) -> int:
-    if letter.begun:
-        return letter.begun_offset_ms
-    return clock_offset_ms(message) if letter.reason == CLOCK_SKEW else 0
+def _node_offsets(letters: Sequence[StoredLetter]) -> dict[int, int]:
+    """The offset of each letter's times: the one it was first read with, else its node's; 0 where the clock was right.
+
+    A node's offset is the greatest of those measured within JITTER_MS of each other.
+    """
+    found = {each.letter: each.begun_offset_ms if each.begun else 0 for each in letters}
+    skewed = [each for each in letters if each.reason == CLOCK_SKEW and not each.begun]
+    greatest: dict[str, int] = {}
+    for each in sorted(skewed, key=lambda each: (each.node, -_measured_ms(each))):
+        measured_ms = _measured_ms(each)
+        if greatest.get(each.node, measured_ms + JITTER_MS) - measured_ms >= JITTER_MS:
+            greatest[each.node] = measured_ms
+        found[each.letter] = greatest[each.node]
+    return found
+
+
+def _measured_ms(letter: StoredLetter) -> int:
+    """As its reason says it (``reading``)."""
+    return int(letter.detail.removeprefix("offset_ms=").partition(":")[0])
 
 
 def _outcome(letter: int, offset_ms: int, error: Reject | None) -> Replayed:

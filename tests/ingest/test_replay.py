@@ -99,6 +99,29 @@ def test_a_clock_that_was_off_is_put_right_to_the_microsecond(warehouse: Warehou
     assert attention(warehouse, AT_MS, AT_MS + HOUR_MS).dead_letters == 0
 
 
+def test_deliveries_that_took_longer_or_shorter_tell_one_clock(warehouse: Warehouse) -> None:
+    messages = [minute(at, HOUR_MS) for at in range(MINUTES)]
+    late = [structs.replace(each, received_at_ms=each.received_at_ms + at * 13) for at, each in enumerate(messages)]
+    drain(Delivered(late), warehouse)
+    done = replay(warehouse, waiting(warehouse), clock=VirtualClock(NOW), who="lin")
+    assert {each.offset_ms for each in done} == {HOUR_MS}, "the quickest delivery took no time"
+    half_us = MINUTES * MINUTE_MS * MS_US // 2
+    assert span_balance(warehouse) == (half_us, half_us)
+
+
+def test_a_report_that_also_arrived_in_time_is_not_moved(warehouse: Warehouse) -> None:
+    """A delivery that hung in a queue looks like a wrong clock; its second copy was stored as it was."""
+    messages = [minute(at, 0) for at in range(MINUTES)]
+    hung = structs.replace(messages[3], received_at_ms=messages[3].received_at_ms + MINUTE_MS)
+    drain(Delivered([hung, *messages]), warehouse)
+    half_us = MINUTES * MINUTE_MS * MS_US // 2
+    assert span_balance(warehouse) == (half_us, half_us)
+    done = replay(warehouse, waiting(warehouse, reason="clock_skew"), clock=VirtualClock(NOW), who="lin")
+    assert [each.accepted for each in done] == [True]
+    assert span_balance(warehouse) == (half_us, half_us)
+    assert waiting(warehouse) == []
+
+
 def test_a_replay_that_died_goes_on_with_the_same_offset(warehouse: Warehouse) -> None:
     class Dead(BaseException):
         pass

@@ -28,6 +28,7 @@ from cardhour_ingest.warehouse.engine import EngineError
 
 RETRIED_CODES = frozenset({
     3,  # UNEXPECTED_END_OF_FILE
+    75,  # CANNOT_WRITE_TO_FILE_DESCRIPTOR: a disk that filled up in mid-write
     159,  # TIMEOUT_EXCEEDED
     164,  # READONLY
     202,  # TOO_MANY_SIMULTANEOUS_QUERIES

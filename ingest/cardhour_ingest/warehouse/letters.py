@@ -99,3 +99,8 @@ def record_attempts(warehouse: Warehouse, at_ms: int, who: str, attempts: Sequen
     }
     if count:
         warehouse.insert("letter_replay", pa.table(columns))
+
+
+def stored_batches(warehouse: Warehouse, batches: Sequence[int]) -> set[int]:
+    """Those of some batches that are wholly in."""
+    return {row["batch"] for row in warehouse.rows(sql("queries/stored_batches"), batches=list(batches))}
