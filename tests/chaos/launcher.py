@@ -34,11 +34,20 @@ DELIVERY_MS = 1_500
 
 
 def agent(folder: Path, steps: Steps) -> Callable[[], None]:
-    from cardhour_agent import __main__, outbox, runner, shipper
+    from cardhour_agent import __main__, outbox, shipper
+
+    _on_tape(folder)
+    _sampling_in_steps(steps)
+    _shipping_in_steps(steps)
+    mutants.agent(os.environ.get("CHAOS_MUTANT", ""), outbox, shipper)
+    return __main__.main
+
+
+def _on_tape(folder: Path) -> None:
+    """The agent's time is a tape; the shipper's stays real, as the broker's stamps are."""
+    from cardhour_agent import runner
     from cardhour_agent.exits import Exits
-    from cardhour_agent.last_seen import LastSeenFile
     from cardhour_contract.clock import SystemClock
-    from cardhour_contract.spool import Spool
     from tests.chaos.tape import Tape
 
     tape = Tape(folder)
@@ -57,6 +66,20 @@ def agent(folder: Path, steps: Steps) -> Callable[[], None]:
             if free:
                 tape.skip(duration_ms)
 
+    replace(runner, "SystemClock", lambda original: lambda: tape)
+    replace(runner, "Exits", lambda original: TapeExits)
+    replace(
+        runner,
+        "Shipper",
+        lambda original: lambda *given, clock, **named: original(*given, clock=SystemClock(), **named),
+    )
+
+
+def _sampling_in_steps(steps: Steps) -> None:
+    from cardhour_agent import runner
+    from cardhour_agent.last_seen import LastSeenFile
+    from cardhour_contract.spool import Spool
+
     class SpoolSteps(Spool):
         def append(self, entries: Any) -> int:
             kept = list(entries)
@@ -68,6 +91,20 @@ def agent(folder: Path, steps: Steps) -> Callable[[], None]:
         original(self, *arguments)
         steps.reach("remembered", ())
 
+    replace(runner, "Spool", lambda original: SpoolSteps)
+    replace(LastSeenFile, "write", lambda original: functools.partialmethod(_call, write, original))
+
+
+def _shipping_in_steps(steps: Steps) -> None:
+    from cardhour_agent import shipper
+    from cardhour_contract.spool import Spool
+
+    class ShipperSpool(Spool):
+        def remove(self, sequences: Any) -> None:
+            steps.reach("acknowledged", sequences)
+            super().remove(sequences)
+            steps.reach("removed", sequences)
+
     def send(original: Any, self: shipper.Shipper, report: Any) -> Any:
         future = original(self, report)
         steps.reach("sent", [report.sequence])
@@ -77,37 +114,12 @@ def agent(folder: Path, steps: Steps) -> Callable[[], None]:
         steps.reach("gave up", ())
         original(self, error)
 
-    class ShipperSpool(Spool):
-        def remove(self, sequences: Any) -> None:
-            steps.reach("acknowledged", sequences)
-            super().remove(sequences)
-            steps.reach("removed", sequences)
-
-    replace(runner, "SystemClock", lambda original: lambda: tape)
-    replace(runner, "Exits", lambda original: TapeExits)
-    replace(runner, "Spool", lambda original: SpoolSteps)
-    # What the broker stamps is real time, so what the sender stamps must be.
-    replace(
-        runner,
-        "Shipper",
-        lambda original: lambda *given, clock, **named: original(*given, clock=SystemClock(), **named),
-    )
-    replace(LastSeenFile, "write", lambda original: functools.partialmethod(_call, write, original))
+    impatient = {"delivery_timeout_ms": DELIVERY_MS, "request_timeout_ms": DELIVERY_MS - 100}
     replace(shipper, "Spool", lambda original: ShipperSpool)
     replace(shipper.Shipper, "_send", lambda original: functools.partialmethod(_call, send, original))
     replace(shipper.Shipper, "_start_over", lambda original: functools.partialmethod(_call, start_over, original))
-    replace(
-        shipper,
-        "KafkaProducer",
-        lambda original: (
-            lambda **named: original(
-                **named | {"delivery_timeout_ms": DELIVERY_MS, "request_timeout_ms": DELIVERY_MS - 100}
-            )
-        ),
-    )
+    replace(shipper, "KafkaProducer", lambda original: lambda **named: original(**named | impatient))
     replace(shipper, "CONNECT_WAIT_S", lambda original: (0.2,))
-    mutants.agent(os.environ.get("CHAOS_MUTANT", ""), outbox, shipper)
-    return __main__.main
 
 
 def ingest(folder: Path, steps: Steps) -> Callable[[], None]:
