@@ -16,9 +16,6 @@ SOURCES := contract agent ingest billing tests $(wildcard bench)
 DISTRIBUTIONS := -e ./contract -e ./agent -e './ingest[embedded]' -e ./billing
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 
-# Each worker has its own engine and broker; more than one for each core only wait for each other.
-WORKERS ?= 2
-
 # The name carries what was installed, so that a checkout of another state installs again.
 DEPENDENCIES := $(sort constraints.txt pyproject.toml $(wildcard */pyproject.toml))
 INSTALLED := .venv/installed-$(shell cat $(DEPENDENCIES) | sha256sum | cut -c1-16)
@@ -51,7 +48,7 @@ check: install
 	$(BIN)/lint-imports
 
 test: setup check
-	$(BIN)/pytest -q -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/pytest $(PYTEST_ARGS)
 
 demo: install
 	$(BIN)/cardhour demo
