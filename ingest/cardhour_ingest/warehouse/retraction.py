@@ -24,6 +24,10 @@ HOURS_PREVIEWED_MAX = 20_000
 """(hour, node) pairs a preview recomputes: two months of thirteen nodes. A larger retraction is made in parts."""
 
 
+ALL_HOURS = 2**32 - 1
+"""What is marked needs no limit: the rollup takes it in parts."""
+
+
 class Scope(StrEnum):
     """What a retraction names."""
 
@@ -100,7 +104,7 @@ def preview(warehouse: Warehouse, *retractions: Retraction) -> list[Effect]:
     try:
         warehouse.insert(supposed, _rows(warehouse, retractions))
         with Run(warehouse, retraction=supposed) as run:
-            pairs = run.choose("rollup/work_retracted", **_touched(retractions), limit=HOURS_PREVIEWED_MAX + 1)
+            pairs = _choose(run, retractions, HOURS_PREVIEWED_MAX + 1)
             if pairs > HOURS_PREVIEWED_MAX:
                 raise Refuse(f"this would change more than {HOURS_PREVIEWED_MAX} hours of nodes: retract it in parts")
             if not pairs:
@@ -118,7 +122,9 @@ def retract(warehouse: Warehouse, *retractions: Retraction) -> None:
     # 1. The facts, in one insert and before the marks: a rollup that settles these has seen them.
     warehouse.insert("retraction", _rows(warehouse, retractions))
     # 2. The marks. A crash before them leaves pages as they were; retracting again, a fact of its own, marks them.
-    warehouse.command(sql("queries/mark_retracted"), mark=secrets.randbits(64), **_touched(retractions))
+    with Run(warehouse) as run:
+        _choose(run, retractions, ALL_HOURS)
+        run.command("rollup/mark_work")
 
 
 def batches_of(warehouse: Warehouse, file: str) -> dict[str, list[ImportedBatch]]:
@@ -128,6 +134,12 @@ def batches_of(warehouse: Warehouse, file: str) -> dict[str, list[ImportedBatch]
         each = ImportedBatch(**row)
         found.setdefault(each.source_id, []).append(each)
     return found
+
+
+def _choose(run: Run, retractions: Sequence[Retraction], limit: int) -> int:
+    """Make the touched hours the run's work list, under a fresh mark; returns how many (hour, node) pairs it has."""
+    touched = _touched(retractions)
+    return run.choose("rollup/work_retracted", mark=secrets.randbits(64), limit=limit, **touched)
 
 
 def _touched(retractions: Sequence[Retraction]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
--- The pages that a retraction would change: as queries/mark_retracted, for a run that publishes nothing.
+-- Every hour and node in which raw rows, late answers or hours of faults of a retraction's subjects lie: what it changes.
 CREATE TABLE {work:Identifier} ENGINE = Memory AS
-SELECT DISTINCT hour, node, 0::UInt64 AS mark FROM (
+SELECT DISTINCT hour, node, {mark:UInt64} AS mark FROM (
     SELECT hour, node::String AS node FROM usage_record
     WHERE hour BETWEEN {first:UInt32} AND {last:UInt32} AND multiIf(
         {scope:String} = 'batch', toString(batch) IN {subjects:Array(String)}, {scope:String} = 'node', node IN {subjects:Array(String)},
