@@ -105,7 +105,7 @@ def test_a_process_between_two_samples_is_billed_to_the_millisecond(
     records = [each for report in told for each in report.usage if each.process == described.process]
     assert described.start_ticks == 0
     # One record, or two where a report boundary lies between: the driver told of it in every reading since.
-    # The agent's axis and the record each take whole milliseconds of a clock: the length is exact, the place within two.
+    # The axis and the record each take whole milliseconds of a clock: the length is exact, the place within two.
     assert abs(records[0].started_at_ms * 1000 - start_us) < 2_000
     assert sum(each.ended_at_ms - each.started_at_ms for each in records) == 123
     assert sum(each.active or 0 for each in records) == 123 * 302_500
