@@ -16,6 +16,7 @@ import structlog
 from cardhour_contract.errors import CardHourError, InvariantBroken, Refuse
 
 COMMANDS = {
+    "audit": ("cardhour_billing.commands.audit:audit", "Who did what, and whether the log of it is whole."),
     "balance": ("cardhour_billing.commands.balance:balance", "Where the time of every card went."),
     "card": ("cardhour_billing.commands.card:card", "What staff decide about a card."),
     "catalog": ("cardhour_billing.commands.catalog:catalog", "Customers, bindings and prices as code."),

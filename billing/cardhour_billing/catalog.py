@@ -33,6 +33,7 @@ def apply_catalog(file: CatalogFile, shown: Sequence[Change], *, clock: Clock, w
         recorded_at_ms = clock.now_ms()
         for change in changes:
             _write(change, recorded_at_ms)
+        for change in changes:
             audit(
                 clock, who, f"catalog.{change.action}", f"{change.kind} {change.subject}"[:256], {"what": change.detail}
             )

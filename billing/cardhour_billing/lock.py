@@ -12,6 +12,7 @@ from pathlib import Path
 
 from django.db import connection
 
+from cardhour_contract.errors import InvariantBroken
 from cardhour_contract.identity import key_of
 
 
@@ -23,9 +24,18 @@ def exclusive(name: str, home: Path, *, wait: bool) -> Iterator[bool]:
         yield ours
 
 
+def until_commit(name: str) -> None:
+    """Hold the lock ``name`` to the end of this transaction. On SQLite each transaction has the write lock already."""
+    if not connection.in_atomic_block:
+        raise InvariantBroken(f"the lock '{name}' is held until a commit, and there is no transaction")
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_number(name)])
+
+
 @contextmanager
 def _on_postgresql(name: str, wait: bool) -> Iterator[bool]:
-    key = key_of("lock", name) - 2**63  # PostgreSQL's keys are signed
+    key = _number(name)
     with connection.cursor() as cursor:
         if wait:
             cursor.execute("SELECT pg_advisory_lock(%s)", [key])
@@ -40,6 +50,10 @@ def _on_postgresql(name: str, wait: bool) -> Iterator[bool]:
         if ours and connection.is_usable():
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+
+
+def _number(name: str) -> int:
+    return key_of("lock", name) - 2**63  # PostgreSQL's keys are signed
 
 
 @contextmanager

@@ -1,4 +1,5 @@
-"""The scheduler: closes months by itself, once, whoever runs it and however often it starts.
+"""The scheduler: closes months by itself and exports the audit log's head each day, each once, whoever runs it and
+however often it starts.
 
 Owns which months are due. The truth is the table ``JobRun`` (job, period), not APScheduler's memory: at every tick the
 leader looks which months have ended and are not done, so a month missed while nothing ran is caught up. Leadership is
@@ -16,6 +17,7 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from django.db import connections
 
+from cardhour_billing.audit_chain import export_head
 from cardhour_billing.binding import BindingRow
 from cardhour_billing.close import CloseOrder, close_month
 from cardhour_billing.config import BillingConfig, BillingSettings
@@ -32,7 +34,7 @@ from cardhour_contract.moment import HOUR_MS
 
 log = structlog.get_logger()
 
-DRAFT, ISSUE = "draft", "issue"
+DRAFT, ISSUE, AUDIT_HEAD = "draft", "issue", "audit-head"
 
 CATCH_UP_MONTHS = 24
 """How far back a missed month is caught up. Older ones are closed by hand: nobody expects bills of three years ago."""
@@ -88,7 +90,28 @@ def run_due(config: BillingConfig, ledger: Ledger, clock: Clock) -> list[JobRun]
         if not leader:
             return []
         render_missing(clock, who="scheduler")  # what a crash after issuing left without files
-        return [_run(job, month, config.billing, ledger, clock) for job, month in _due(config.billing, clock)]
+        runs = [_run(job, month, config.billing, ledger, clock) for job, month in _due(config.billing, clock)]
+        _export_head(config, clock)  # last: a folder that cannot be written keeps no month from being closed
+        return runs
+
+
+def _export_head(config: BillingConfig, clock: Clock) -> None:
+    """Once a day (UTC) the audit log's head goes to its file and into our own log, which operators ship elsewhere."""
+    day = local_day(clock.now_ms(), "UTC").isoformat()
+    if JobRun.objects.filter(job=AUDIT_HEAD, period=day, state=JobRun.State.DONE).exists():
+        return
+    started_ms, head = clock.now_ms(), export_head(config.home, clock)
+    JobRun.objects.update_or_create(
+        job=AUDIT_HEAD,
+        period=day,
+        defaults={
+            "state": JobRun.State.DONE,
+            "started_at_ms": started_ms,
+            "finished_at_ms": clock.now_ms(),
+            "outcome": f"entry {head.position}, {head.digest}",
+        },
+    )
+    log.info("audit head", at=head.at, position=head.position, digest=head.digest)
 
 
 def _due(settings: BillingSettings, clock: Clock) -> Iterator[tuple[str, Month]]:

@@ -56,7 +56,7 @@ def _on_postgresql(rule: Rule) -> list[str]:
     # The test may query other tables, which a trigger's WHEN clause may not: it stands in the function.
     returned = "OLD" if rule.event == "DELETE" else "NEW"
     return [
-        f"CREATE FUNCTION billing_{rule.name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        f"CREATE OR REPLACE FUNCTION billing_{rule.name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
         f"IF {rule.when} THEN RAISE EXCEPTION '{rule.message}' "
         "USING ERRCODE = 'integrity_constraint_violation'; END IF; "
         f"RETURN {returned}; END $$",

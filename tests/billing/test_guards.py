@@ -62,7 +62,7 @@ def everything() -> list[tuple[object, ...]]:
         *Price.objects.values_list(),
         *Binding.objects.values_list(),
         *TaxRule.objects.values_list(),
-        *AuditLog.objects.values_list("id", "who"),
+        *AuditLog.objects.values_list(),
     ]
     return [tuple(bytes(cell) if isinstance(cell, memoryview) else cell for cell in row) for row in rows]
 

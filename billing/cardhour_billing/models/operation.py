@@ -30,17 +30,23 @@ class JobRun(models.Model):
 
 
 class AuditLog(models.Model):
-    """One deliberate change. Insert-only (triggers)."""
+    """One deliberate change, chained to the one before it. Insert-only (triggers); written by ``audit`` alone."""
 
+    position = models.BigIntegerField(primary_key=True)
+    """From 1, without a gap: an entry that is missing is missed."""
     at_ms = models.BigIntegerField()
     who = models.CharField(max_length=150)
     """Login of the portal or of the machine."""
     action = models.CharField(max_length=40)
     subject = models.CharField(max_length=256)
     detail = models.JSONField(default=dict)
+    previous = models.CharField(max_length=64, unique=True)
+    """``digest`` of the entry before; unique, so that no two entries can follow the same one."""
+    digest = models.CharField(max_length=64)
+    """SHA-256 of the canonical JSON of all the above."""
 
     class Meta:
-        ordering = ("id",)
+        ordering = ("position",)
 
     def __str__(self) -> str:
         return f"{self.who}: {self.action} {self.subject}"
