@@ -94,7 +94,7 @@ def total(amounts: Iterable[Money], currency: str) -> Money:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitPrice:
-    """The price of one card-hour.
+    """The price of one unit: a card-hour, a card-month, an item.
 
     nano: integer 1e-9 of the currency unit, zero or more.
     currency: ISO 4217 code.
@@ -119,6 +119,10 @@ class UnitPrice:
         """What ``quantity_us`` card-microseconds cost, rounded once, half away from zero."""
         _whole(quantity_us, "a quantity")
         return Money(amount=round_half_away(self.minor * Fraction(quantity_us, CARD_HOUR_US)), currency=self.currency)
+
+    def times(self, quantity: Fraction | int) -> Money:
+        """What an exact number of units costs, rounded once, half away from zero."""
+        return Money(amount=round_half_away(self.minor * quantity), currency=self.currency)
 
     def __str__(self) -> str:
         """Decimal with at least the currency's decimals, and no zeros beyond them: ``22.84``, ``1.616532``."""
@@ -161,6 +165,24 @@ def printed_quantity(quantity_us: int, price: UnitPrice) -> str:
             if round_half_away(price.minor * Fraction(candidate, 10**decimals)) == amount:
                 return _decimal_text(candidate, decimals)
     raise InvariantBroken(f"no printed quantity of {quantity_us} us at {price} gives {amount} minor units")
+
+
+def printed_units(quantity: Fraction, price: UnitPrice, amount: Money) -> str:
+    """A number of months, servers or items, with the fewest decimals for which printed quantity × price is ``amount``.
+
+    A whole number has none. ``amount`` may be a minor unit off ``quantity`` × price, as a piece of a period can be: the
+    quantity is then the nearest one that gives it.
+    """
+    for decimals in (0, *range(QUANTITY_DECIMALS_MIN, QUANTITY_DECIMALS_MAX + 1)):
+        candidate = round_half_away(quantity * 10**decimals)
+        if price.times(Fraction(candidate, 10**decimals)) == amount:
+            return _decimal_text(candidate, decimals)
+    scale: int = 10**QUANTITY_DECIMALS_MAX
+    candidate = round_half_away(amount.amount / price.minor * scale) if price.nano else 0
+    for near in (candidate, candidate + 1, candidate - 1):
+        if price.times(Fraction(near, scale)) == amount:
+            return _decimal_text(near, QUANTITY_DECIMALS_MAX)
+    raise InvariantBroken(f"no printed quantity near {quantity} at {price} gives {amount}")
 
 
 def card_hours(quantity_us: int, decimals: int = PRICE_DECIMALS) -> str:

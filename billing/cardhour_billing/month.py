@@ -89,9 +89,8 @@ def zone(name: str) -> ZoneInfo:
 
 def billing_period(month: Month, timezone: str) -> BillingPeriod:
     """The period of ``month`` in ``timezone``."""
-    local = zone(timezone)
     days = (month.next.first_day - month.first_day).days
-    starts = [_midnight_ms(month.first_day + timedelta(days=day), local) for day in range(days + 1)]
+    starts = [day_start_ms(month.first_day + timedelta(days=day), timezone) for day in range(days + 1)]
     for start_ms in starts:
         if start_ms % QUARTER_MS:
             raise Refuse(f"days in {timezone} do not begin on a quarter hour in {month}; choose another time zone")
@@ -103,7 +102,8 @@ def local_day(at_ms: int, timezone: str) -> date:
     return from_ms(at_ms).astimezone(zone(timezone)).date()
 
 
-def _midnight_ms(day: date, local: ZoneInfo) -> int:
+def day_start_ms(day: date, timezone: str) -> int:
+    """The UTC instant at which a local day begins."""
     # Where midnight is skipped (a DST change at 00:00) the datetime names the instant of the change, the true start.
     # Where it happens twice, fold=0 is the first of the two.
-    return to_ms(datetime(day.year, day.month, day.day, tzinfo=local))
+    return to_ms(datetime(day.year, day.month, day.day, tzinfo=zone(timezone)))
