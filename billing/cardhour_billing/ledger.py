@@ -14,6 +14,7 @@ from msgspec import Struct
 from cardhour_billing.rated import UsageSum
 
 if TYPE_CHECKING:
+    from cardhour_ingest.warehouse.balance import CardTime
     from cardhour_ingest.warehouse.client import Warehouse
     from cardhour_ingest.warehouse.evidence import RawRecord
     from cardhour_ingest.warehouse.freezing import FrozenQuarter, FrozenUsage
@@ -50,6 +51,16 @@ class Ledger(Protocol):
 
     def billable(self, from_ms: int, to_ms: int, cuts_ms: Sequence[int]) -> Iterable[UsageSum]:
         """Billable usage, one sum for each owner, card and segment between cuts."""
+        ...
+
+    def billable_quarters(
+        self, from_ms: int, to_ms: int, *, models: Iterable[str], owners: Iterable[str]
+    ) -> Iterable[UsageSum]:
+        """Billable usage of these owners on these models, one sum for each quarter hour."""
+        ...
+
+    def card_times(self, from_ms: int, to_ms: int, now_ms: int) -> Iterable[CardTime]:
+        """Where the time of every card went, by card and node."""
         ...
 
     def freeze(
@@ -99,6 +110,18 @@ class WarehouseLedger:
         from cardhour_ingest.warehouse import usage
 
         return usage.billable(self._warehouse, from_ms, to_ms, cuts_ms)
+
+    def billable_quarters(
+        self, from_ms: int, to_ms: int, *, models: Iterable[str], owners: Iterable[str]
+    ) -> Iterable[UsageSum]:
+        from cardhour_ingest.warehouse import usage
+
+        return usage.billable_quarters(self._warehouse, from_ms, to_ms, models=models, owners=owners)
+
+    def card_times(self, from_ms: int, to_ms: int, now_ms: int) -> Iterable[CardTime]:
+        from cardhour_ingest.warehouse import balance
+
+        return balance.decompose(self._warehouse, from_ms, to_ms, now_ms)
 
     def freeze(
         self, from_ms: int, to_ms: int, cuts_ms: Sequence[int], lines: Iterable[tuple[UsageSum, str, int]]

@@ -47,11 +47,11 @@ class Period:
         whole = _position(self.end_ms, self.timezone) - first
         return (_position(at_ms, self.timezone) - first) / whole
 
-    def piece(self, price: UnitPrice, quantity: int, from_ms: int, to_ms: int) -> Money:
+    def piece(self, price: UnitPrice, quantity: Fraction | int, from_ms: int, to_ms: int) -> Money:
         """What ``[from_ms, to_ms)`` costs where the whole period costs ``price`` × ``quantity``."""
         return self._until(price, quantity, to_ms) - self._until(price, quantity, from_ms)
 
-    def _until(self, price: UnitPrice, quantity: int, at_ms: int) -> Money:
+    def _until(self, price: UnitPrice, quantity: Fraction | int, at_ms: int) -> Money:
         return price.times(quantity * self.fraction(at_ms))
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from cardhour_billing.ledger import Coverage, Frozen
 from cardhour_billing.rated import UsageSum
 from cardhour_contract.moment import MS_US, QUARTER_MS, parse_rfc3339
+from cardhour_ingest.warehouse.balance import CardTime
 from cardhour_ingest.warehouse.evidence import RawRecord
 from cardhour_ingest.warehouse.freezing import FrozenQuarter
 from cardhour_ingest.warehouse.usage import BillableUsage
@@ -25,6 +26,8 @@ class MemoryLedger:
 
     def __init__(self) -> None:
         self.held: list[Held] = []
+        self.faulted: list[tuple[str, str, str, int, int]] = []
+        """card, node, model, from_ms, to_ms: nobody holds the card then."""
         self.quarters: dict[str, list[tuple[int, UsageSum]]] = {}
         """Frozen quarters with their line, by document."""
         self.freezes = 0
@@ -34,6 +37,10 @@ class MemoryLedger:
     ) -> None:
         """``owner`` holds ``card`` between two RFC 3339 times."""
         self.held.append((owner, cluster, node, card, model, parse_rfc3339(from_), parse_rfc3339(to)))
+
+    def fault(self, card: str, model: str, from_: str, to: str, *, node: str = "n1") -> None:
+        """``card`` is out of order between two RFC 3339 times."""
+        self.faulted.append((card, node, model, parse_rfc3339(from_), parse_rfc3339(to)))
 
     def settle(self) -> None:
         """Nothing waits here."""
@@ -48,6 +55,26 @@ class MemoryLedger:
                 if length_ms > 0:
                     sums[owner, cluster, node, card, model, cut] += length_ms * MS_US
         return [_usage(*key, us) for key, us in sorted(sums.items())]
+
+    def billable_quarters(
+        self, from_ms: int, to_ms: int, *, models: Iterable[str], owners: Iterable[str]
+    ) -> Iterable[UsageSum]:
+        wanted_models, wanted_owners = set(models), set(owners)
+        for row in self.billable(from_ms, to_ms, range(from_ms, to_ms, QUARTER_MS)):
+            if row.model in wanted_models and row.owner in wanted_owners:
+                yield row
+
+    def card_times(self, from_ms: int, to_ms: int, now_ms: int) -> Iterable[CardTime]:
+        """Every card was there all the time; what was neither held nor faulted was idle."""
+        cards = {(held[3], held[2]): held[4] for held in self.held} | {each[:2]: each[2] for each in self.faulted}
+        for (card, node), model in sorted(cards.items()):
+            billable = _within(from_ms, to_ms, (held[5:] for held in self.held if held[3] == card and held[2] == node))
+            faulted = _within(from_ms, to_ms, (each[3:] for each in self.faulted if each[:2] == (card, node)))
+            span = (to_ms - from_ms) * MS_US
+            yield CardTime(
+                card=card, node=node, model=model, span_us=span, billable_us=billable, faulted_us=faulted,
+                idle_us=span - billable - faulted,
+            )  # fmt: skip
 
     def freeze(
         self, from_ms: int, to_ms: int, cuts_ms: Sequence[int], lines: Iterable[tuple[UsageSum, str, int]]
@@ -97,6 +124,11 @@ class MemoryLedger:
 
     def coverage(self, from_ms: int, to_ms: int) -> Coverage:
         return Coverage(cards=len({held[3] for held in self.held}), unobserved_us=0, faulted_us=0)
+
+
+def _within(from_ms: int, to_ms: int, spans: Iterable[tuple[int, int]]) -> int:
+    """Microseconds of ``spans`` that lie in ``[from_ms, to_ms)``."""
+    return sum(max(0, min(end_ms, to_ms) - max(start_ms, from_ms)) * MS_US for start_ms, end_ms in spans)
 
 
 def _usage(owner: str, cluster: str, node: str, card: str, model: str, at_ms: int, us: int) -> BillableUsage:

@@ -10,7 +10,7 @@ import pytest
 from cardhour_billing.ledger import Ledger, WarehouseLedger
 from cardhour_billing.models import Invoice
 from cardhour_billing.rated import UsageSum
-from cardhour_contract.moment import CARD_HOUR_US, format_rfc3339, parse_rfc3339
+from cardhour_contract.moment import CARD_HOUR_US, QUARTER_MS, QUARTER_US, format_rfc3339, parse_rfc3339
 from cardhour_ingest.importer import import_csv
 from cardhour_ingest.warehouse.client import Warehouse
 from tests.billing.books import ACME, ISSUER, PRICE, apply, close
@@ -71,6 +71,26 @@ def test_sums_are_cut_where_asked_and_clipped_to_the_span(ledger: Make) -> None:
         ("k8s:acme", "GPU-1", "2026-01-20T00:00:00Z"): 1_000,
         ("k8s:beta", "GPU-1", "2026-01-20T00:00:00Z"): CARD_HOUR_US,
     }
+
+
+def test_quarters_of_some_owners_on_some_models_sum_to_what_there_is_to_bill(ledger: Make) -> None:
+    other = ("k8s:acme", "", "n3", "GPU-7", "H100", FROM_MS, FROM_MS + 3_600_000)
+    opened = ledger([*HELD, other])
+    opened.settle()
+    found = list(opened.billable_quarters(FROM_MS, TO_MS, models=["T4"], owners=["k8s:acme"]))
+    assert sum(row.billable_us for row in found) == 11 * CARD_HOUR_US + 2_000
+    assert len(found) == 46
+    assert all(row.billable_us <= QUARTER_US and row.segment_start_ms % QUARTER_MS == 0 for row in found)
+
+
+def test_the_time_of_every_card_is_told(ledger: Make) -> None:
+    opened = ledger(HELD)
+    opened.settle()
+    times = {each.card: each for each in opened.card_times(FROM_MS, TO_MS, TO_MS)}
+    assert {card: (each.billable_us, each.faulted_us) for card, each in times.items()} == {
+        "GPU-0": (11 * CARD_HOUR_US, 0), "GPU-1": (CARD_HOUR_US + 2_000, 0),
+    }  # fmt: skip
+    assert all(each.terms_us == each.span_us == 31 * 24 * CARD_HOUR_US for each in times.values())
 
 
 def test_freezing_keeps_exactly_what_each_line_bills(ledger: Make) -> None:

@@ -6,7 +6,7 @@ hours, the ledger's grain; others are refused with the nearest ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -114,6 +114,16 @@ def billable(warehouse: Warehouse, from_ms: int, to_ms: int, cuts_ms: Iterable[i
         sql("queries/billable"), **quarters(from_ms, to_ms), cuts=cut_quarters(from_ms, to_ms, cuts_ms)
     )
     return [BillableUsage(segment_start_ms=row.pop("segment") * QUARTER_MS, **row) for row in rows]
+
+
+def billable_quarters(
+    warehouse: Warehouse, from_ms: int, to_ms: int, *, models: Iterable[str], owners: Iterable[str]
+) -> Iterator[BillableUsage]:
+    """What is billable in ``[from_ms, to_ms)`` of these owners on these models, one row for each quarter hour."""
+    asked = {"models": sorted(models), "owners": sorted(owners)}
+    for table in warehouse.stream(sql("queries/billable_quarters"), **quarters(from_ms, to_ms), **asked):
+        for row in table.to_pylist():
+            yield BillableUsage(segment_start_ms=row.pop("segment") * QUARTER_MS, **row)
 
 
 def balance(warehouse: Warehouse, from_ms: int, to_ms: int) -> Balance:
