@@ -21,6 +21,10 @@ COMMANDS = {
     "card": ("cardhour_billing.commands.card:card", "What staff decide about a card."),
     "catalog": ("cardhour_billing.commands.catalog:catalog", "Customers, bindings and prices as code."),
     "close": ("cardhour_billing.commands.close:close", "Draft, or issue, every customer's invoice for a month."),
+    "credit": (
+        "cardhour_billing.commands.credit:credit",
+        "What customers have paid ahead, or were granted.",
+    ),
     "dead-letters": (
         "cardhour_billing.commands.dead_letters:dead_letters",
         "Messages that could not be accepted: list, show, replay.",

@@ -7,6 +7,7 @@ is priced (``rating``). Between two integers everything is an exact ``Fraction``
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -196,6 +197,24 @@ def parse_amount(text: str, currency: str) -> Money:
     if str(money) != text:
         raise InvariantBroken(f"'{text}' is not an amount of {currency} as it is stored")
     return money
+
+
+AMOUNT_MINOR_MAX = 10**15
+"""Highest amount that a person may enter, in minor units: ten trillion CNY is a slip, and sums still fit 63 bits."""
+
+
+def read_amount(text: str, currency: str) -> Money:
+    """An amount as a person writes it: ``1200``, ``1200.5``, ``-3.20``. Nothing is rounded."""
+    decimals = exponent(currency)
+    try:
+        value = Fraction(Decimal(text)) * 10**decimals if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text) else None
+    except InvalidOperation:
+        value = None
+    if value is None or abs(value) > AMOUNT_MINOR_MAX:
+        raise Refuse(f"'{text}' is not an amount such as 1200 or 1200.50, without grouping")
+    if value.denominator != 1:
+        raise Refuse(f"'{text}' has more decimals than {currency}, which has {decimals}")
+    return Money(amount=value.numerator, currency=currency)
 
 
 PPM = 1_000_000

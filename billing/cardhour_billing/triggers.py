@@ -25,6 +25,14 @@ class Rule(Struct, frozen=True, kw_only=True):
     message: str = FACT
 
 
+class Sequel(Struct, frozen=True, kw_only=True):
+    """What follows, in the database itself, whenever a row is inserted. ``statements`` may name the row NEW."""
+
+    name: str
+    table: str
+    statements: tuple[str, ...]
+
+
 def insert_only(table: str, message: str = FACT) -> tuple[Rule, Rule]:
     """The rules of a table whose rows are never edited and never go."""
     return (
@@ -43,6 +51,22 @@ def create_triggers(schema_editor: BaseDatabaseSchemaEditor, rules: Iterable[Rul
     if on_postgresql:
         for statement in _against_truncation(sorted({rule.table for rule in rules})):
             schema_editor.execute(statement, params=None)
+
+
+def create_sequels(schema_editor: BaseDatabaseSchemaEditor, sequels: Iterable[Sequel]) -> None:
+    """Create a trigger for each sequel, which runs after the insert and in its transaction."""
+    for each in sequels:
+        body = "; ".join(each.statements)
+        after = f"AFTER INSERT ON {each.table} FOR EACH ROW"
+        if schema_editor.connection.vendor == "postgresql":
+            function = f"billing_{each.name}()"
+            schema_editor.execute(
+                f"CREATE FUNCTION {function} RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body}; RETURN NULL; END $$",
+                params=None,
+            )
+            schema_editor.execute(f"CREATE TRIGGER {each.name} {after} EXECUTE FUNCTION {function}", params=None)
+        else:
+            schema_editor.execute(f"CREATE TRIGGER {each.name} {after} BEGIN {body}; END", params=None)
 
 
 def _on_sqlite(rule: Rule) -> list[str]:

@@ -1,5 +1,6 @@
 """What the money store keeps. One file a subject: who pays (``party``), what usage costs (``catalog``), what was
-billed (``invoice``), what it looked like (``rendering``), who did what (``operation``).
+billed (``invoice``), what it looked like (``rendering``), what was paid ahead or granted (``credit``), who did what
+(``operation``).
 
 Amounts are integers of the currency's minor unit, prices integers of 1e-9, instants UTC milliseconds. Issued rows
 and facts are insert-only: triggers on SQLite and PostgreSQL refuse what the code should never try.
@@ -8,6 +9,7 @@ and facts are insert-only: triggers on SQLite and PostgreSQL refuse what the cod
 from __future__ import annotations
 
 from cardhour_billing.models.catalog import Binding, Price, PriceBook, TaxRule
+from cardhour_billing.models.credit import CreditAccount, CreditEntry, CreditGrant, CreditMovement
 from cardhour_billing.models.invoice import Invoice, InvoiceLine, NumberSeries
 from cardhour_billing.models.operation import AuditLog, JobRun
 from cardhour_billing.models.party import Customer, Issuer, PortalUser, Project
@@ -16,6 +18,10 @@ from cardhour_billing.models.rendering import RenderedDocument
 __all__ = [
     "AuditLog",
     "Binding",
+    "CreditAccount",
+    "CreditEntry",
+    "CreditGrant",
+    "CreditMovement",
     "Customer",
     "Invoice",
     "InvoiceLine",
