@@ -5,11 +5,13 @@ Owns offsets, rebalances and the dead-letter topic. Does not own when to commit 
 
 The client runs rebalance callbacks on a thread of its own, also while nobody polls, so the listener here only counts
 them. Offsets are committed by the polling thread, and only if no partition has moved since the first message of the
-batch was polled: otherwise the batch, which is stored by then, is simply delivered again.
+batch was polled: otherwise the batch, which is stored by then, is simply delivered again. Later batches may have been
+polled meanwhile, before the move or after it; each poll remembers how many moves it had seen.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -70,7 +72,8 @@ class KafkaSource:
         self._consumer: KafkaConsumer | None = None
         self._producer: KafkaProducer | None = None
         self._moves = _Moves()
-        self._moves_at_first_poll: int | None = None
+        self._polls: deque[tuple[int, int]] = deque()
+        """Messages, and moves seen, of each poll that is not committed; the longest ago first."""
 
     def poll(self, *, wait_ms: int) -> list[Message]:
         with dispositions(self._stream):
@@ -81,9 +84,10 @@ class KafkaSource:
             except REJOIN as error:
                 log.info("the consumer group is rebalancing", error=str(error))
                 return []
-        if polled and self._moves_at_first_poll is None:
-            self._moves_at_first_poll = moves
-        return [_message(record) for records in polled.values() for record in records]
+        found = [_message(record) for records in polled.values() for record in records]
+        if found:
+            self._polls.append((len(found), moves))
+        return found
 
     def publish(self, letters: Sequence[DeadLetter]) -> None:
         if not letters:
@@ -98,7 +102,7 @@ class KafkaSource:
     def commit(self, positions: Sequence[Position]) -> None:
         if self._consumer is None or not positions:
             return
-        moved = self._moves_at_first_poll != self._moves.count
+        moved = self._polls[0][1] != self._moves.count
         with dispositions(self._stream):
             try:
                 if not moved:
@@ -107,7 +111,7 @@ class KafkaSource:
                 moved = True
         if moved:
             log.info("partitions moved: this batch is stored, and will be delivered again", messages=len(positions))
-        self._moves_at_first_poll = None
+        self._forget(len(positions))
 
     def close(self) -> None:
         if self._consumer is not None:
@@ -115,6 +119,14 @@ class KafkaSource:
         if self._producer is not None:
             _let_go(self._producer)
         self._consumer = self._producer = None
+
+    def _forget(self, messages: int) -> None:
+        """The first so many of the polled messages are dealt with."""
+        while messages > 0:
+            polled, moves = self._polls.popleft()
+            if polled > messages:
+                self._polls.appendleft((polled - messages, moves))
+            messages -= polled
 
     def _connected(self) -> KafkaConsumer:
         if self._consumer is None:

@@ -5,13 +5,19 @@ Does not own what is right or wrong with a message (``reading``, ``rules``).
 
 Every step may be repeated, and a process may die between any two: what was stored and not committed is delivered and
 stored again, under the same keys, and quantities are measured on the union.
+
+While one batch is being written, on a thread of its own, the loop reads the next: the engine needs no Python meanwhile.
+One batch is under way at a time, so batches are stored and committed in the order in which they were polled. Only the
+loop's thread touches the source, and only the writer's the warehouse.
 """
 
 from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 import structlog
@@ -84,6 +90,23 @@ class Batch:
             self.rows += arrived.rows
 
 
+class Writing(Struct, frozen=True, kw_only=True):
+    """A batch that is on its way into the warehouse."""
+
+    batch: Batch
+    facts: Facts
+    letters: list[DeadLetter]
+
+    @property
+    def totals(self) -> Totals:
+        return Totals(
+            messages=len(self.batch.positions),
+            usage_rows=self.facts.usage_rows,
+            card_rows=self.facts.card_rows,
+            dead_letters=len(self.letters),
+        )
+
+
 class Loop:
     """One source into one warehouse, on the thread that calls it. ``stop`` ends it after the batch in hand."""
 
@@ -101,34 +124,51 @@ class Loop:
         self._limits = limits or Limits()
         self._clock = clock or SystemClock()
         self._stop = stop or threading.Event()
+        self._progress: Callable[[Totals], None] = lambda totals: None
         self._dead = Limit(dead_max=self._limits.dead_letters_max)
+        self._under_way: tuple[Writing, Future[None]] | None = None
         self.totals = Totals()
 
     def run(self) -> Totals:
         """Until ``stop`` is set. What the last batch holds is stored first, unless the other side does not answer."""
         batch = self._new_batch()
         try:
-            while not self._stop.is_set():
-                self._fill(batch, POLL_MS)
-                if self._due(batch):
-                    self._store(batch)
-                    batch = self._new_batch()
-            self._store(batch)
+            with self._writer() as writer:
+                while not self._stop.is_set():
+                    self._fill(batch, POLL_MS)
+                    if self._due(batch):
+                        self._store(batch, writer)
+                        batch = self._new_batch()
+                    elif self._under_way and self._under_way[1].done():
+                        self._finish()
+                self._store(batch, writer)
+                self._finish()
         except Retry as error:
             log.warning("stopped before everything was stored; it will be read again", error=str(error))
         return self.totals
 
     def drain(self, progress: Callable[[Totals], None] = lambda totals: None) -> Totals:
         """Until the source has nothing more. ``progress`` is told the totals after each batch."""
+        self._progress = progress
         batch = self._new_batch()
-        while self._fill(batch, 0):
-            if self._full(batch):
-                self._store(batch)
-                progress(self.totals)
-                batch = self._new_batch()
-        self._store(batch)
-        progress(self.totals)
+        with self._writer() as writer:
+            while self._fill(batch, 0):
+                if self._full(batch):
+                    self._store(batch, writer)
+                    batch = self._new_batch()
+            self._store(batch, writer)
+            self._finish()
         return self.totals
+
+    @contextmanager
+    def _writer(self) -> Iterator[ThreadPoolExecutor]:
+        """The writing thread. It has ended when this does: an error lets it finish a statement, and wait for none."""
+        with ThreadPoolExecutor(1, thread_name_prefix="writer") as writer:
+            try:
+                yield writer
+            except BaseException:
+                self._stop.set()
+                raise
 
     def _fill(self, batch: Batch, wait_ms: int) -> int:
         messages = self._insist("reading", lambda: self._source.poll(wait_ms=wait_ms))
@@ -136,38 +176,55 @@ class Loop:
             batch.add(message)
         return len(messages)
 
-    def _store(self, batch: Batch) -> None:
+    def _store(self, batch: Batch, writer: ThreadPoolExecutor) -> None:
+        """Hand a batch over to be written, once the one before it is committed.
+
+        One that did not fill is finished at once: no more is waiting that could be read meanwhile.
+        """
         if not batch.positions:
             return
         facts, rejected = facts_of(batch.arrived)
         letters = batch.letters + [dead(batch.arrived[at].message, error) for at, error in rejected.items()]
+        self._finish()
         self._dead.count(accepted=len(batch.positions) - len(letters), letters=letters)
+        writing = Writing(batch=batch, facts=facts, letters=letters)
+        self._under_way = (writing, writer.submit(self._write, writing))
+        if not self._full(batch):
+            self._finish()
 
+    def _write(self, writing: Writing) -> None:
+        """The steps of a batch that are the warehouse's; ``_finish`` takes the others. Runs on the writer's thread."""
         # 1. Raw facts are durable before anything points to them. A crash from here on repeats rows that a union counts
         #    once.
-        self._insist("storing", lambda: insert_facts(self._warehouse, facts.tables))
+        self._insist("storing", lambda: insert_facts(self._warehouse, writing.facts.tables))
 
         # 2. Every hour that changed is marked, with a mark that no rollup can have seen before the rows were there: a
         #    page may be recomputed too often, and never too seldom.
-        self._insist("marking", lambda: mark(self._warehouse, facts))
+        self._insist("marking", lambda: mark(self._warehouse, writing.facts))
 
         # 3. Dead letters are in the warehouse and, where there is one, in their topic: nothing rejected is lost.
-        self._insist("storing dead letters", lambda: self._warehouse.insert("dead_letter", table_of(letters)))
-        self._insist("publishing dead letters", lambda: self._source.publish(letters))
+        letters = table_of(writing.letters)
+        self._insist("storing dead letters", lambda: self._warehouse.insert("dead_letter", letters))
+
+    def _finish(self) -> None:
+        """Commit the batch that is under way, if any, once it is written. Raises what its writing raised."""
+        if self._under_way is None:
+            return
+        writing, written = self._under_way
+        self._under_way = None
+        written.result()
+
+        # 3. The topic's half, by the thread that owns the source.
+        self._insist("publishing dead letters", lambda: self._source.publish(writing.letters))
 
         # 4. Only now are the messages gone from the source. A crash before this delivers them again.
-        self._insist("committing", lambda: self._source.commit(batch.positions))
+        self._insist("committing", lambda: self._source.commit(writing.batch.positions))
 
-        done = Totals(
-            messages=len(batch.positions),
-            usage_rows=facts.usage_rows,
-            card_rows=facts.card_rows,
-            dead_letters=len(letters),
-        )
-        self.totals = self.totals.plus(done)
-        for letter in letters:
+        self.totals = self.totals.plus(writing.totals)
+        for letter in writing.letters:
             log.warning("dead letter", reason=letter.reason, path=letter.path, position=str(letter.message.position))
-        log.debug("stored a batch", **structs.asdict(done))
+        log.debug("stored a batch", **structs.asdict(writing.totals))
+        self._progress(self.totals)
 
     def _insist(self, doing: str, action: Callable[[], T]) -> T:
         return insist(doing, action, self._stop)

@@ -57,7 +57,7 @@ class Source(Protocol):
         ...
 
     def commit(self, positions: Sequence[Position]) -> None:
-        """Never deliver these again. ``positions`` are all that were polled since the last commit."""
+        """Never deliver these again: the longest polled of those not committed yet. More may have been polled since."""
         ...
 
     def close(self) -> None:

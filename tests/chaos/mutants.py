@@ -59,8 +59,8 @@ def ingest(mutant: str, loop: ModuleType) -> None:
 
         return later
 
-    def store(original: Callable[..., None], self: Any, batch: Any) -> None:
-        warehouse_insert, commit = self._warehouse.insert, self._source.commit
+    def make(original: Callable[..., None], self: Any, source: Any, warehouse: Any, **named: Any) -> None:
+        warehouse_insert, commit = warehouse.insert, source.commit
 
         def insert(table: str, rows: Any) -> None:
             if table == "dead_letter":
@@ -73,12 +73,9 @@ def ingest(mutant: str, loop: ModuleType) -> None:
             for step in order:
                 due[step]()
 
-        self._warehouse.insert, self._source.commit = insert, finish
-        try:
-            original(self, batch)
-        finally:
-            del self._warehouse.insert, self._source.commit
+        warehouse.insert, source.commit = insert, finish
+        original(self, source, warehouse, **named)
 
     replace(loop, "insert_facts", lambda original: put_off("insert", original))
     replace(loop, "mark", lambda original: put_off("mark", original))
-    replace(loop.Loop, "_store", lambda original: lambda self, batch: store(original, self, batch))
+    replace(loop.Loop, "__init__", lambda original: lambda self, *given, **named: make(original, self, *given, **named))

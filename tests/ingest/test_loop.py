@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from cardhour_contract.moment import HOUR_MS, MINUTE_MS
 from cardhour_contract.record import ACTIVE_WHOLE, Attribution, Report, Scan, ScannedCard
 from cardhour_contract.settings import StreamSettings
 from cardhour_ingest.loop import Limits, Loop, Totals, drain
-from cardhour_ingest.source import Message
+from cardhour_ingest.source import Message, Position
 from cardhour_ingest.spool_source import SpoolSource
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.rollup import roll_up
@@ -80,6 +80,38 @@ def test_full_batches_are_stored_as_they_fill(
     )
     assert totals.messages == 3
     assert seen == [2, 3]  # a report has two rows: two reports fill a batch, and the end stores the third
+
+
+def test_the_next_batch_is_read_while_one_is_being_written_and_committed_after_it(
+    spool: SpoolStream, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cardhour_ingest.spool_source.POLL_REPORTS", 1)
+    spool.send(*three_minutes())
+    read_on = threading.Event()
+    committed: list[list[int]] = []
+
+    class Slow(Warehouse):
+        def insert(self, table: str, rows: pa.Table) -> None:
+            assert read_on.wait(10), "the second batch was not read while the first was being written"
+            super().insert(table, rows)
+
+    class Telling(SpoolSource):
+        polls = 0
+
+        def poll(self, *, wait_ms: int) -> list[Message]:
+            self.polls += 1
+            if self.polls == 2:
+                read_on.set()
+            return super().poll(wait_ms=wait_ms)
+
+        def commit(self, positions: Sequence[Position]) -> None:
+            committed.append([each.offset for each in positions])
+            super().commit(positions)
+
+    with Slow(warehouse.target) as slow:
+        drain(Telling([spool.path], clock=VirtualClock(AT_MS)), slow, limits=Limits(batch_rows=1))
+    assert committed == [[1], [2], [3]]
+    assert count(warehouse, "usage_record") == 3
 
 
 def test_a_batch_that_does_not_fill_is_stored_when_it_is_old_enough(spool: SpoolStream, warehouse: Warehouse) -> None:
