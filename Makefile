@@ -16,6 +16,9 @@ SOURCES := contract agent ingest billing tests $(wildcard bench)
 DISTRIBUTIONS := -e ./contract -e ./agent -e './ingest[embedded]' -e ./billing
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 
+# Most of a test's time is waiting for a process. Each worker has services of its own and takes whole files.
+WORKERS ?= 3
+
 # The name carries what was installed, so that a checkout of another state installs again.
 DEPENDENCIES := $(sort constraints.txt pyproject.toml $(wildcard */pyproject.toml))
 INSTALLED := .venv/installed-$(shell cat $(DEPENDENCIES) | sha256sum | cut -c1-16)
@@ -48,7 +51,7 @@ check: install
 	$(BIN)/lint-imports
 
 test: setup check
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 demo: install
 	$(BIN)/cardhour demo

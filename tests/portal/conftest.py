@@ -1,4 +1,8 @@
-"""A running portal and a real browser for the page tests; a page that breaks its security policy fails its test."""
+"""A running portal and a real browser for the page tests; a page that breaks its security policy fails its test.
+
+The browser ends with these tests, not with the run: while it lives this thread has an event loop, beside which Django
+refuses to touch a database.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +19,14 @@ Visit = Callable[..., Page]
 POLICY_WORDS = ("content security policy", "content-security-policy", "refused to")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a portal over sample books, shared by all page tests: none of them changes the books."""
     with running_portal(tmp_path_factory.mktemp("portal")) as address:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """The browser that CARDHOUR_TEST_CHROMIUM names, or the one installed here."""
     try:
@@ -32,7 +36,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip(str(reason))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def signed_in(portal: str, browser: Browser) -> Callable[[str], StorageState]:
     """The cookies of a login, made by signing in once: hashing a password is slow on purpose."""
     kept: dict[str, StorageState] = {}
