@@ -95,11 +95,7 @@ class Explainer:
     def quarters(self, day: date, card: str) -> Explanation:
         """One card on one local day, quarter by quarter, as they were frozen."""
         whole = self._part(self.cards(day), "card", card)
-        starts = (*self._period.day_starts_ms, self._period.end_ms)
-        at = (day - self._period.month.first_day).days
-        found = self._ledger.frozen_quarters(
-            self._inputs.quarters, self._line.position, card, starts[at], starts[at + 1]
-        )
+        found = self._ledger.frozen_quarters(self._inputs.quarters, self._line.position, card, *self.span_of(day))
         parts: list[tuple[Mapping[str, Any], int]] = [
             ({"quarter": format_rfc3339(each.start_ms), "owner": each.owner, "node": each.node}, each.billable_us)
             for each in found
@@ -140,6 +136,12 @@ class Explainer:
             parts=tuple(parts),
             note=f"no raw records of {', '.join(missing)} are left: raw expires before invoices do" if missing else "",
         )
+
+    def span_of(self, day: date) -> tuple[int, int]:
+        """Start and end of a local day of the period, UTC milliseconds: 23 or 25 hours where the clock changes."""
+        starts = (*self._period.day_starts_ms, self._period.end_ms)
+        at = (day - self._period.month.first_day).days
+        return starts[at], starts[at + 1]
 
     @property
     def _zero(self) -> Money:

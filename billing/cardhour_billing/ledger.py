@@ -16,7 +16,7 @@ from cardhour_billing.rated import UsageSum
 if TYPE_CHECKING:
     from cardhour_ingest.warehouse.balance import CardTime
     from cardhour_ingest.warehouse.client import Warehouse
-    from cardhour_ingest.warehouse.evidence import RawRecord
+    from cardhour_ingest.warehouse.evidence import CardQuarter, RawRecord
     from cardhour_ingest.warehouse.freezing import FrozenQuarter, FrozenUsage
     from cardhour_ingest.warehouse.usage import BillableUsage
 
@@ -90,6 +90,10 @@ class Ledger(Protocol):
         """What was reported of a card in the quarter hour that begins then; nothing where raw has expired."""
         ...
 
+    def card_quarters(self, card: str, from_ms: int, to_ms: int) -> Sequence[CardQuarter]:
+        """Where the time of one card went, as the ledger has it now, quarter by quarter."""
+        ...
+
     def coverage(self, from_ms: int, to_ms: int) -> Coverage:
         """What was not seen, for the checklist of a close."""
         ...
@@ -154,6 +158,11 @@ class WarehouseLedger:
         from cardhour_ingest.warehouse import evidence
 
         return evidence.raw_records(self._warehouse, card, quarter_ms)
+
+    def card_quarters(self, card: str, from_ms: int, to_ms: int) -> Sequence[CardQuarter]:
+        from cardhour_ingest.warehouse import evidence
+
+        return evidence.card_quarters(self._warehouse, card, from_ms, to_ms)
 
     def coverage(self, from_ms: int, to_ms: int) -> Coverage:
         from cardhour_ingest.warehouse import usage

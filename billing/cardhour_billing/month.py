@@ -107,3 +107,8 @@ def day_start_ms(day: date, timezone: str) -> int:
     # Where midnight is skipped (a DST change at 00:00) the datetime names the instant of the change, the true start.
     # Where it happens twice, fold=0 is the first of the two.
     return to_ms(datetime(day.year, day.month, day.day, tzinfo=zone(timezone)))
+
+
+def clock_time(at_ms: int, timezone: str, form: str = "%H:%M") -> str:
+    """The wall clock of an instant in ``timezone``, such as ``14:15``."""
+    return from_ms(at_ms).astimezone(zone(timezone)).strftime(form)

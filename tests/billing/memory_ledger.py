@@ -13,7 +13,7 @@ from cardhour_billing.ledger import Coverage, Frozen
 from cardhour_billing.rated import UsageSum
 from cardhour_contract.moment import MS_US, QUARTER_MS, parse_rfc3339
 from cardhour_ingest.warehouse.balance import CardTime
-from cardhour_ingest.warehouse.evidence import RawRecord
+from cardhour_ingest.warehouse.evidence import CardQuarter, RawRecord
 from cardhour_ingest.warehouse.freezing import FrozenQuarter
 from cardhour_ingest.warehouse.usage import BillableUsage
 
@@ -120,6 +120,10 @@ class MemoryLedger:
 
     def raw_records(self, card: str, quarter_ms: int) -> Sequence[RawRecord]:
         """None are kept here: raw expires before invoices do."""
+        return []
+
+    def card_quarters(self, card: str, from_ms: int, to_ms: int) -> Sequence[CardQuarter]:
+        """None: it holds what was billed, and no pages."""
         return []
 
     def coverage(self, from_ms: int, to_ms: int) -> Coverage:

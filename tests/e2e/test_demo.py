@@ -8,8 +8,11 @@ import re
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
 
-from tests.e2e.homes import Done, Home
+from tests.e2e.homes import Done, Home, stop
+from tests.portal.browser import running_browser
 
 GOLDEN = Path(__file__).parent / "golden" / "demo.json"
 """Customer → currency, card-microseconds and total of March 2026. The fleet is drawn from the month's name: the same
@@ -76,3 +79,54 @@ def test_a_second_run_shows_the_first(home: Home, played: Done) -> None:
     again = demo(home)
     assert again.code == 0
     assert "is complete; --fresh plays it again" in again.out.replace("\n", " ")
+
+
+def test_a_clerk_finds_where_a_figure_comes_from_in_three_clicks(home: Home, played: Done) -> None:
+    """From the list: the invoice, the line's amount, and any other card of the day; each level adds up on the page."""
+    with home.running("cardhour", "demo", "--home", str(home.path), "--port", "0") as process:
+        assert process.stdout is not None
+        address = next(found[1] for line in process.stdout if (found := re.search(r"Portal: (http\S+)", line)))
+        with running_browser() as browser:
+            page = browser.new_context(base_url=address, locale="en").new_page()
+            sign_in(page)
+            page.goto("/invoices/?q=qinghe")
+            page.click("tbody th a")
+            page.click("tbody td.number a >> nth=0")
+            expect(page.locator("h1")).to_contain_text("comes from")
+            page.click("#cards tbody tr:not(.chosen) th a >> nth=0")
+            days, cards, quarters, records = (level(page, each) for each in LEVELS)
+            assert cents(page.locator(".path .value").first.inner_text()) == sum(days) == total_of(page, LEVELS[0])
+            for above, parts in zip(LEVELS, (cards, quarters, records), strict=False):
+                assert sum(amounts(page, f"{above} tr.chosen")) == sum(parts)
+            for each in LEVELS:
+                assert sum(level(page, each)) == total_of(page, each)
+            assert not [each for each in Axe().run(page).response["violations"] if each["impact"] != "minor"]
+        stop(process)
+
+
+LEVELS = ("#days", "#cards", "#quarters details", "#records")
+
+
+def sign_in(page: Page) -> None:
+    page.goto("/sign-in/")
+    page.fill("input[name=username]", "staff")
+    page.fill("input[name=password]", "card-hour-demo")
+    page.click("form:has(input[name=password]) button")
+    page.wait_for_url(lambda url: "/sign-in/" not in url)
+
+
+def level(page: Page, section: str) -> list[int]:
+    """The amounts of a level's rows, in minor units."""
+    return amounts(page, f"{section} tbody")
+
+
+def amounts(page: Page, place: str) -> list[int]:
+    return [cents(each) for each in page.locator(f"{place} td.amount").all_text_contents()]
+
+
+def total_of(page: Page, section: str) -> int:
+    return cents(page.locator(f"{section} tfoot td.amount").text_content())
+
+
+def cents(text: str | None) -> int:
+    return int(re.sub(r"[^\d]", "", text or ""))

@@ -7,7 +7,9 @@ Owns the command, its home, and serving. Does not own the story (``fleet``), pla
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -93,6 +95,15 @@ def _serve(config: BillingConfig, port: int | None) -> None:
         parts.start("portal", lambda: portal.run(parts.stop))
         console().print(
             f"\nPortal: {portal.url}   sign in as {STAFF} or {CUSTOMER}, password {PASSWORD}"
-            f"\nIn a second terminal: CARDHOUR_HOME={config.home} cardhour usage --help   Stop: Ctrl-C"
+            f"\nIn a second terminal: export CARDHOUR_HOME={shlex.quote(str(config.home))}; {_as_typed()} invoice list"
+            "\nStop: Ctrl-C"
         )
         parts.join()
+
+
+def _as_typed() -> str:
+    """What reaches this program from another terminal: its name where the PATH has it, else its path."""
+    command = Path(sys.argv[0]).resolve()
+    if command.name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m cardhour_billing"
+    return command.name if shutil.which(command.name) else shlex.quote(str(command))

@@ -5,6 +5,7 @@ Owns choosing, ordering and summing. Does not own the shares (``document``): the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -60,14 +61,14 @@ def card_charges(document: InvoiceDocument) -> CardCharges | None:
         listed.append(
             (("", "", ""), sum(quantity_us for quantity_us, _ in others), sum(amount for _, amount in others))
         )
-    hours = _shown_hours([quantity_us for _, quantity_us, _ in listed])
+    hours = shown_hours([quantity_us for _, quantity_us, _ in listed])
     rows = [
         CardRow(
             card=card,
             node=node,
             model=model,
-            card_hours=_scaled(shown, HOUR_DECIMALS),
-            amount=_scaled(amount, document.decimals),
+            card_hours=scaled(shown, HOUR_DECIMALS),
+            amount=scaled(amount, document.decimals),
         )
         for ((card, node, model), _, amount), shown in zip(listed, hours, strict=True)
     ]
@@ -75,11 +76,11 @@ def card_charges(document: InvoiceDocument) -> CardCharges | None:
         rows=tuple(rows[:ROWS_MAX]),
         others=len(others),
         rest=rows[-1] if others else None,
-        card_hours=_scaled(sum(hours), HOUR_DECIMALS),
+        card_hours=scaled(sum(hours), HOUR_DECIMALS),
     )
 
 
-def _shown_hours(quantities_us: list[int]) -> list[int]:
+def shown_hours(quantities_us: Sequence[int]) -> list[int]:
     """Card-hours in units of the last decimal shown; by largest remainder, so that the column adds up to its sum."""
     scale = 10**HOUR_DECIMALS
     if any(quantity_us < 0 for quantity_us in quantities_us) or not any(quantities_us):
@@ -87,7 +88,8 @@ def _shown_hours(quantities_us: list[int]) -> list[int]:
     return allocate(round_half_away(Fraction(sum(quantities_us) * scale, CARD_HOUR_US)), quantities_us)
 
 
-def _scaled(value: int, decimals: int) -> str:
+def scaled(value: int, decimals: int) -> str:
+    """An integer of the last decimal as grouped text."""
     digits = str(abs(value)).rjust(decimals + 1, "0")
     sign = "-" if value < 0 else ""
     return grouped(sign + (f"{digits[:-decimals]}.{digits[-decimals:]}" if decimals else digits))

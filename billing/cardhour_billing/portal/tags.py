@@ -6,6 +6,8 @@ from django import template
 from django.utils.translation import get_language
 
 from cardhour_billing import figures
+from cardhour_billing.month import clock_time
+from cardhour_contract.moment import parse_rfc3339
 
 register = template.Library()
 
@@ -49,3 +51,9 @@ def day(text: str) -> str:
 def until(first_day: str, last_day: str) -> str:
     """Two days as ``1–31 October`` or ``10 月 1–31 日``."""
     return figures.days_zh(first_day, last_day) if in_chinese() else figures.days_en(first_day, last_day)
+
+
+@register.filter
+def clock(at: str, timezone: str) -> str:
+    """An RFC 3339 instant as the wall clock of ``timezone``: ``14:15``."""
+    return clock_time(parse_rfc3339(at), timezone)

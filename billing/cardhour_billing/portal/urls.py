@@ -6,7 +6,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 from django.views.i18n import set_language
 
-from cardhour_billing.portal.views import close, invoice, sign_in
+from cardhour_billing.portal.views import close, explain, invoice, sign_in
 
 urlpatterns = [
     path("", sign_in.home, name="home"),
@@ -17,6 +17,7 @@ urlpatterns = [
     path("invoices/<int:invoice_id>/", invoice.invoice_page, name="invoice"),
     path("invoices/<int:invoice_id>/statement.pdf", invoice.invoice_pdf_file, name="invoice-pdf"),
     path("invoices/<int:invoice_id>/lines.csv", invoice.invoice_csv_file, name="invoice-csv"),
+    path("invoices/<int:invoice_id>/lines/<int:position>/", explain.line_page, name="explain"),
     path("close/", close.close_page, name="close"),
     path("close/<str:month>/", close.close_page, name="close-month"),
 ]

@@ -1,7 +1,9 @@
-"""Evidence: the raw records under one quarter hour of one card, for whoever asks why it was billed.
+"""Evidence, for whoever asks why a card was billed: the ledger's quarter hours of one card, and the raw records under
+one of them.
 
-Owns reading them as they were reported, with what retractions took out and what late answers changed. Does not own how
-a quarter comes out of them (``rollup``). Raw expires before invoices do: a quarter may have none left.
+Owns reading both: pages as they are, records as they were reported, with what retractions took out and what late
+answers changed. Does not own how a quarter comes out of records (``rollup``). Raw expires before invoices do: a quarter
+may have none left.
 """
 
 from __future__ import annotations
@@ -14,6 +16,20 @@ from cardhour_contract.moment import HOUR_MS, QUARTER_MS
 from cardhour_contract.record import Basis
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.sql import sql
+from cardhour_ingest.warehouse.usage import quarters
+
+
+class CardQuarter(Struct, frozen=True, kw_only=True):
+    """One quarter hour of one card: its terms, in card-microseconds, which add up to 900 000 000."""
+
+    start_ms: int
+    billable_us: dict[str, int]
+    """By owner."""
+    idle_us: int
+    faulted_us: int
+    unobserved_us: dict[str, int]
+    """By reason."""
+    rounding_us: int
 
 
 class RawRecord(Struct, frozen=True, kw_only=True):
@@ -41,6 +57,22 @@ class RawRecord(Struct, frozen=True, kw_only=True):
     """Where the report was read: topic, partition and offset, or the file's name."""
 
 
+def card_quarters(warehouse: Warehouse, card: str, from_ms: int, to_ms: int) -> list[CardQuarter]:
+    """The quarter hours of ``card`` in ``[from_ms, to_ms)`` that the ledger has a page of, in order of time."""
+    rows = warehouse.rows(sql("queries/card_quarters"), card=card, **quarters(from_ms, to_ms))
+    return [
+        CardQuarter(
+            start_ms=row["quarter"] * QUARTER_MS,
+            billable_us=_summed(row["owners"], row["billable"]),
+            idle_us=row["idle_us"],
+            faulted_us=row["faulted_us"],
+            unobserved_us=_summed(row["reasons"], row["unobserved"]),
+            rounding_us=row["rounding_us"],
+        )
+        for row in rows
+    ]
+
+
 def raw_records(warehouse: Warehouse, card: str, quarter_ms: int) -> list[RawRecord]:
     """What was reported of ``card`` in the quarter hour that begins at ``quarter_ms``, in order of time."""
     rows = warehouse.rows(
@@ -54,6 +86,14 @@ def raw_records(warehouse: Warehouse, card: str, quarter_ms: int) -> list[RawRec
         )
         for row in rows
     ]
+
+
+def _summed(names: Iterable[str], amounts: Iterable[int]) -> dict[str, int]:
+    """Sums by name: a moved card may have one owner on two nodes in one quarter."""
+    sums: dict[str, int] = {}
+    for name, amount in zip(names, amounts, strict=True):
+        sums[name] = sums.get(name, 0) + amount
+    return sums
 
 
 def _union_ms(spans: Iterable[tuple[int, int]]) -> int:

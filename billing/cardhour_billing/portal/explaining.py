@@ -1,0 +1,141 @@
+"""Where the amount of a line comes from, on one page: days, cards of a day, quarter hours of a card, their records.
+
+Each level adds up to the part of the level above it that is chosen.
+
+Owns which part of a level is chosen where the address does not say, and the addresses of the others. Does not own the
+levels (``explanation``), the card's day (``card_time``) nor pictures (``explain_chart``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+from msgspec import Struct
+
+from cardhour_billing.explanation import Explainer, Explanation, Part
+from cardhour_billing.figures import grouped
+from cardhour_billing.ledger import Ledger
+from cardhour_billing.portal.card_time import QUARTER_US, CardTime, card_time
+from cardhour_billing.portal.cards import HOUR_DECIMALS, scaled, shown_hours
+from cardhour_contract.errors import Refuse
+from cardhour_contract.moment import QUARTER_MS, floor_to, format_rfc3339, parse_rfc3339
+
+
+class Chosen(Struct, frozen=True, kw_only=True):
+    """Which part of each level is divided by the next. What is not said is chosen by ``explain_line``."""
+
+    day: date | None = None
+    card: str = ""
+    quarter_ms: int | None = None
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, str]) -> Chosen:
+        """``day=2026-10-14&card=GPU-…&quarter=2026-10-14T06:15:00Z``; raises Refuse where one cannot be read."""
+        try:
+            day = date.fromisoformat(query["day"]) if query.get("day") else None
+        except ValueError as error:
+            raise Refuse(f"'{query['day']}' is not a day such as 2026-01-05") from error
+        at_ms = parse_rfc3339(query["quarter"]) if query.get("quarter") else None
+        quarter_ms = None if at_ms is None else floor_to(at_ms, QUARTER_MS)
+        return cls(day=day, card=query.get("card", ""), quarter_ms=quarter_ms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A part of a level. Figures are grouped text; ``query`` is the address of the page on which it is chosen."""
+
+    name: Mapping[str, Any]
+    quantity_us: int
+    card_hours: str
+    amount: str
+    exact_amount: str
+    """As it is stored: ungrouped, with a plain minus."""
+    query: str = ""
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """The parts of a figure, and the figure."""
+
+    rows: tuple[Row, ...]
+    quantity_us: int
+    card_hours: str
+    amount: str
+    note: str = ""
+
+    @property
+    def chosen(self) -> Row:
+        """The row that the next level divides; the first of several owners' that share a chosen quarter hour."""
+        return next(row for row in self.rows if row.chosen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineExplained:
+    """One line, down to its records."""
+
+    days: Level
+    cards: Level
+    quarters: Level
+    records: Level
+    time: CardTime
+
+
+def explain_line(explainer: Explainer, ledger: Ledger, chosen: Chosen, timezone: str) -> LineExplained:
+    """Every level of a line. Raises Refuse where what is chosen is no part of it."""
+    days = explainer.days()
+    day = chosen.day or date.fromisoformat(_largest(days).name["day"])
+    cards = explainer.cards(day)
+    card = chosen.card or str(_largest(cards).name["card"])
+    quarters = explainer.quarters(day, card)
+    quarter = _telling(quarters) if chosen.quarter_ms is None else format_rfc3339(chosen.quarter_ms)
+    records = explainer.records(card, parse_rfc3339(quarter))
+    span_ms = explainer.span_of(day)
+    above = {"day": day.isoformat()}
+    return LineExplained(
+        days=_level(days, "day", day.isoformat(), {}),
+        cards=_level(cards, "card", card, above),
+        quarters=_level(quarters, "quarter", quarter, {**above, "card": card}),
+        records=_level(records, "", "", {}),
+        time=card_time(ledger.card_quarters(card, *span_ms), quarters, span_ms, timezone),
+    )
+
+
+def _level(explained: Explanation, word: str, value: str, above: Mapping[str, str]) -> Level:
+    hours = shown_hours([part.quantity_us for part in explained.parts])
+    rows = [
+        Row(
+            name=part.name,
+            quantity_us=part.quantity_us,
+            card_hours=scaled(shown, HOUR_DECIMALS),
+            amount=grouped(str(part.amount)),
+            exact_amount=str(part.amount),
+            query=urlencode({**above, word: part.name[word]}) if word else "",
+            chosen=bool(word) and part.name[word] == value,
+        )
+        for part, shown in zip(explained.parts, hours, strict=True)
+    ]
+    return Level(
+        rows=tuple(rows),
+        quantity_us=explained.quantity_us,
+        card_hours=scaled(sum(hours), HOUR_DECIMALS),
+        amount=grouped(str(explained.amount)),
+        note=explained.note,
+    )
+
+
+def _largest(explained: Explanation) -> Part:
+    """The first of the largest parts: whoever asks of a line asks of most of it."""
+    if not explained.parts:
+        raise Refuse(f"{explained.whole} has no usage under it")
+    return max(explained.parts, key=lambda part: part.quantity_us)
+
+
+def _telling(quarters: Explanation) -> str:
+    """The first quarter hour that was not billed whole, since its records say most; else the first."""
+    partly = [part for part in quarters.parts if part.quantity_us < QUARTER_US]
+    return str((partly or quarters.parts)[0].name["quarter"])
