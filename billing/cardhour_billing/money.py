@@ -186,13 +186,6 @@ def printed_units(quantity: Fraction, price: UnitPrice, amount: Money) -> str:
     raise InvariantBroken(f"no printed quantity near {quantity} at {price} gives {amount}")
 
 
-def product_text(quantity: str, price: str) -> str:
-    """Printed quantity × printed price, exact: the figure before the line's only rounding."""
-    exact = Fraction(Decimal(quantity)) * Fraction(Decimal(price))
-    decimals = len(quantity.partition(".")[2]) + len(price.partition(".")[2])
-    return _decimal_text(int(exact * 10**decimals), decimals)
-
-
 def card_hours(quantity_us: int, decimals: int = PRICE_DECIMALS) -> str:
     """Card-hours with so many decimals, rounded: for tables that print no price beside them."""
     return _decimal_text(round_half_away(Fraction(quantity_us, CARD_HOUR_US) * 10**decimals), decimals)

@@ -105,6 +105,12 @@ def explain_line(explainer: Explainer, ledger: Ledger, chosen: Chosen, timezone:
     )
 
 
+def exact_product(quantity: str, price: str) -> str:
+    """Printed quantity × price with all its decimals: the figure before the line's only rounding."""
+    decimals = len(quantity.partition(".")[2]) + len(price.partition(".")[2])
+    return scaled(int(quantity.replace(".", "")) * int(price.replace(".", "")), decimals)
+
+
 def _level(explained: Explanation, word: str, value: str, above: Mapping[str, str]) -> Level:
     hours = shown_hours([part.quantity_us for part in explained.parts])
     rows = [

@@ -13,17 +13,15 @@ from structlog import get_logger
 from cardhour_billing.config import load_config
 from cardhour_billing.document import DocumentLine, decode
 from cardhour_billing.explanation import Explainer
-from cardhour_billing.figures import grouped
 from cardhour_billing.frozen_inputs import read_inputs
 from cardhour_billing.ledger import WarehouseLedger
 from cardhour_billing.models import Invoice
-from cardhour_billing.money import product_text
 from cardhour_billing.month import clock_time
 from cardhour_billing.portal.access import staff_only, visible_invoices
 from cardhour_billing.portal.cards import scaled
 from cardhour_billing.portal.explain_chart import day_chart, quarter_chart
 from cardhour_billing.portal.explain_csv import LEVELS, level_csv
-from cardhour_billing.portal.explaining import Chosen, LineExplained, explain_line
+from cardhour_billing.portal.explaining import Chosen, LineExplained, exact_product, explain_line
 from cardhour_billing.usage_store import opened_warehouse
 from cardhour_contract.errors import Refuse, Retry
 from cardhour_contract.moment import MS_US, QUARTER_MS, parse_rfc3339
@@ -44,7 +42,7 @@ def line_page(request: HttpRequest, invoice_id: int, position: int) -> HttpRespo
         "document": document,
         "line": line,
         "inputs": read_inputs(bytes(invoice.inputs)),
-        "product": grouped(product_text(line.printed_quantity, line.unit_price)),
+        "product": exact_product(line.printed_quantity, line.unit_price),
     }
     try:
         explained = _explained(invoice, line, Chosen.from_query(request.GET.dict()), document.period.timezone)
