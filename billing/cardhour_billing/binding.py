@@ -1,6 +1,6 @@
 """Whose usage is it: the most specific binding that covers an owner, somewhere, at an instant.
 
-Owns matching and what counts as an overlap. Does not own the rows (``models.catalog``) nor what usage costs
+Owns matching and what counts as an overlap. Does not own the rows (``models``) nor what usage costs
 (``rating``). Card beats node beats cluster beats everywhere; then an exact owner beats a prefix, and a longer prefix a
 shorter one. Two bindings that are equally specific may not cover the same usage at the same time.
 """

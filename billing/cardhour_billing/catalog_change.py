@@ -1,35 +1,114 @@
-"""One change to the catalog, as it is shown before it is applied."""
+"""One change to the catalog, as it is shown before it is applied, and how changes are found.
+
+Owns comparing the rows that a file asks for with those in force: what is new, what supersedes, which two say the same.
+Does not own what any row means (``catalog_<noun>``).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from cardhour_billing.binding import BindingRow
-from cardhour_billing.money import UnitPrice
-from cardhour_billing.price import PriceRow
-from cardhour_billing.tax import TaxRule
 from cardhour_contract.moment import format_rfc3339
 
-Row = TypeVar("Row", BindingRow, PriceRow, TaxRule)
+
+class CatalogRow(Protocol):
+    """A bitemporal row as a plain Struct."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def from_ms(self) -> int: ...
+    @property
+    def to_ms(self) -> int | None: ...
 
 
 class Change(Struct, frozen=True, kw_only=True):
     """One row to write."""
 
-    kind: Literal["issuer", "customer", "binding", "price", "tax"]
+    kind: str
+    """The noun: ``price``."""
     action: Literal["add", "change"]
     subject: str
     detail: str
     """What differs, as ``field before → after``; for a new row, what it says."""
     fields: dict[str, Any] = {}
-    """For issuer and customer: the columns to set."""
-    row: BindingRow | PriceRow | TaxRule | None = None
-    """For binding, price and tax: the row to record."""
+    """For what is edited in place (issuer, customer): the columns to set."""
+    row: Any = None
+    """For what is superseded: the row to record."""
     supersedes: int | None = None
-    """Id of the binding, price or tax rule that ``row`` replaces."""
+    """Id of the row that ``row`` replaces."""
+
+
+Row = TypeVar("Row", bound=Struct)
+
+
+class RowPlan(Generic[Row]):
+    """The rows of one noun: those in force, and those that a file asks for.
+
+    ``key`` is what makes two rows the same one (all but what may be corrected); ``text`` gives subject and detail.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        stored: Iterable[Row],
+        *,
+        key: Callable[[Row], tuple[Any, ...]],
+        text: Callable[[Row], tuple[str, str]],
+    ) -> None:
+        self.kind = kind
+        self.changes: list[Change] = []
+        self.where: dict[int, str] = {}
+        """Place in the file, by id of the row."""
+        self._key, self._text = key, text
+        self._stored = {key(row): row for row in stored}
+        self._after: dict[tuple[Any, ...], Row] = dict(self._stored)
+
+    def new_id(self) -> int:
+        """An id for a row that is not stored yet: negative, so that none is taken for a stored one."""
+        return -1 - len(self.where)
+
+    def add(self, where: str, row: Row) -> Row | None:
+        """Ask for ``row`` (whose id is ``new_id()``). The row in force that it changes, if it changes one."""
+        self.where[_id(row)] = where
+        key = self._key(row)
+        known = self._stored.get(key)
+        if known is not None and structs.replace(row, id=_id(known)) == known:
+            self.where[_id(known)] = where
+            return None
+        twin = self._after.pop(key, None)
+        if twin is not None and _id(twin) < 0:
+            self._after[(*key, _id(twin))] = twin  # the same one twice in a file: leave both for the overlap check
+        self._after[key] = row
+        self.changes.append(self._change(row, known))
+        return known
+
+    @property
+    def after(self) -> list[Row]:
+        """All rows as they would stand afterwards."""
+        return list(self._after.values())
+
+    def overlap(self, one: Row, other: Row, sentence: str) -> str:
+        """Words for two rows that hold at one time and may not."""
+        by_age = sorted((_id(one), _id(other)), reverse=True)
+        lines = [self.where[each] for each in by_age if each in self.where]
+        stored: Any = next((row for row in (one, other) if _id(row) not in self.where), None)
+        with_what = (
+            f"with the {self.kind} in force from {format_rfc3339(stored.from_ms)}: name that too, with a to"
+            if stored is not None
+            else f"with {lines[0]}: give the earlier one a to"
+        )
+        return f"{lines[-1]}: {sentence}; it overlaps {with_what}"
+
+    def _change(self, row: Row, known: Row | None) -> Change:
+        subject, detail = self._text(row)
+        if known is None:
+            return Change(kind=self.kind, action="add", subject=subject, detail=detail, row=row)
+        detail = f"{self._text(known)[1]} → {detail}"
+        return Change(kind=self.kind, action="change", subject=subject, detail=detail, row=row, supersedes=_id(known))
 
 
 def party_change(
@@ -46,43 +125,15 @@ def party_change(
     return Change(kind=kind, action="change", subject=subject, detail=detail, fields=differ)
 
 
-def row_change(
-    kind: Literal["binding", "price", "tax"], row: Row, known: Row | None, text: Callable[[Row], tuple[str, str]]
-) -> Change:
-    """The change that records ``row``, superseding ``known`` where there is one. ``text`` gives subject and detail."""
-    subject, detail = text(row)
-    if known is None:
-        return Change(kind=kind, action="add", subject=subject, detail=detail, row=row)
-    detail = f"{text(known)[1]} → {detail}"
-    return Change(kind=kind, action="change", subject=subject, detail=detail, row=row, supersedes=known.id)
+def validity_text(row: CatalogRow) -> str:
+    """``from … to …``."""
+    ended = f" to {format_rfc3339(row.to_ms)}" if row.to_ms is not None else ""
+    return f"from {format_rfc3339(row.from_ms)}{ended}"
 
 
-def binding_text(row: BindingRow) -> tuple[str, str]:
-    """Subject and detail of a binding."""
-    place = ", ".join(f"{level} {name}" for level in ("cluster", "node", "card") if (name := getattr(row, level)))
-    project = f" / {row.project}" if row.project else ""
-    subject = f"{row.owner} on {place}" if place else row.owner
-    return subject, f"{row.customer}{project}, {_validity(row.from_ms, row.to_ms)}"
-
-
-def price_text(row: PriceRow) -> tuple[str, str]:
-    """Subject and detail of a price."""
-    price = UnitPrice(nano=row.nano, currency=row.currency)
-    subject = row.model if row.book == "list" else f"{row.model} in book {row.book}"
-    taxed = " with tax" if row.includes_tax else ""
-    return subject, f"{price} {row.currency} per card-hour{taxed}, {_validity(row.from_ms, row.to_ms)}"
-
-
-def tax_text(row: TaxRule) -> tuple[str, str]:
-    """Subject and detail of a tax rule."""
-    whom = f"customer {row.customer}" if row.customer else "everybody"
-    subject = f"{row.model} for {whom}" if row.model else whom
-    note = f" ({row.note})" if row.note else ""
-    return subject, f"{row.category} {row.percent}%{note}, {_validity(row.from_ms, row.to_ms)}"
-
-
-def _validity(from_ms: int, to_ms: int | None) -> str:
-    return f"from {format_rfc3339(from_ms)}" + (f" to {format_rfc3339(to_ms)}" if to_ms is not None else "")
+def _id(row: Any) -> int:
+    found: int = row.id
+    return found
 
 
 def _shown(value: Any) -> str:

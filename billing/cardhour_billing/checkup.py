@@ -104,8 +104,8 @@ def _store(config: BillingConfig) -> Finding:
 def _catalog(config: BillingConfig) -> Finding:
     if not _has_tables(config):
         return Finding(check="catalog", state="note", what="empty", mend="cardhour catalog apply FILE.toml")
-    from cardhour_billing.models import Customer, Issuer
-    from cardhour_billing.models.catalog import NOT_SUPERSEDED, Price
+    from cardhour_billing.models import Customer, Issuer, Price
+    from cardhour_billing.models.bitemporal import NOT_SUPERSEDED
 
     customers, prices = Customer.objects.count(), Price.objects.filter(NOT_SUPERSEDED).count()
     if not Issuer.objects.exists() or not customers or not prices:

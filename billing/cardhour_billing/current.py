@@ -5,7 +5,7 @@ from __future__ import annotations
 from cardhour_billing.binding import BindingRow
 from cardhour_billing.models import Binding, Customer, Price
 from cardhour_billing.models import TaxRule as RecordedTax
-from cardhour_billing.models.catalog import NOT_SUPERSEDED
+from cardhour_billing.models.bitemporal import NOT_SUPERSEDED
 from cardhour_billing.price import PriceRow
 from cardhour_billing.rating import Terms
 from cardhour_billing.tax import TaxRule

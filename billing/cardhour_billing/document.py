@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from cardhour_billing.charge import ChargeKind, Unit
 from cardhour_billing.money import parse_amount, total
 from cardhour_contract.errors import InvariantBroken
 
@@ -91,18 +92,22 @@ class CardShare(Struct, frozen=True, kw_only=True):
 
 
 class DocumentLine(Struct, frozen=True, kw_only=True):
-    """One line: rounded once. ``printed_quantity`` × ``unit_price`` rounds to ``amount``."""
+    """One line: rounded once. For usage, ``printed_quantity`` × ``unit_price`` rounds to ``amount``."""
 
     position: int
-    """From 1, in the order of print."""
+    """From 1, in the order of print: usage first, then charges."""
+    kind: Literal["usage"] | ChargeKind = "usage"
+    """``usage`` is rated from the ledger; the others are charges (``charge``)."""
+    source: str = ""
+    """What a charge is for, such as ``lease:12:2026-10``; empty for usage."""
     model: str
-    """Product name of the card, with its MIG profile."""
+    """Product name of the card, with its MIG profile; empty for a charge that is about no model."""
     description: str = ""
-    """A note for the reader, such as the days at this price; the model stands in ``model``."""
+    """Usage: a note for the reader, such as the tax in the price. A charge: its name."""
     first_day: str
-    """First local day with usage on this line, ``YYYY-MM-DD``."""
+    """First local day that the line covers (with usage on it), ``YYYY-MM-DD``."""
     last_day: str
-    """Last local day with usage on this line, inclusive."""
+    """Last local day that the line covers, inclusive."""
     band: str = ""
     """Time-of-day band of the price, where it has bands."""
     tier: str = ""
@@ -114,10 +119,10 @@ class DocumentLine(Struct, frozen=True, kw_only=True):
     net: str = ""
     """The line without its tax; empty, as ``amount``, in documents from before there was tax."""
     quantity_us: int
-    """Exact quantity in card-microseconds."""
+    """Exact quantity in card-microseconds; 0 for a charge that counts none."""
     printed_quantity: str
     """Quantity in ``unit``, a decimal string with 4 to 9 decimals."""
-    unit: Literal["card-hour"] = "card-hour"
+    unit: Unit = "card-hour"
     unit_price: str
     """Price of one ``unit`` as contracted, such as ``"1.616532"``; no zeros beyond the currency's decimals."""
     amount: str

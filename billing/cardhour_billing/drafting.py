@@ -1,7 +1,7 @@
-"""Drafts: rated lines as a document that may still change.
+"""Drafts: rated lines and charges as a document that may still change.
 
-Owns the translation from rated lines to ``InvoiceDocument`` and the draft's row, which is recomputed at will. Does not
-own issuing (``issuing``). A month without lines has no invoice: its draft goes away, and it never takes a number.
+Owns the translation from lines and charges to ``InvoiceDocument`` and the draft's row, which is recomputed at will.
+Does not own issuing (``issuing``). A month without lines has no invoice: its draft goes away, it takes no number.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from datetime import date
 from django.db import transaction
 from msgspec import Struct
 
+from cardhour_billing.charge import Charge
+from cardhour_billing.content import Content
 from cardhour_billing.document import (
     Bank,
     CardShare,
@@ -29,7 +31,7 @@ from cardhour_billing.models import Customer, Invoice, InvoiceLine, Issuer
 from cardhour_billing.money import Money, exponent
 from cardhour_billing.month import BillingPeriod
 from cardhour_billing.rated import RatedLine
-from cardhour_billing.tax import CODES, TaxSum, assess
+from cardhour_billing.tax import CODES, TaxSum
 from cardhour_contract.clock import Clock
 from cardhour_contract.moment import format_rfc3339
 
@@ -49,10 +51,10 @@ class IssueFacts(Struct, frozen=True, kw_only=True):
 
 
 def compose(
-    customer: Customer, period: BillingPeriod, lines: Sequence[RatedLine], issued: IssueFacts | None = None
+    customer: Customer, period: BillingPeriod, content: Content, issued: IssueFacts | None = None
 ) -> InvoiceDocument:
-    """The document of ``lines``: a draft, or issued with ``issued``."""
-    tax = assess([line.taxable for line in lines], customer.currency)
+    """The document of ``content``: a draft, or issued with ``issued``."""
+    tax = content.assess(customer.currency)
     return InvoiceDocument(
         state="issued" if issued else "draft",
         number=issued.number if issued else None,
@@ -71,7 +73,10 @@ def compose(
         ),
         currency=customer.currency,
         decimals=exponent(customer.currency),
-        lines=tuple(_line(at, line, net) for at, (line, net) in enumerate(zip(lines, tax.nets, strict=True), start=1)),
+        lines=tuple(
+            _line(at, line, net) if isinstance(line, RatedLine) else _charge(at, line, net)
+            for at, (line, net) in enumerate(zip(content.all, tax.nets, strict=True), start=1)
+        ),
         net=str(tax.net),
         tax=tuple(_tax_row(row) for row in tax.rows),
         total=str(tax.total),
@@ -80,7 +85,7 @@ def compose(
 
 
 def save_draft(
-    customer: Customer, period: BillingPeriod, lines: Sequence[RatedLine], findings: Sequence[str], clock: Clock
+    customer: Customer, period: BillingPeriod, content: Content, findings: Sequence[str], clock: Clock
 ) -> Invoice | None:
     """Replace the draft of ``customer`` for ``period``; an issued one is returned untouched. ``None`` for no lines."""
     with transaction.atomic():
@@ -88,15 +93,15 @@ def save_draft(
         known = invoice_of(customer, period)
         if known and known.state == Invoice.State.ISSUED:
             return known
-        if not lines and not findings:
+        if not content and not findings:
             if known:
                 known.delete()
             return None
         invoice = known or Invoice(issuer=customer.issuer, customer=customer, kind=KIND, period=str(period.month))
-        write(invoice, period, lines, compose(customer, period, lines), clock)
+        write(invoice, period, content, compose(customer, period, content), clock)
         invoice.findings = list(findings)
         invoice.save()
-        write_lines(invoice, lines)
+        write_lines(invoice, content)
         return invoice
 
 
@@ -105,11 +110,9 @@ def invoice_of(customer: Customer, period: BillingPeriod) -> Invoice | None:
     return Invoice.objects.filter(customer=customer, period=str(period.month), kind=KIND, revision=0).first()
 
 
-def write(
-    invoice: Invoice, period: BillingPeriod, lines: Sequence[RatedLine], document: InvoiceDocument, clock: Clock
-) -> None:
+def write(invoice: Invoice, period: BillingPeriod, content: Content, document: InvoiceDocument, clock: Clock) -> None:
     """Set the figures of ``invoice``. Saves nothing."""
-    tax = assess([line.taxable for line in lines], document.currency)
+    tax = content.assess(document.currency)
     invoice.period_start_ms = period.start_ms
     invoice.period_end_ms = period.end_ms
     invoice.currency = document.currency
@@ -118,23 +121,40 @@ def write(
     invoice.computed_at_ms = clock.now_ms()
 
 
-def write_lines(invoice: Invoice, lines: Sequence[RatedLine]) -> None:
+def write_lines(invoice: Invoice, content: Content) -> None:
     """Replace the lines of a saved draft."""
     invoice.lines.all().delete()
-    InvoiceLine.objects.bulk_create(
-        InvoiceLine(
-            invoice=invoice,
-            position=at,
-            price_id=line.price.id,
-            model=line.key.model,
-            band=line.key.band,
-            tier=line.key.tier,
-            tax_category=line.key.tax_category,
-            quantity_us=line.quantity_us,
-            unit_nano=line.price.nano,
-            amount=line.amount.amount,
-        )
-        for at, line in enumerate(lines, start=1)
+    usage = [_usage_row(invoice, at, line) for at, line in enumerate(content.lines, start=1)]
+    charges = [_charge_row(invoice, at, each) for at, each in enumerate(content.charges, start=len(usage) + 1)]
+    InvoiceLine.objects.bulk_create(usage + charges)
+
+
+def _usage_row(invoice: Invoice, position: int, line: RatedLine) -> InvoiceLine:
+    return InvoiceLine(
+        invoice=invoice,
+        position=position,
+        price_id=line.price.id,
+        model=line.key.model,
+        band=line.key.band,
+        tier=line.key.tier,
+        tax_category=line.key.tax_category,
+        quantity_us=line.quantity_us,
+        unit_nano=line.price.nano,
+        amount=line.amount.amount,
+    )
+
+
+def _charge_row(invoice: Invoice, position: int, charge: Charge) -> InvoiceLine:
+    return InvoiceLine(
+        invoice=invoice,
+        position=position,
+        kind=charge.kind,
+        source=charge.source,
+        model=charge.model,
+        unit=charge.unit,
+        tax_category=charge.tax_category,
+        quantity_us=charge.quantity_us,
+        amount=charge.amount.amount,
     )
 
 
@@ -164,6 +184,26 @@ def _line(position: int, line: RatedLine, net: Money) -> DocumentLine:
         amount=str(line.amount),
         days=days,
         cards=cards if len(cards) <= CARDS_MAX else (),
+    )
+
+
+def _charge(position: int, charge: Charge, net: Money) -> DocumentLine:
+    return DocumentLine(
+        position=position,
+        kind=charge.kind,
+        source=charge.source,
+        model=charge.model,
+        description=charge.description,
+        first_day=charge.first_day.isoformat(),
+        last_day=charge.last_day.isoformat(),
+        tax_category=charge.tax_category,
+        includes_tax=charge.includes_tax,
+        net=str(net),
+        quantity_us=charge.quantity_us,
+        printed_quantity=charge.printed_quantity,
+        unit=charge.unit,
+        unit_price=charge.unit_price,
+        amount=str(charge.amount),
     )
 
 

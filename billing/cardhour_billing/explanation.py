@@ -2,17 +2,18 @@
 
 Owns the levels and that each adds up to the one above it exactly, in card-microseconds and in money: a part's amount is
 its share of the whole above by largest remainder. Everything but raw records is what was frozen, so that an old invoice
-is explained as it was billed.
+is explained as it was billed. A charge has no such parts: the inputs that decided it explain it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from cardhour_billing.charge import Charge
 from cardhour_billing.document import DocumentLine, decode
 from cardhour_billing.frozen_inputs import FrozenInputs, read_inputs
 from cardhour_billing.ledger import Ledger
@@ -61,9 +62,8 @@ class Explainer:
         if position not in lines:
             raise Refuse(f"{invoice.number} has lines 1 to {len(lines)}, and no line {position}")
         self._line: DocumentLine = lines[position]
-        self._name = f"{invoice.number} line {position}, {self._line.model}"
-        amounts = {line.position: line.amount for line in self._inputs.lines}
-        self._amount = Money(amount=amounts[position], currency=document.currency)
+        self._name = f"{invoice.number} line {position}, {self._line.model or self._line.source}"
+        self._amount = self._inputs.figures()[position][1]
         self._period: BillingPeriod = period_of(self._inputs)
         # By day and card: what every level above a quarter is a sum of.
         self._sums: dict[Key, int] = {}
@@ -73,6 +73,16 @@ class Explainer:
             if line == position:
                 key = self._period.day_of(row.segment_start_ms), row.card, row.node
                 self._sums[key] = self._sums.get(key, 0) + row.billable_us
+
+    @property
+    def charge(self) -> Charge | None:
+        """The line where it is a charge: it has inputs instead of days and cards. ``None`` for usage."""
+        at = self._line.position - len(self._inputs.lines) - 1
+        return self._inputs.charges[at] if at >= 0 else None
+
+    def inputs(self, charge: Charge) -> tuple[tuple[str, str], ...]:
+        """Everything that decides a charge, as it was frozen, by name."""
+        return tuple(_flat("", charge.inputs))
 
     def days(self, card: str = "") -> Explanation:
         """The line by local day; or one card's part of it."""
@@ -188,6 +198,18 @@ class Explainer:
 
 def _shared(whole: Part, weights: Sequence[int]) -> list[tuple[int, Money]]:
     return list(zip(allocate(whole.quantity_us, weights), whole.amount.allocate(weights), strict=True))
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Nested JSON as lines: ``days.0.quantity_us`` and its value."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _flat(f"{name}.{key}" if name else str(key), inner)
+    elif isinstance(value, list | tuple):
+        for at, inner in enumerate(value):
+            yield from _flat(f"{name}.{at}", inner)
+    else:
+        yield name, str(value)
 
 
 def _record(record: RawRecord) -> dict[str, Any]:

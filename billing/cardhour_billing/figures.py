@@ -11,6 +11,15 @@ import datetime
 MINUS = "\u2212"
 """A true minus sign: as wide as a plus, and never broken from its figure at the end of a line."""
 
+UNITS = {
+    "card-hour": ("card-hour", "卡时"),
+    "card-month": ("card-month", "卡月"),
+    "server-month": ("server-month", "台月"),
+    "month": ("month", "月"),
+    "item": ("item", "项"),
+}
+"""What quantities are counted in, in English and Chinese."""
+
 MONTHS = (
     "January",
     "February",

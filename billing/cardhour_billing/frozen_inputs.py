@@ -1,7 +1,7 @@
 """What an issued document was computed from, frozen so that anyone can compute it again.
 
 Owns the canonical JSON and its digest. The billed quarters themselves are in the warehouse (``billed_quarter``), named
-here with their own digest; bindings, prices and tax rules stand here whole, as they were.
+here with their own digest; bindings, prices, tax rules and charges stand here whole, as they were.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ import msgspec
 from msgspec import Struct
 
 from cardhour_billing.binding import BindingRow
+from cardhour_billing.charge import Charge
+from cardhour_billing.content import Content
+from cardhour_billing.money import Money
 from cardhour_billing.month import BillingPeriod
 from cardhour_billing.price import PriceRow
 from cardhour_billing.rated import RatedLine
@@ -20,7 +23,7 @@ from cardhour_billing.tax import TaxRule
 
 
 class FrozenLine(Struct, frozen=True, kw_only=True):
-    """What rating made of the inputs: the line key's price, exact quantity, amount in minor units."""
+    """What rating made of the inputs: the line key's price, exact quantity, amount in minor units. Usage only."""
 
     position: int
     price: int
@@ -48,6 +51,16 @@ class FrozenInputs(Struct, frozen=True, kw_only=True):
     prices: tuple[PriceRow, ...]
     taxes: tuple[TaxRule, ...] = ()
     lines: tuple[FrozenLine, ...]
+    charges: tuple[Charge, ...] = ()
+    """The lines after those of usage, each with all that decides it."""
+
+    def figures(self) -> dict[int, tuple[int, Money]]:
+        """Exact quantity and amount of every line of the document, by position."""
+        currency = self.terms.currency
+        found = {line.position: (line.quantity_us, Money(amount=line.amount, currency=currency)) for line in self.lines}
+        for at, charge in enumerate(self.charges, start=len(self.lines) + 1):
+            found[at] = charge.quantity_us, charge.amount
+        return found
 
 
 def frozen_lines(lines: tuple[RatedLine, ...]) -> tuple[FrozenLine, ...]:
@@ -65,7 +78,7 @@ def freeze_inputs(
     cuts_ms: tuple[int, ...],
     quarters: tuple[str, str],
     bindings: tuple[BindingRow, ...],
-    lines: tuple[RatedLine, ...],
+    content: Content,
 ) -> tuple[bytes, str]:
     """Canonical JSON of the inputs, and its SHA-256. ``quarters`` is their name in the warehouse and their digest."""
     inputs = FrozenInputs(
@@ -78,9 +91,10 @@ def freeze_inputs(
         quarters=quarters[0],
         quarters_digest=quarters[1],
         bindings=tuple(sorted(bindings, key=lambda row: row.id)),
-        prices=tuple(sorted({line.price for line in lines}, key=lambda row: row.id)),
-        taxes=tuple(sorted({tax for line in lines for tax in line.taxes}, key=lambda row: row.id)),
-        lines=frozen_lines(lines),
+        prices=tuple(sorted({line.price for line in content.lines}, key=lambda row: row.id)),
+        taxes=tuple(sorted(content.taxes, key=lambda row: row.id)),
+        lines=frozen_lines(content.lines),
+        charges=content.charges,
     )
     canonical = msgspec.json.encode(inputs, order="sorted")
     return canonical, hashlib.sha256(canonical).hexdigest()

@@ -151,11 +151,14 @@ def _party(name: str, legal_name: str, address: tuple[str, ...], tax_id: str) ->
 
 
 def _line(line: DocumentLine) -> dict[str, Any]:
-    notes = [_printable(note) for note in (line.description, line.band, line.tier) if note]
+    usage = line.kind == "usage"
+    notes = (line.description, line.band, line.tier) if usage else (line.model,)
     return {
         "position": str(line.position),
-        "model": _printable(line.model),
-        "notes": notes,
+        "usage": usage,
+        "name": _printable(line.model if usage else line.description),
+        "unit": figures.UNITS[line.unit],
+        "notes": [_printable(note) for note in notes if note],
         "days": [figures.days_en(line.first_day, line.last_day), figures.days_zh(line.first_day, line.last_day)],
         "quantity": [figures.grouped(line.printed_quantity), _decimals(line.printed_quantity)],
         "price": [figures.grouped(line.unit_price), _decimals(line.unit_price)],

@@ -15,6 +15,8 @@ from msgspec import Struct
 
 from cardhour_billing.audit import audit
 from cardhour_billing.binding import BindingRow
+from cardhour_billing.charge import Charge
+from cardhour_billing.content import Content
 from cardhour_billing.drafting import KIND, IssueFacts, compose, invoice_of, write, write_lines
 from cardhour_billing.frozen_inputs import freeze_inputs
 from cardhour_billing.ledger import Frozen, Ledger
@@ -38,7 +40,12 @@ class Issuable(Struct, frozen=True, kw_only=True):
     period: BillingPeriod
     cuts_ms: tuple[int, ...]
     lines: tuple[RatedLine, ...]
+    charges: tuple[Charge, ...] = ()
     bindings: tuple[BindingRow, ...]
+
+    @property
+    def content(self) -> Content:
+        return Content(lines=self.lines, charges=self.charges)
 
 
 class FrozenQuarters(Struct, frozen=True, kw_only=True):
@@ -63,7 +70,11 @@ def freeze(rated: Sequence[Issuable], ledger: Ledger) -> dict[str, FrozenQuarter
         for usage in line.claims
     )
     kept = ledger.freeze(period.start_ms, period.end_ms, rated[0].cuts_ms, billed)
-    return {customer: FrozenQuarters(name=name, kept=kept[name]) for customer, name in names.items()}
+    return {
+        # A document of charges alone has no quarters, and says so with the digest of none.
+        customer: FrozenQuarters(name=name, kept=kept[name] if name in kept else ledger.frozen(name))
+        for customer, name in names.items()
+    }
 
 
 def issue(customer: Customer, rated: Issuable, frozen: FrozenQuarters, *, clock: Clock, who: str) -> Invoice:
@@ -80,7 +91,7 @@ def issue(customer: Customer, rated: Issuable, frozen: FrozenQuarters, *, clock:
         cuts_ms=rated.cuts_ms,
         quarters=(frozen.name, frozen.kept.digest),
         bindings=rated.bindings,
-        lines=rated.lines,
+        content=rated.content,
     )
     # 3. One transaction takes the number and writes the document: both stand, or neither does, so numbers have no gap.
     with transaction.atomic():
@@ -101,12 +112,12 @@ def _write(customer: Customer, rated: Issuable, inputs: bytes, digest: str, cloc
     series, sequence, number, issue_date = take_number(customer.issuer, KIND, today)
     due_date = issue_date + timedelta(days=customer.terms_days)
     facts = IssueFacts(number=number, issue_date=issue_date, due_date=due_date, digest=digest)
-    document = compose(customer, rated.period, rated.lines, facts)
+    document = compose(customer, rated.period, rated.content, facts)
     invoice = known or Invoice(issuer=customer.issuer, customer=customer, kind=KIND, period=str(rated.period.month))
-    write(invoice, rated.period, rated.lines, document, clock)
+    write(invoice, rated.period, rated.content, document, clock)
     invoice.findings = []
     invoice.save()  # still a draft: the triggers let nobody add a line to an issued one
-    write_lines(invoice, rated.lines)
+    write_lines(invoice, rated.content)
     invoice.state = Invoice.State.ISSUED
     invoice.series, invoice.sequence, invoice.number = series, sequence, number
     invoice.issue_date, invoice.due_date, invoice.issued_at_ms = issue_date, due_date, now_ms
@@ -119,8 +130,6 @@ def _write(customer: Customer, rated: Issuable, inputs: bytes, digest: str, cloc
 def _check_current(rated: Issuable) -> None:
     prices = Price.objects.filter(pk__in={line.price.id for line in rated.lines}, superseded_by__isnull=False)
     bindings = Binding.objects.filter(pk__in={row.id for row in rated.bindings}, superseded_by__isnull=False)
-    taxes = TaxRule.objects.filter(
-        pk__in={tax.id for line in rated.lines for tax in line.taxes}, superseded_by__isnull=False
-    )
+    taxes = TaxRule.objects.filter(pk__in={tax.id for tax in rated.content.taxes}, superseded_by__isnull=False)
     if prices.exists() or bindings.exists() or taxes.exists():
         raise InputsMoved(f"a price, binding or tax rule of {rated.terms.customer} was superseded meanwhile; try again")

@@ -37,7 +37,7 @@ class Difference(Struct, frozen=True, kw_only=True):
 
 
 def known_today(invoice: Invoice, ledger: Ledger) -> tuple[Difference, ...]:
-    """Each line of an issued invoice beside what is known of it today; the ledger is brought up to date first."""
+    """Each usage line of an issued invoice beside what is known of it today; the ledger is brought up to date first."""
     document, inputs = decode(bytes(invoice.frozen)), read_inputs(bytes(invoice.inputs))
     ledger.settle()
     # The customer's currency may be another by now: what was billed can only be compared in its own.
@@ -50,12 +50,13 @@ def known_today(invoice: Invoice, ledger: Ledger) -> tuple[Difference, ...]:
         quantity_us, amount = today.get(key, (0, zero))
         today[key] = quantity_us + line.quantity_us, amount + line.amount
     pairs: list[Difference] = []
-    amounts = {line.position: line.amount for line in inputs.lines}
+    figures = inputs.figures()
     for shown in document.lines:
+        if shown.kind != "usage":
+            continue
         key = (shown.model, shown.unit_price, shown.band, shown.tier, shown.tax_category)
         now_us, now = today.pop(key, (0, zero))
-        billed = Money(amount=amounts[shown.position], currency=document.currency)
-        pairs.append(_pair(shown.position, key, (shown.quantity_us, billed), (now_us, now)))
+        pairs.append(_pair(shown.position, key, figures[shown.position], (now_us, now)))
     return (*pairs, *(_pair(None, key, (0, zero), now) for key, now in today.items()))
 
 

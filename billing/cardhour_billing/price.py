@@ -1,6 +1,6 @@
 """What a card-hour costs: the price of a model, in a currency, at an instant.
 
-Owns finding the price that holds. Does not own the rows (``models.catalog``) nor arithmetic (``money``).
+Owns finding the price that holds. Does not own the rows (``models``) nor arithmetic (``money``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Tax: which rule holds for a line, and what a document's lines come to under their rules.
 
 Owns the rule over product × customer × date, and the arithmetic of EN 16931: tax per category and rate on the sum of
-its lines, rounded once. Does not own the rows (``models.catalog``) nor rounding (``money``). Plain Python.
+its lines, rounded once. Does not own the rows (``models``) nor rounding (``money``). Plain Python.
 A rule for a customer beats one for everybody; then an exact model beats a prefix, and a longer prefix a shorter one.
 """
 

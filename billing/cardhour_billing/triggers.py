@@ -69,6 +69,15 @@ def create_sequels(schema_editor: BaseDatabaseSchemaEditor, sequels: Iterable[Se
             schema_editor.execute(f"CREATE TRIGGER {each.name} {after} BEGIN {body}; END", params=None)
 
 
+def restore_triggers(schema_editor: BaseDatabaseSchemaEditor, rules: Iterable[Rule]) -> None:
+    """After a column of a table was changed: SQLite copies the table to do so, and its triggers go with the old one."""
+    if schema_editor.connection.vendor == "sqlite":
+        for rule in rules:
+            schema_editor.execute(f"DROP TRIGGER IF EXISTS {rule.name}", params=None)
+            for statement in _on_sqlite(rule):
+                schema_editor.execute(statement, params=None)
+
+
 def _on_sqlite(rule: Rule) -> list[str]:
     return [
         f"CREATE TRIGGER {rule.name} BEFORE {rule.event} ON {rule.table} FOR EACH ROW WHEN {rule.when} "

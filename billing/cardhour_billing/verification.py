@@ -13,6 +13,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from cardhour_billing.charge import Charge
+from cardhour_billing.charge_kinds import recompute
+from cardhour_billing.content import Content
 from cardhour_billing.current import binding_row, price_row, tax_rule
 from cardhour_billing.document import InvoiceDocument, decode
 from cardhour_billing.frozen_inputs import FrozenInputs, frozen_lines, read_inputs
@@ -23,8 +26,7 @@ from cardhour_billing.rated import UsageSum
 from cardhour_billing.rating import RATING_VERSION
 from cardhour_billing.rendering import RENDERERS
 from cardhour_billing.rerating import rerate, sums_of
-from cardhour_billing.tax import assess
-from cardhour_contract.errors import InvariantBroken
+from cardhour_contract.errors import InvariantBroken, Refuse
 
 FINDINGS_MAX = 20
 """Differences named for each check: whoever changed a thousand quarters is found by the first few."""
@@ -139,7 +141,9 @@ def _amounts(inputs: FrozenInputs, document: InvoiceDocument, usage: Iterable[Us
         now, then = found.get(position), billed.get(position)
         if now != then:
             yield f"line {position}: {_figures(now)} when rated again, {_figures(then)} when billed"
-    tax = assess([line.taxable for line in lines], document.currency)
+    for at, charge in enumerate(inputs.charges, start=len(inputs.lines) + 1):
+        yield from (f"line {at}, {charge.source}: {found}" for found in _charge(charge))
+    tax = Content(lines=lines, charges=inputs.charges).assess(document.currency)
     for name, again in (("net", tax.net), ("tax", tax.tax), ("total", tax.total)):
         said = _tax_of(document) if name == "tax" else parse_amount(getattr(document, name), document.currency)
         if again != said:
@@ -148,6 +152,17 @@ def _amounts(inputs: FrozenInputs, document: InvoiceDocument, usage: Iterable[Us
         yield f"{card_hours(unpriced.quantity_us)} card-hours of {unpriced.model} have no frozen price"
     for unassigned in rating.unassigned:
         yield f"{card_hours(unassigned.quantity_us)} card-hours of {unassigned.owner} have no frozen binding"
+
+
+def _charge(charge: Charge) -> Iterator[str]:
+    """A charge's amount against what its frozen inputs come to."""
+    try:
+        again = recompute(charge)
+    except (InvariantBroken, Refuse, LookupError, TypeError, ValueError, ArithmeticError) as error:
+        yield f"its frozen inputs cannot be computed again: {error}"
+        return
+    if again != charge.amount:
+        yield f"{again} when computed again, {charge.amount} when billed"
 
 
 def _figures(line: Any) -> str:
@@ -159,7 +174,7 @@ def _tax_of(document: InvoiceDocument) -> Money:
 
 
 def _document(invoice: Invoice, document: InvoiceDocument, inputs: FrozenInputs) -> Iterator[str]:
-    rated = {line.position: (line.quantity_us, line.amount) for line in inputs.lines}
+    rated = {at: (quantity_us, amount.amount) for at, (quantity_us, amount) in inputs.figures().items()}
     shown = {
         line.position: (line.quantity_us, parse_amount(line.amount, document.currency).amount)
         for line in document.lines
@@ -172,6 +187,9 @@ def _document(invoice: Invoice, document: InvoiceDocument, inputs: FrozenInputs)
         said = _tax_of(document) if name == "tax" else parse_amount(getattr(document, name), document.currency)
         if said.amount != kept:
             yield f"{name} is {said.amount} minor units in the document, and {kept} in the invoice's row"
+    sources = [(line.kind, line.source) for line in document.lines if line.kind != "usage"]
+    if sources != [(charge.kind, charge.source) for charge in inputs.charges]:
+        yield "the charges of the document are not those of the frozen inputs"
     if invoice.number != document.number:
         yield f"the document has number {document.number}, the invoice {invoice.number}"
 

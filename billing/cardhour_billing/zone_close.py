@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
+from cardhour_billing.charges import Asked, Charges, ZoneMonth, charges_of
+from cardhour_billing.content import Content
 from cardhour_billing.current import terms_of
 from cardhour_billing.document import InvoiceDocument, decode
 from cardhour_billing.drafting import invoice_of, save_draft
@@ -33,6 +35,8 @@ class ClosedInvoice(Struct, frozen=True, kw_only=True):
     customer: str
     document: InvoiceDocument
     findings: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What a clerk should know, and may issue anyway."""
     newly_issued: bool = False
 
 
@@ -54,7 +58,7 @@ class ZoneClose:
         return self._rating.unassigned
 
     def close(self, *, issued_by: str = "") -> Iterator[tuple[Customer, ClosedInvoice | None]]:
-        """Each customer with its draft, or its invoice where ``issued_by`` names someone; ``None`` for no usage.
+        """Each customer with its draft, or its invoice where ``issued_by`` names someone; ``None`` for nothing to bill.
 
         Drafts come first. What can be issued is frozen in one pass, then issued one by one; what moved meanwhile is
         rated and frozen again. Raises InputsMoved, after the others are issued, where it moves on and on.
@@ -76,7 +80,7 @@ class ZoneClose:
                     invoice = issue(
                         customer, self._issuable(customer), frozen[customer.key], clock=self._clock, who=issued_by
                     )
-                    yield customer, _closed(invoice, newly_issued=True)
+                    yield customer, _closed(invoice, newly_issued=True, warnings=self._charges[customer.key].warnings)
                 except InputsMoved as error:
                     moved[customer.key] = error
             if moved and attempt == ATTEMPTS_MAX:
@@ -91,12 +95,14 @@ class ZoneClose:
                     yield customer, self._draft(customer)
 
     def _can_issue(self, customer: Customer) -> bool:
-        return bool(self._rating.lines[customer.key]) and not self._findings(customer)
+        return bool(self._content(customer)) and not self._findings(customer)
 
     def _draft(self, customer: Customer) -> ClosedInvoice | None:
-        lines, findings = self._rating.lines[customer.key], self._findings(customer)
-        draft = save_draft(customer, self.period, lines, findings, self._clock)
-        return _closed(draft) if draft else None
+        draft = save_draft(customer, self.period, self._content(customer), self._findings(customer), self._clock)
+        return _closed(draft, warnings=self._charges[customer.key].warnings) if draft else None
+
+    def _content(self, customer: Customer) -> Content:
+        return Content(lines=self._rating.lines[customer.key], charges=self._charges[customer.key].charges)
 
     def _issuable(self, customer: Customer) -> Issuable:
         used = self._rating.bindings[customer.key]
@@ -105,28 +111,39 @@ class ZoneClose:
             period=self.period,
             cuts_ms=self._rated.cuts_ms,
             lines=self._rating.lines[customer.key],
+            charges=self._charges[customer.key].charges,
             bindings=tuple(row for row in self._rated.bindings.rows if row.id in used),
         )
 
     def _rate(self) -> None:
         terms = {customer.key: terms_of(customer) for customer in self.customers}
         self._rated = rate_zone(self.period, terms, self._list_currency, self._ledger)
+        zone = ZoneMonth(
+            period=self.period,
+            customers=self.customers,
+            taxes=self._rated.taxes,
+            ledger=self._ledger,
+            clock=self._clock,
+        )
+        answer = charges_of(zone)
+        self._charges: dict[str, Charges] = {
+            each.key: answer(Asked(customer=each, terms=terms[each.key], lines=self._rating.lines[each.key]))
+            for each in self.customers
+        }
 
     @property
     def _rating(self) -> Rating:
         return self._rated.rating
 
     def _findings(self, customer: Customer) -> tuple[str, ...]:
-        return (*self._unpriced(customer), *self._untaxed(customer))
+        return (*self._unpriced(customer), *self._untaxed(customer), *self._charges[customer.key].findings)
 
     def _untaxed(self, customer: Customer) -> Iterator[str]:
         for each in self._rating.untaxed:
             if each.customer == customer.key:
                 day = local_day(each.first_at_ms, self.period.timezone)
                 yield f"no tax rule covers {each.model} for this customer (first on {day})"
-        reversed_charge = any(
-            tax.category == REVERSE_CHARGE for line in self._rating.lines[customer.key] for tax in line.taxes
-        )
+        reversed_charge = any(rule.category == REVERSE_CHARGE for rule in self._content(customer).taxes)
         if reversed_charge:
             for party, tax_id in (("customer", customer.tax_id), ("issuer", customer.issuer.tax_id)):
                 if not tax_id:
@@ -141,10 +158,11 @@ class ZoneClose:
         )
 
 
-def _closed(invoice: Invoice, *, newly_issued: bool = False) -> ClosedInvoice:
+def _closed(invoice: Invoice, *, newly_issued: bool = False, warnings: tuple[str, ...] = ()) -> ClosedInvoice:
     return ClosedInvoice(
         customer=invoice.customer.key,
         document=decode(bytes(invoice.frozen)),
         findings=tuple(invoice.findings),
         newly_issued=newly_issued,
+        warnings=warnings,
     )

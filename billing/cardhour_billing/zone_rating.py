@@ -23,6 +23,7 @@ class ZoneRating:
     """A rating, with the bindings and the cuts it was made under."""
 
     bindings: Bindings
+    taxes: TaxRules
     cuts_ms: tuple[int, ...]
     rating: Rating
 
@@ -41,4 +42,4 @@ def rate_zone(period: BillingPeriod, terms: Mapping[str, Terms], list_currency: 
         terms=terms,
         list_currency=list_currency,
     )
-    return ZoneRating(bindings=bindings, cuts_ms=cuts, rating=rating)
+    return ZoneRating(bindings=bindings, taxes=taxes, cuts_ms=cuts, rating=rating)

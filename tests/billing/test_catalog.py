@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cardhour_billing.models import AuditLog, Binding, Customer, Price, Project
-from cardhour_billing.models.catalog import NOT_SUPERSEDED
+from cardhour_billing.models.bitemporal import NOT_SUPERSEDED
 from cardhour_contract.errors import Refuse
 from tests.billing.books import ACME, ISSUER, PRICE, apply, close
 from tests.billing.conftest import Store

@@ -65,9 +65,13 @@ def test_from_a_usage_file_to_an_issued_invoice(home: Path) -> None:
         "total": "16.17",
         "lines": [
             {
+                "kind": "usage",
+                "source": "",
                 "model": "T4",
+                "description": "",
                 "quantity_us": 36_000_000_000,
                 "printed_quantity": "10.0000",
+                "unit": "card-hour",
                 "unit_price": "1.616532",
                 "amount": "16.17",
             }

@@ -22,7 +22,8 @@ def test_one_row_a_line_with_plain_decimals() -> None:
     assert rows[0] == {
         "number": "EC-2026-0424", "state": "issued", "customer": "qinghe", "customer_name": "清禾智能科技有限公司",
         "period_first_day": "2026-10-01", "period_last_day": "2026-10-31", "timezone": "Asia/Shanghai",
-        "position": "1", "model": "A100-SXM4-80GB", "description": "", "band": "", "tier": "",
+        "position": "1", "kind": "usage", "source": "", "model": "A100-SXM4-80GB", "description": "", "band": "",
+        "tier": "",
         "first_day": "2026-10-01", "last_day": "2026-10-31", "quantity": "3287.7723", "unit": "card-hour",
         "unit_price": "22.84", "amount": "75092.72", "currency": "CNY", "quantity_us": "11835980280000",
         "tax_category": "", "net": "75092.72",

@@ -8,12 +8,15 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
 import pytest
 
 from cardhour_billing import catalog_file
+from cardhour_billing.catalog_noun import Noun
+from cardhour_billing.catalog_nouns import NOUNS
 from cardhour_contract import wire
 from cardhour_contract.settings import Loader, Secret
 from tests.repository.tree import ROOT, Setting, commands, sections, settings, texts
@@ -174,25 +177,19 @@ def test_the_catalog_example_is_a_catalog(tmp_path: Path) -> None:
     file.write_text(example[1], encoding="utf-8")
     read = catalog_file.read_catalog(file)
     assert read.problems == []
-    assert (len(read.customers), len(read.bindings), len(read.prices)) == (1, 1, 1)
+    assert {noun.name: len(read.of(noun.table)) for noun in NOUNS if read.of(noun.table)} == {
+        "issuer": 1, "customer": 1, "binding": 1, "price": 1,
+    }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("heading", "table"),
-    [
-        ("`[issuer]`", catalog_file.IssuerTable),
-        ("`[[customer]]`", catalog_file.CustomerTable),
-        ("`[[binding]]`", catalog_file.BindingTable),
-        ("`[[price]]`", catalog_file.PriceTable),
-        ("`[[tax]]`", catalog_file.TaxTable),
-    ],
-)
-def test_every_key_of_a_catalog_table_is_documented(heading: str, table: type[msgspec.Struct]) -> None:
+@pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.name)
+def test_every_key_of_a_catalog_table_is_documented(noun: Noun[Any]) -> None:
+    heading = f"`[[{noun.name}]]`" if noun.many else f"`[{noun.name}]`"
     section = text("catalog.md").split(f"\n## {heading}\n")[1].split("\n## ")[0]
     documented = {
         key for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE) for key in re.findall(r"`(\w+)`", row)
     }
-    assert documented == {field.encode_name for field in msgspec.structs.fields(table)}
+    assert documented == {field.encode_name for field in msgspec.structs.fields(noun.table)}
 
 
 def test_the_example_report_is_one() -> None:

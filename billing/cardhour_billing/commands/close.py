@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from cardhour_billing.rendering import Told
 
 LINE_COLUMNS = (
-    "customer", "number", "state", "currency", "total", "position", "model", "quantity_us", "quantity", "unit_price",
-    "amount",
+    "customer", "number", "state", "currency", "total", "position", "kind", "source", "model", "description",
+    "quantity_us", "quantity", "unit", "unit_price", "amount",
 )  # fmt: skip
 
 UNASSIGNED_SHOWN = 20
@@ -78,15 +78,20 @@ def _invoice_json(closed: Any) -> dict[str, Any]:
         "total": document.total,
         "lines": [
             {
+                "kind": line.kind,
+                "source": line.source,
                 "model": line.model,
+                "description": line.description,
                 "quantity_us": line.quantity_us,
                 "printed_quantity": line.printed_quantity,
+                "unit": line.unit,
                 "unit_price": line.unit_price,
                 "amount": line.amount,
             }
             for line in document.lines
         ],
         "findings": list(closed.findings),
+        "warnings": list(closed.warnings),
     }
 
 
@@ -99,9 +104,13 @@ def _line_rows(report: CloseReport) -> list[dict[str, Any]]:
             "currency": each.document.currency,
             "total": each.document.total,
             "position": line.position,
+            "kind": line.kind,
+            "source": line.source,
             "model": line.model,
+            "description": line.description,
             "quantity_us": line.quantity_us,
             "quantity": line.printed_quantity,
+            "unit": line.unit,
             "unit_price": line.unit_price,
             "amount": line.amount,
         }
@@ -128,8 +137,11 @@ def _print_report(report: CloseReport) -> None:
     for each in report.blocked:
         for finding in each.findings:
             out.print(f"  {each.customer}: {finding}")
+    for each in report.invoices:
+        for warning in each.warnings:
+            out.print(f"  Note on {each.customer}: {warning}")
     if report.without_usage:
-        out.print(f"Without usage, so without invoice: {', '.join(report.without_usage)}")
+        out.print(f"Nothing to bill, so without invoice: {', '.join(report.without_usage)}")
     _print_checklist(report)
 
 

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 def explain(number: str, line: int, day: str, card: str, quarter: str, by: str, form: str) -> None:
     """Where a line of an issued invoice comes from, level by level; each adds up to the one above it.
 
-    Days of the line, cards of a day, quarter hours of a card, raw records of a quarter hour.
+    Days of the line, cards of a day, quarter hours of a card, raw records of a quarter hour. A line that is not of
+    usage (a lease, a commitment, a grant) is explained by all that decided its amount.
     """
     if quarter and not card:
         raise Refuse("--quarter shows one card's raw records: name it with --card")
@@ -45,6 +46,11 @@ def explain(number: str, line: int, day: str, card: str, quarter: str, by: str, 
 
     with answering(), opened_warehouse(config) as warehouse:
         explainer = Explainer(find_invoice(number), line, WarehouseLedger(warehouse))
+        if charge := explainer.charge:
+            inputs = [{"input": name, "value": value} for name, value in explainer.inputs(charge)]
+            title = f"{number} line {line}, {charge.description}: {charge.amount} {charge.amount.currency}"
+            print_rows(inputs, form, columns=("input", "value"), title=title)
+            return
         explained = _explained(explainer, of_day, card, at_ms, by)
     rows = [
         {

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cardhour_billing.document import InvoiceDocument
 
 COLUMNS = ("number", "customer", "month", "state", "issue_date", "due_date", "currency", "net", "tax", "total")
-LINE_COLUMNS = ("position", "model", "quantity", "unit_price", "amount", "days", "cards")
+LINE_COLUMNS = ("position", "kind", "what", "quantity", "unit", "unit_price", "amount", "days", "cards")
 
 
 @click.group()
@@ -70,8 +70,11 @@ def show(number: str, form: str) -> None:
     rows: list[dict[str, Any]] = [
         {
             "position": line.position,
-            "model": line.model,
+            "kind": line.kind,
+            "what": line.model if line.kind == "usage" else line.description,
+            "source": line.source,
             "quantity": line.printed_quantity,
+            "unit": line.unit,
             "unit_price": line.unit_price,
             "amount": line.amount,
             "days": len(line.days),

@@ -1,6 +1,6 @@
-"""What the money store keeps. One file a subject: who pays (``party``), what usage costs (``catalog``), what was
-billed (``invoice``), what it looked like (``rendering``), what was paid ahead or granted (``credit``), who did what
-(``operation``).
+"""What the money store keeps. One file a noun: who pays (``party``), whose usage is whose (``binding``), what it costs
+(``price``), how it is taxed (``tax``), what was billed (``invoice``), what it looked like (``rendering``), what was
+paid ahead or granted (``credit``), who did what (``operation``).
 
 Amounts are integers of the currency's minor unit, prices integers of 1e-9, instants UTC milliseconds. Issued rows
 and facts are insert-only: triggers on SQLite and PostgreSQL refuse what the code should never try.
@@ -8,12 +8,14 @@ and facts are insert-only: triggers on SQLite and PostgreSQL refuse what the cod
 
 from __future__ import annotations
 
-from cardhour_billing.models.catalog import Binding, Price, PriceBook, TaxRule
+from cardhour_billing.models.binding import Binding
 from cardhour_billing.models.credit import CreditAccount, CreditEntry, CreditGrant, CreditMovement
 from cardhour_billing.models.invoice import Invoice, InvoiceLine, NumberSeries
 from cardhour_billing.models.operation import AuditLog, JobRun
 from cardhour_billing.models.party import Customer, Issuer, PortalUser, Project
+from cardhour_billing.models.price import Price, PriceBook
 from cardhour_billing.models.rendering import RenderedDocument
+from cardhour_billing.models.tax import TaxRule
 
 __all__ = [
     "AuditLog",

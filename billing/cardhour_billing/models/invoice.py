@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
-from cardhour_billing.models.catalog import Price
 from cardhour_billing.models.party import NAME_CHARS_MAX, Customer, Issuer
+from cardhour_billing.models.price import Price
 
 
 class NumberSeries(models.Model):
@@ -85,23 +85,40 @@ class Invoice(models.Model):
 
 
 class InvoiceLine(models.Model):
-    """One line key of an invoice, rounded once. ``amount`` in minor units."""
+    """One line of an invoice, rounded once: a line key of usage, or a charge. ``amount`` in minor units."""
 
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines")
     position = models.PositiveIntegerField()
-    price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="lines")
-    model = models.CharField(max_length=NAME_CHARS_MAX)
+    kind = models.CharField(max_length=16, default="usage")
+    """``usage``, or a kind of charge."""
+    source = models.CharField(max_length=NAME_CHARS_MAX, blank=True)
+    """What a charge is for; empty for usage."""
+    price = models.ForeignKey(Price, null=True, blank=True, on_delete=models.PROTECT, related_name="lines")
+    """Empty for a charge."""
+    model = models.CharField(max_length=NAME_CHARS_MAX, blank=True)
+    unit = models.CharField(max_length=16, default="card-hour")
     band = models.CharField(max_length=40, blank=True)
     tier = models.CharField(max_length=40, blank=True)
     tax_category = models.CharField(max_length=16, blank=True)
     quantity_us = models.BigIntegerField()
     """Exact card-microseconds."""
-    unit_nano = models.BigIntegerField()
+    unit_nano = models.BigIntegerField(null=True, blank=True)
+    """Empty for a charge."""
     amount = models.BigIntegerField()
 
     class Meta:
         ordering = ("invoice", "position")
-        constraints = (models.UniqueConstraint(fields=("invoice", "position"), name="invoice_line_position"),)
+        constraints = (
+            models.UniqueConstraint(fields=("invoice", "position"), name="invoice_line_position"),
+            models.UniqueConstraint(
+                fields=("invoice", "source"), condition=~models.Q(source=""), name="invoice_line_source"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind="usage", price__isnull=False, source="")
+                | (models.Q(price__isnull=True) & ~models.Q(kind="usage") & ~models.Q(source="")),
+                name="invoice_line_usage_or_charge",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.invoice_id}/{self.position}"

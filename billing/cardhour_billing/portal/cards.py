@@ -44,11 +44,12 @@ class CardCharges:
 
 
 def card_charges(document: InvoiceDocument) -> CardCharges | None:
-    """Charges by card, largest first. None where a line lists no cards: the rest alone would not be the whole."""
-    if not document.lines or any(not line.cards for line in document.lines):
+    """Usage by card, largest first. None where a line lists no cards: the rest alone would not be the whole."""
+    usage = [line for line in document.lines if line.kind == "usage"]
+    if not usage or any(not line.cards for line in usage):
         return None
     sums: dict[tuple[str, str, str], tuple[int, int]] = {}
-    for line in document.lines:
+    for line in usage:
         for share in line.cards:
             quantity_us, amount = sums.get((share.card, share.node, line.model), (0, 0))
             key = (share.card, share.node, line.model)

@@ -108,6 +108,8 @@ def day_charges(document: InvoiceDocument, other: str) -> DayCharges | None:
 def _stack(document: InvoiceDocument, other: str) -> _Stack:
     by_model: dict[str, dict[str, int]] = {}
     for line in document.lines:
+        if not line.days:
+            continue  # a charge is of no day
         own = by_model.setdefault(line.model, {})
         for share in line.days:
             own[share.day] = own.get(share.day, 0) + _minor(share.amount)

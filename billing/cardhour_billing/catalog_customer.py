@@ -1,0 +1,80 @@
+"""``[[customer]]`` of a catalog: who pays. Owns which columns a table sets, their defaults, what cannot change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from cardhour_billing.catalog_change import Change, party_change
+from cardhour_billing.catalog_checks import a_name, an_id, check
+from cardhour_billing.catalog_issuer import lines
+from cardhour_billing.catalog_noun import Noun, Planning
+from cardhour_billing.models import Customer, Invoice, Issuer
+from cardhour_billing.money import exponent
+from cardhour_billing.month import zone
+
+
+class CustomerTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[[customer]]``: who pays. Currency and time zone default to the issuer's."""
+
+    id: str
+    name: str
+    legal_name: str = ""
+    address: str | list[str] = ""
+    tax_id: str = ""
+    po_number: str = ""
+    language: Literal["en", "zh-hans", "zh-Hans"] = "en"
+    currency: str = ""
+    timezone: str = ""
+    terms_days: int = 30
+
+
+def _problems(table: CustomerTable) -> list[str]:
+    found = check((an_id, table.id), (a_name, table.name))
+    found += check((exponent, table.currency)) if table.currency else []
+    found += check((zone, table.timezone)) if table.timezone else []
+    return found if 0 <= table.terms_days <= 3650 else [*found, "terms_days is from 0 to 3650"]
+
+
+def _changes(planning: Planning) -> Iterator[Change]:
+    known = {row["key"]: row for row in Customer.objects.values()}
+    issued = set(Invoice.objects.filter(state=Invoice.State.ISSUED).values_list("customer__key", flat=True).distinct())
+    seen: set[str] = set()
+    for located in planning.file.of(CustomerTable):
+        table = located.table
+        if table.id in seen:
+            planning.problems.append(f"{located.where}: customer '{table.id}' is in this file twice")
+        seen.add(table.id)
+        stored = known.get(table.id)
+        wanted = _columns(table, planning.issuer)
+        if stored and stored["timezone"] != wanted["timezone"] and table.id in issued:
+            # Months in the old zone and months in the new one would overlap or leave a gap of hours between them.
+            planning.problems.append(
+                f"{located.where}: the time zone of '{table.id}' cannot change from {stored['timezone']} to "
+                f"{wanted['timezone']} after months were issued in it"
+            )
+        if change := party_change("customer", table.id, stored, wanted):
+            yield change
+
+
+def _columns(table: CustomerTable, issuer: Issuer) -> dict[str, Any]:
+    return {
+        "name": table.name,
+        "legal_name": table.legal_name,
+        "address": lines(table.address),
+        "tax_id": table.tax_id,
+        "po_number": table.po_number,
+        "language": table.language.lower(),
+        "currency": table.currency or issuer.currency,
+        "timezone": table.timezone or issuer.timezone,
+        "terms_days": table.terms_days,
+    }
+
+
+def _write(change: Change, recorded_at_ms: int) -> None:
+    Customer.objects.update_or_create(key=change.subject, defaults={**change.fields, "issuer": Issuer.objects.get()})
+
+
+CUSTOMER = Noun(name="customer", table=CustomerTable, problems=_problems, changes=_changes, write=_write)

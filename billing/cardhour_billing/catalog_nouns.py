@@ -1,0 +1,17 @@
+"""The tables of a catalog: one noun a line, in the order in which their changes are written.
+
+Owns that list alone. To add one, write ``catalog_<noun>`` after the pattern of ``catalog_noun`` and name it here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cardhour_billing.catalog_binding import BINDING
+from cardhour_billing.catalog_customer import CUSTOMER
+from cardhour_billing.catalog_issuer import ISSUER
+from cardhour_billing.catalog_noun import Noun
+from cardhour_billing.catalog_price import PRICE
+from cardhour_billing.catalog_tax import TAX
+
+NOUNS: tuple[Noun[Any], ...] = (ISSUER, CUSTOMER, BINDING, PRICE, TAX)

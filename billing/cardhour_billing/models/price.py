@@ -1,0 +1,45 @@
+"""What usage costs: price books and the prices in them."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from cardhour_billing.models.bitemporal import Bitemporal
+from cardhour_billing.models.party import KEY_CHARS_MAX, NAME_CHARS_MAX, Issuer
+
+
+class PriceBook(models.Model):
+    """A named list of prices. ``list`` is what a customer without a contract pays."""
+
+    issuer = models.ForeignKey(Issuer, on_delete=models.PROTECT, related_name="price_books")
+    key = models.CharField(max_length=KEY_CHARS_MAX, default="list")
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("issuer", "key"), name="price_book_key_unique"),)
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Price(Bitemporal):
+    """The price of one unit of a model. ``unit_nano`` is an integer of 1e-9 currency units."""
+
+    book = models.ForeignKey(PriceBook, on_delete=models.PROTECT, related_name="prices")
+    model = models.CharField(max_length=NAME_CHARS_MAX)
+    unit = models.CharField(max_length=16, default="card-hour")
+    currency = models.CharField(max_length=3)
+    unit_nano = models.BigIntegerField()
+    includes_tax = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(valid_to_ms__isnull=True) | models.Q(valid_to_ms__gt=models.F("valid_from_ms")),
+                name="price_runs_forward",
+            ),
+            models.CheckConstraint(condition=models.Q(unit_nano__gte=0), name="price_not_negative"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.model} at {self.unit_nano}e-9 {self.currency}"
