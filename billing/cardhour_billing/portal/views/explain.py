@@ -33,9 +33,9 @@ def line_page(request: HttpRequest, invoice_id: int, position: int) -> HttpRespo
     """Days, cards, quarter hours and records under one line; ``level=cards`` (or another) answers with its CSV."""
     invoice = get_object_or_404(visible_invoices(request.user), pk=invoice_id, state=Invoice.State.ISSUED)
     document = decode(bytes(invoice.frozen))
-    line = next((each for each in document.lines if each.position == position), None)
+    line = next((each for each in document.lines if each.position == position and each.kind == "usage"), None)
     if line is None:
-        raise Http404(f"{invoice.number} has no line {position}")
+        raise Http404(f"{invoice.number} has no line {position} of usage")
     facts = {
         "section": "invoices",
         "invoice": invoice,
