@@ -54,6 +54,14 @@ class BillingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Whether the scheduler issues after the grace hours. Otherwise it prepares drafts, and a person issues."""
     check_minutes: int = 15
     """How often the scheduler looks for months to close."""
+    adjust_months: int = 3
+    """Closed months before the one that is billed, in which what has changed since is billed or credited."""
+    minimum_invoice: int = 0
+    """Smallest invoice, in units of its currency; what is below it is carried forward."""
+    write_off_max: int = 5
+    """Most that a payment may leave unpaid and still settle, in units of its currency."""
+    dunning_days: tuple[int, ...] = (7, 21, 35)
+    """Days after the due date at which each level of reminder is due."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

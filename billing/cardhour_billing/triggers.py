@@ -105,6 +105,6 @@ def _against_truncation(tables: Iterable[str]) -> Iterator[str]:
     )
     for table in tables:
         yield (
-            f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
+            f"CREATE OR REPLACE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
             "FOR EACH STATEMENT EXECUTE FUNCTION billing_refuse_truncate()"
         )

@@ -15,22 +15,16 @@ import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.db import connections
-from msgspec import Struct
 from psycopg import sql
 from pytest_django import DjangoDbBlocker
 
 from cardhour_billing.settings import postgresql_database, sqlite_database
+from tests.billing.in_process import Desk, Store
 from tests.services.postgres import UnavailableError, postgres_server
 
+__all__ = ["Store"]
+
 _numbers = count(1)
-
-
-class Store(Struct, frozen=True, kw_only=True):
-    """A money store: ``url`` as ``[store] url`` takes it, ``home`` for what lies beside it."""
-
-    vendor: str
-    url: str
-    home: Path
 
 
 @pytest.fixture(scope="session")
@@ -100,3 +94,9 @@ def _use(settings: dict[str, Any]) -> None:
     del connections["default"]
     connections.settings["default"] = settings
     ContentType.objects.clear_cache()
+
+
+@pytest.fixture
+def desk(store: Store, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """Commands on this test's store."""
+    return Desk(store, monkeypatch)

@@ -112,7 +112,7 @@ def shown(default: object) -> str:
         case bool():
             return f"`{str(default).lower()}`"
         case tuple():
-            return "`[" + ", ".join(f'"{each}"' for each in default) + "]`"
+            return "`" + str(list(default)).replace("'", '"') + "`"
         case int():
             return f"`{default}`"
     return f'`"{default}"`'

@@ -12,9 +12,17 @@ from cardhour_billing.store import answering, open_store
 from cardhour_billing.table import console, format_option, print_rows
 
 if TYPE_CHECKING:
-    from cardhour_billing.document import InvoiceDocument
+    from datetime import date
 
-COLUMNS = ("number", "customer", "month", "state", "issue_date", "due_date", "currency", "net", "tax", "total")
+    from cardhour_billing.document import InvoiceDocument
+    from cardhour_billing.models import Invoice
+
+STATES = ("draft", "open", "part-paid", "paid", "overdue", "void")
+
+COLUMNS = (
+    "number", "kind", "customer", "month", "state", "issue_date", "due_date", "currency", "net", "tax", "total", "open",
+)  # fmt: skip
+AMOUNTS = ("net", "tax", "total")
 LINE_COLUMNS = ("position", "kind", "what", "quantity", "unit", "unit_price", "amount", "days", "cards")
 
 
@@ -26,31 +34,43 @@ def invoice() -> None:
 @invoice.command("list")
 @click.option("--month", metavar="YYYY-MM", default="", help="Only this month.")
 @click.option("--customer", metavar="ID", default="", help="Only this customer.")
+@click.option("--state", type=click.Choice(STATES), help="Only what stands so today.")
 @format_option
-def list_(month: str, customer: str, form: str) -> None:
-    """Drafts and issued invoices, newest month first."""
+def list_(month: str, customer: str, state: str | None, form: str) -> None:
+    """Drafts, invoices and credit notes, newest month first, with how each stands today."""
     open_store()
     from cardhour_billing.models import Invoice
-    from cardhour_billing.money import Money
+    from cardhour_billing.standing import in_state, today, with_standing
+    from cardhour_contract.clock import SystemClock
 
     with answering():
-        found = Invoice.objects.select_related("customer").order_by("-period", "number", "customer__key")
+        found = with_standing(Invoice.objects.select_related("customer"))
+        found = found.order_by("-period", "number", "customer__key")
         found = found.filter(period=month) if month else found
         found = found.filter(customer__key=customer) if customer else found
-        rows: list[dict[str, Any]] = [
-            {
-                "number": each.number,
-                "customer": each.customer.key,
-                "month": each.period,
-                "state": each.state,
-                "issue_date": each.issue_date.isoformat() if each.issue_date else None,
-                "due_date": each.due_date.isoformat() if each.due_date else None,
-                "currency": each.currency,
-                **{name: str(Money(amount=getattr(each, name), currency=each.currency)) for name in COLUMNS[-3:]},
-            }
-            for each in found
-        ]
-    print_rows(rows, form, columns=COLUMNS, right=COLUMNS[-3:])
+        day = today(SystemClock())
+        found = in_state(found, state, day) if state else found
+        rows = [_listed(each, day) for each in found]
+    print_rows(rows, form, columns=COLUMNS, right=(*AMOUNTS, "open"))
+
+
+def _listed(invoice: Invoice, day: date) -> dict[str, Any]:
+    from cardhour_billing.money import Money
+    from cardhour_billing.standing import standing
+
+    stands = standing(invoice, day)
+    return {
+        "number": invoice.number,
+        "kind": invoice.kind,
+        "customer": invoice.customer.key,
+        "month": invoice.period,
+        "state": stands.state,
+        "issue_date": invoice.issue_date.isoformat() if invoice.issue_date else None,
+        "due_date": invoice.due_date.isoformat() if invoice.due_date else None,
+        "currency": invoice.currency,
+        **{name: str(Money(amount=getattr(invoice, name), currency=invoice.currency)) for name in AMOUNTS},
+        "open": str(stands.left) if stands.state != "draft" else None,
+    }
 
 
 @invoice.command()

@@ -10,14 +10,18 @@ from __future__ import annotations
 
 from cardhour_billing.models.binding import Binding
 from cardhour_billing.models.credit import CreditAccount, CreditEntry, CreditGrant, CreditMovement
+from cardhour_billing.models.dunning import Reminder
 from cardhour_billing.models.invoice import Invoice, InvoiceLine, NumberSeries
+from cardhour_billing.models.month_entry import MonthEntry
 from cardhour_billing.models.operation import AuditLog, JobRun
 from cardhour_billing.models.party import Customer, Issuer, PortalUser, Project
+from cardhour_billing.models.payment import Allocation, Payment
 from cardhour_billing.models.price import Price, PriceBook
 from cardhour_billing.models.rendering import RenderedDocument
 from cardhour_billing.models.tax import TaxRule
 
 __all__ = [
+    "Allocation",
     "AuditLog",
     "Binding",
     "CreditAccount",
@@ -29,11 +33,14 @@ __all__ = [
     "InvoiceLine",
     "Issuer",
     "JobRun",
+    "MonthEntry",
     "NumberSeries",
+    "Payment",
     "PortalUser",
     "Price",
     "PriceBook",
     "Project",
+    "Reminder",
     "RenderedDocument",
     "TaxRule",
 ]

@@ -31,15 +31,32 @@ class Invoice(models.Model):
         DRAFT = "draft"
         ISSUED = "issued"
 
+    class Kind(models.TextChoices):
+        INVOICE = "invoice"
+        CREDIT_NOTE = "credit-note"
+
+    class Reason(models.TextChoices):
+        CORRECTION = "correction"
+        """It was billed wrongly: what is billed from then on counts from the corrected figure."""
+        GOODWILL = "goodwill"
+        SLA = "sla"
+        VOID = "void"
+        """The whole invoice, as if it had never been."""
+
     issuer = models.ForeignKey(Issuer, on_delete=models.PROTECT, related_name="invoices")
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="invoices")
-    kind = models.CharField(max_length=16, default="invoice")
+    kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.INVOICE)
+    original = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="credit_notes")
+    """The invoice that a credit note credits; empty where a month of its own came to less than nothing."""
+    reason = models.CharField(max_length=16, choices=Reason.choices, blank=True)
+    """Of a credit note."""
     period = models.CharField(max_length=7)
     """``YYYY-MM`` in the customer's zone."""
     period_start_ms = models.BigIntegerField()
     period_end_ms = models.BigIntegerField()
     """Exclusive."""
     revision = models.PositiveIntegerField(default=0)
+    """Documents of a customer and month are counted from 0: what the close issues, its credit notes, its re-issue."""
     state = models.CharField(max_length=8, choices=State.choices, default=State.DRAFT)
     series = models.ForeignKey(NumberSeries, null=True, blank=True, on_delete=models.PROTECT, related_name="invoices")
     sequence = models.PositiveBigIntegerField(null=True, blank=True)
@@ -50,7 +67,7 @@ class Invoice(models.Model):
     issued_at_ms = models.BigIntegerField(null=True, blank=True)
     currency = models.CharField(max_length=3)
     net = models.BigIntegerField()
-    """Minor units, as are ``tax`` and ``total``."""
+    """Minor units, as are ``tax`` and ``total``; all are negative in a credit note."""
     tax = models.BigIntegerField(default=0)
     total = models.BigIntegerField()
     frozen = models.BinaryField()
