@@ -47,6 +47,14 @@ def an_owner(text: str) -> None:
         raise Refuse(f"'{text}': a * may only stand at the end, and means every owner that begins so")
 
 
+def emails(value: str | list[str]) -> None:
+    """One address or a list of them; none is fine."""
+    given = [value] if isinstance(value, str) else value
+    wrong = [each for each in given if each and not re.fullmatch(r"[^\s@<>,;]+@[^\s@<>,;]+", each)]
+    if wrong:
+        raise Refuse(f"email: '{wrong[0]}' is not an address such as billing@example.com")
+
+
 def times(from_: datetime, to: datetime | None) -> list[str]:
     """Both on a quarter hour, with an offset, and in order."""
     found: list[str] = []

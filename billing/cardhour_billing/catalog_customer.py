@@ -8,7 +8,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from cardhour_billing.catalog_change import Change, party_change
-from cardhour_billing.catalog_checks import a_name, an_id, check
+from cardhour_billing.catalog_checks import a_name, an_id, check, emails
 from cardhour_billing.catalog_issuer import lines
 from cardhour_billing.catalog_noun import Noun, Planning
 from cardhour_billing.models import Customer, Invoice, Issuer
@@ -25,6 +25,7 @@ class CustomerTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     address: str | list[str] = ""
     tax_id: str = ""
     po_number: str = ""
+    email: str | list[str] = ""
     language: Literal["en", "zh-hans", "zh-Hans"] = "en"
     currency: str = ""
     timezone: str = ""
@@ -32,7 +33,7 @@ class CustomerTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 def _problems(table: CustomerTable) -> list[str]:
-    found = check((an_id, table.id), (a_name, table.name))
+    found = check((an_id, table.id), (a_name, table.name), (emails, table.email))
     found += check((exponent, table.currency)) if table.currency else []
     found += check((zone, table.timezone)) if table.timezone else []
     return found if 0 <= table.terms_days <= 3650 else [*found, "terms_days is from 0 to 3650"]
@@ -66,6 +67,7 @@ def _columns(table: CustomerTable, issuer: Issuer) -> dict[str, Any]:
         "address": lines(table.address),
         "tax_id": table.tax_id,
         "po_number": table.po_number,
+        "email": lines(table.email),
         "language": table.language.lower(),
         "currency": table.currency or issuer.currency,
         "timezone": table.timezone or issuer.timezone,

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from msgspec import Struct
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
+from cardhour_billing.outgoing import MailSettings, WebhookSettings, check_mail, check_webhook
 from cardhour_contract.errors import Refuse
 from cardhour_contract.settings import FILE_NAME, Loader, home_directory
 
@@ -75,6 +76,8 @@ class BillingConfig:
     store: StoreSettings
     web: WebSettings
     billing: BillingSettings
+    webhook: WebhookSettings = field(default_factory=WebhookSettings)
+    mail: MailSettings = field(default_factory=MailSettings)
 
     @property
     def settings_file(self) -> Path:
@@ -99,9 +102,13 @@ def load_config(environ: Mapping[str, str] = os.environ) -> BillingConfig:
         store=loader.section("store", StoreSettings),
         web=loader.section("web", WebSettings),
         billing=loader.section("billing", BillingSettings),
+        webhook=loader.section("webhook", WebhookSettings),
+        mail=loader.section("mail", MailSettings),
     )
     loader.finish()
     _check_url(config.store.url)
+    check_webhook(config.webhook)
+    check_mail(config.mail)
     return config
 
 

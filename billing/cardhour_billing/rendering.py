@@ -72,16 +72,17 @@ def keep(invoice: Invoice, clock: Clock, *, who: str) -> None:
 
 
 def content_of(invoice: Invoice, form: str, clock: Clock, *, who: str) -> bytes:
-    """The file of an invoice: the kept bytes of an issued one, made first where a crash came between; a draft's anew.
-
-    Raises InvariantBroken where the kept bytes are not what was kept.
-    """
+    """The file of an invoice: a draft's anew, the kept bytes of an issued one, made first where a crash left none."""
     if invoice.state != Invoice.State.ISSUED:
         return RENDERERS[form](decode(bytes(invoice.frozen)))
-    kept = _kept(invoice).filter(format=form).first()
-    if kept is None:
+    if not _kept(invoice).filter(format=form).exists():
         keep(invoice, clock, who=who)
-        kept = _kept(invoice).get(format=form)
+    return kept_content(invoice, form)
+
+
+def kept_content(invoice: Invoice, form: str) -> bytes:
+    """The kept bytes. Raises InvariantBroken where they are not what was kept."""
+    kept = _kept(invoice).get(format=form)
     content = bytes(kept.content)
     if hashlib.sha256(content).hexdigest() != kept.sha256:
         raise InvariantBroken(f"the {form} of {invoice.number} is not the file that was issued: run cardhour verify")

@@ -1,6 +1,7 @@
 """What the money store keeps. One file a noun: who pays (``party``), whose usage is whose (``binding``), what it costs
 (``price``), how it is taxed (``tax``), what was billed (``invoice``), what it looked like (``rendering``), what was
-paid ahead or granted (``credit``), who did what (``operation``).
+paid ahead or granted (``credit``), what outsiders hear of (``event``), what was mailed (``mail``), who did what
+(``operation``).
 
 Amounts are integers of the currency's minor unit, prices integers of 1e-9, instants UTC milliseconds. Issued rows
 and facts are insert-only: triggers on SQLite and PostgreSQL refuse what the code should never try.
@@ -11,7 +12,9 @@ from __future__ import annotations
 from cardhour_billing.models.binding import Binding
 from cardhour_billing.models.credit import CreditAccount, CreditEntry, CreditGrant, CreditMovement
 from cardhour_billing.models.dunning import Reminder
+from cardhour_billing.models.event import Event, EventDelivery
 from cardhour_billing.models.invoice import Invoice, InvoiceLine, NumberSeries
+from cardhour_billing.models.mail import Mail, MailOutcome
 from cardhour_billing.models.month_entry import MonthEntry
 from cardhour_billing.models.operation import AuditLog, JobRun
 from cardhour_billing.models.party import Customer, Issuer, PortalUser, Project
@@ -29,10 +32,14 @@ __all__ = [
     "CreditGrant",
     "CreditMovement",
     "Customer",
+    "Event",
+    "EventDelivery",
     "Invoice",
     "InvoiceLine",
     "Issuer",
     "JobRun",
+    "Mail",
+    "MailOutcome",
     "MonthEntry",
     "NumberSeries",
     "Payment",

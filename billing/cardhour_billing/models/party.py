@@ -41,6 +41,8 @@ class Customer(models.Model):
     tax_id = models.CharField(max_length=KEY_CHARS_MAX, blank=True)
     po_number = models.CharField(max_length=KEY_CHARS_MAX, blank=True)
     language = models.CharField(max_length=8, default="en")
+    email = models.TextField(blank=True)
+    """Where invoices are sent: addresses separated by line breaks."""
     currency = models.CharField(max_length=3)
     timezone = models.CharField(max_length=KEY_CHARS_MAX)
     terms_days = models.PositiveIntegerField(default=30)

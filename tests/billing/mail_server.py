@@ -1,0 +1,81 @@
+"""A real SMTP server on a free port of 127.0.0.1, for ``test_send``: it accepts, refuses, or breaks off as told."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import default as policy
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
+
+USER, PASSWORD = "billing", "not-a-real-password"
+
+
+class Post:
+    """What happens to mail. ``received`` has what was accepted."""
+
+    def __init__(self) -> None:
+        self.received: list[tuple[list[str], EmailMessage]] = []
+        self.refuse_recipient = ""
+        self.answer = "250 2.0.0 kept"
+        self.break_off = False
+        """Break the connection after the message has come, without an answer."""
+        self.keep_before_breaking = False
+
+    async def handle_RCPT(
+        self, server: Any, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address == self.refuse_recipient:
+            return "550 5.1.1 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Session, envelope: Envelope) -> str:
+        content = envelope.content
+        assert isinstance(content, bytes)
+        message = BytesParser(policy=policy).parsebytes(content)
+        if self.break_off:
+            if self.keep_before_breaking:
+                self.received.append((list(envelope.rcpt_tos), message))
+            server.transport.abort()
+            await asyncio.sleep(0)
+            return "250 nobody hears this"
+        if self.answer.startswith("250"):
+            self.received.append((list(envelope.rcpt_tos), message))
+        return self.answer
+
+
+class _Office(Controller):
+    """On whatever port is free."""
+
+    def _trigger_server(self) -> Any:
+        assert isinstance(self.server, asyncio.Server)
+        self.port = self.server.sockets[0].getsockname()[1]
+        first_contact: Callable[[], Any] = super()._trigger_server
+        return first_contact()
+
+
+def _login(server: Any, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
+    right = isinstance(data, LoginPassword) and data == LoginPassword(USER.encode(), PASSWORD.encode())
+    return AuthResult(success=right, handled=False)
+
+
+@contextmanager
+def post_office(tls: ssl.SSLContext | None = None) -> Iterator[tuple[Post, int]]:
+    """A server's mail and its port. With ``tls`` it asks for STARTTLS and a login before it takes anything."""
+    post = Post()
+    secured: dict[str, Any] = {}
+    if tls is not None:
+        secured = {"tls_context": tls, "require_starttls": True, "auth_required": True, "authenticator": _login}
+    controller = _Office(post, hostname="127.0.0.1", port=0, **secured)
+    controller.start()
+    try:
+        yield post, controller.port
+    finally:
+        controller.stop()
