@@ -16,7 +16,7 @@ from cardhour_contract.settings import StreamSettings
 from cardhour_ingest.kafka_topics import create_topics
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.connect import WarehouseSettings, open_warehouse
-from tests.services.kafka_broker import UnavailableError, named_broker, running_broker
+from tests.services.kafka_broker import KafkaBroker, UnavailableError, named_broker, running_broker
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
@@ -62,17 +62,23 @@ def warehouse(engine: Path) -> Iterator[Warehouse]:
 
 
 @pytest.fixture(scope="session")
-def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """A real broker, started here."""
+    try:
+        with running_broker(tmp_path_factory.mktemp("kafka")) as broker:
+            yield broker
+    except UnavailableError as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(request: pytest.FixtureRequest) -> str:
     """``host:port`` of a real broker: the one that CARDHOUR_TEST_KAFKA names, or one started here."""
     named = named_broker()
     if named:
-        yield named
-        return
-    try:
-        with running_broker(tmp_path_factory.mktemp("kafka")) as broker:
-            yield broker.bootstrap_servers
-    except UnavailableError as reason:
-        pytest.skip(str(reason))
+        return named
+    broker: KafkaBroker = request.getfixturevalue("own_broker")
+    return broker.bootstrap_servers
 
 
 @pytest.fixture

@@ -5,28 +5,32 @@ Owns options, exit codes and logging. Does not own any work.
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
-from cardhour_agent import logs, show
+from cardhour_agent import key_file, logs, show
 from cardhour_agent.checkup import examine
 from cardhour_agent.config import Config, load
 from cardhour_agent.notify import Notify
 from cardhour_agent.outbox import entry_of
-from cardhour_agent.runner import Agent, exclusive, look_once
+from cardhour_agent.runner import Agent, exclusive, look_once, shipper_of
 from cardhour_agent.scenario import read_scenario
-from cardhour_agent.shipper import Shipper
 from cardhour_agent.simulate import simulate
 from cardhour_contract.errors import CardHourError, Refuse, Reject
 from cardhour_contract.moment import parse_rfc3339
 from cardhour_contract.record import Report
 from cardhour_contract.spool import Spool
 from cardhour_contract.wire import PACKED, ROWS, decode
+
+if TYPE_CHECKING:
+    from cardhour_contract.signing import SigningKey
 
 DRAIN_S = 300.0
 """How long a simulation waits for the broker to take everything it spooled."""
@@ -117,6 +121,44 @@ def doctor(config: Config, form: str) -> None:
         raise click.ClickException(f"wrong: {', '.join(wrong)}")
 
 
+@cli.group()
+def key() -> None:
+    """The key that this node signs its reports with: make it, show its public half, put another in its place."""
+
+
+@key.command("create")
+@click.option("--next", "waiting", is_flag=True, help="Beside the one in use, to take its place later.")
+@click.pass_obj
+def create_key(config: Config, waiting: bool) -> None:
+    """Make a key that never leaves this node, and say how staff enrol it."""
+    path = key_file.next_of(config.key_file) if waiting else config.key_file
+    _enrolment(config, key_file.create(path), "rotate" if waiting else "enrol")
+
+
+@key.command("show")
+@click.pass_obj
+def show_key(config: Config) -> None:
+    """The key's id, and how staff enrol it."""
+    _enrolment(config, key_file.read(config.key_file), "enrol")
+
+
+@key.command("use-next")
+@click.pass_obj
+def use_next_key(config: Config) -> None:
+    """Sign with the key of 'create --next' from now on: after staff have run 'cardhour node rotate' with it."""
+    used = key_file.use_next(config.key_file)
+    click.echo(
+        f"This node signs with key {used.public.key_id}; a running agent does so from its next report on.", err=True
+    )
+
+
+def _enrolment(config: Config, made: SigningKey, verb: str) -> None:
+    click.echo(
+        f"Key {made.public.key_id} of node {config.agent.node}. Staff enrol it, where CardHour bills, with", err=True
+    )
+    click.echo(f"cardhour node {verb} {shlex.quote(config.agent.node)} {made.public}")
+
+
 def _run(config: Config) -> None:
     agent = Agent(config, notify=Notify())
 
@@ -153,7 +195,8 @@ def _play(config: Config, from_ms: int, to_ms: int) -> None:
             policy=config.policy,
             spool_bytes_max=config.agent.spool_bytes_max,
         )
-        left = Shipper(config.stream, config.spool).drain(DRAIN_S) if config.stream.kind == "kafka" else 0
+        shipper = shipper_of(config)
+        left = shipper.drain(DRAIN_S) if shipper else 0
     click.echo(f"{done.reports} reports with {done.usage_records} usage records", err=True)
     if left:
         raise Refuse(f"{left} reports are still in the spool {config.spool}: the broker did not take them in time")

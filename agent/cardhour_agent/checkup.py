@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from cardhour_agent.config import Config
 from cardhour_agent.device import GpuModes, Inspection
+from cardhour_agent.key_file import KeyFile
 from cardhour_agent.ntp import ntp_synced
 from cardhour_agent.nvml.watched import WatchedNvml
 from cardhour_agent.procfs import PROC, read_process
@@ -58,6 +59,8 @@ def examine(config: Config, *, proc: Path = PROC, synced: Callable[[], bool | No
         yield _pid_namespace(proc)
     yield _spool(config)
     yield _broker(config)
+    if config.stream.kind == "kafka":
+        yield _signing(config)
     yield _clock(synced())
 
 
@@ -157,6 +160,17 @@ def _broker(config: Config) -> Finding:
             " meanwhile: reports wait in the spool",
         )
     return Finding(check="broker", state="ok", what=f"{servers} answers for topic {stream.topic}")
+
+
+def _signing(config: Config) -> Finding:
+    try:
+        key = KeyFile(config.key_file)()
+    except CardHourError as error:
+        return Finding(check="signing", state="wrong", what=str(error), mend="the agent does not start with this key")
+    if key is None:
+        mend = "cardhour-agent key create: where ingest requires signatures, it takes no other report"
+        return Finding(check="signing", state="note", what="reports are not signed: this node has no key", mend=mend)
+    return Finding(check="signing", state="ok", what=f"with key {key.public.key_id}")
 
 
 def _clock(synced: bool | None) -> Finding:

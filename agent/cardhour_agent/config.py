@@ -20,6 +20,7 @@ from cardhour_contract.moment import QUARTER_MS, SECOND_MS
 from cardhour_contract.record import SHARE_WHOLE
 from cardhour_contract.settings import FILE_NAME, Loader, StreamSettings, home_directory
 from cardhour_contract.spool import BYTES_MAX
+from cardhour_contract.stream import problems_of
 
 SPOOL_NAME = "spool.db"
 """In ``CARDHOUR_HOME``; ingest of the same home looks for it there."""
@@ -51,6 +52,8 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The spool file; relative to ``CARDHOUR_HOME``. Its lock and what a restart must know stand beside it."""
     spool_bytes_max: Annotated[int, Meta(ge=1_000_000)] = BYTES_MAX
     """Size at which the spool is full; what is then not kept is reported as ``spool_full`` later."""
+    key_file: Path = Path("node.key")
+    """The key that reports are signed with, where there is one; relative to ``CARDHOUR_HOME``."""
     system_commands: tuple[str, ...] = SYSTEM_COMMANDS
     """Commands whose time on a card is nobody's; outside pods, jobs and containers, where tenants name processes."""
     system_owners: tuple[str, ...] = ("k8s:kube-system", "k8s:gpu-operator")
@@ -104,6 +107,10 @@ class Config(Struct, frozen=True, kw_only=True):
         return self.home / self.agent.spool
 
     @property
+    def key_file(self) -> Path:
+        return self.home / self.agent.key_file
+
+    @property
     def nvml_timeout_ms(self) -> int:
         """At most half a sample interval, so that a reading that fails in the end does not delay the next sample."""
         return min(self.agent.nvml_timeout_s * SECOND_MS, self.policy.sample_ms // 2)
@@ -150,10 +157,7 @@ def check(config: Config) -> None:
     if config.agent.sample_interval_s > config.agent.report_interval_s:
         problems.append(f"{where}: [agent] sample_interval_s is longer than report_interval_s")
     problems += _resolver_problems(config.agent, where)
-    if config.stream.kind not in ("spool", "kafka"):
-        problems.append(f"[stream] kind is '{config.stream.kind}': write spool or kafka")
-    if config.stream.kind == "kafka" and not config.stream.bootstrap_servers:
-        problems.append("[stream] kind is kafka, but bootstrap_servers names no broker: add host:port")
+    problems += problems_of(config.stream)
     if problems:
         raise Refuse(*problems)
 

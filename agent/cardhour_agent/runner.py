@@ -19,6 +19,7 @@ from cardhour_agent.config import Config
 from cardhour_agent.device import Device, Failure
 from cardhour_agent.exits import Exits
 from cardhour_agent.identity import Identities
+from cardhour_agent.key_file import KeyFile
 from cardhour_agent.last_seen import LastSeenFile
 from cardhour_agent.notify import Notify
 from cardhour_agent.ntp import ntp_synced
@@ -101,6 +102,13 @@ class Parts:
             self.owners.close()
 
 
+def shipper_of(config: Config, clock: Clock | None = None) -> Shipper | None:
+    """To the broker, where there is one. Raises Refuse for a key that cannot be used."""
+    if config.stream.kind != "kafka":
+        return None
+    return Shipper(config.stream, config.spool, key=KeyFile(config.key_file), clock=clock)
+
+
 class Agent:
     """One node's agent."""
 
@@ -124,7 +132,7 @@ class Agent:
         """
         config = self._config
         with exclusive(config.spool), Spool(config.spool, bytes_max=config.agent.spool_bytes_max) as spool:
-            shipper = Shipper(config.stream, config.spool, clock=self._clock) if config.stream.kind == "kafka" else None
+            shipper = shipper_of(config, self._clock)
             thread = threading.Thread(target=self._ship, args=(shipper,), name="shipper") if shipper else None
             if thread is not None:
                 thread.start()

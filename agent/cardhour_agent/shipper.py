@@ -24,9 +24,12 @@ import structlog
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from cardhour_agent.key_file import KeyFile
 from cardhour_contract.clock import Clock, SystemClock
+from cardhour_contract.errors import CardHourError
 from cardhour_contract.settings import StreamSettings
 from cardhour_contract.spool import Spool, Spooled
+from cardhour_contract.stream import client_options, knock, why_no_bootstrap
 from cardhour_contract.wire import Envelope, envelope_headers
 
 IN_FLIGHT_MAX = 200
@@ -59,25 +62,11 @@ _log = structlog.get_logger("cardhour.shipper")
 
 
 def connect(stream: StreamSettings) -> Any:
-    """A producer; raises KafkaError where no broker answers within BOOTSTRAP_MS."""
-    options: dict[str, Any] = {}
-    if stream.sasl_mechanism:
-        options |= {
-            "sasl_mechanism": stream.sasl_mechanism,
-            "sasl_plain_username": stream.username,
-            "sasl_plain_password": stream.password.reveal(),
-        }
-    for option, value in (
-        ("ssl_cafile", stream.ca_file),
-        ("ssl_certfile", stream.certificate_file),
-        ("ssl_keyfile", stream.key_file),
-    ):
-        if value:
-            options[option] = value
+    """A producer. Raises Retry, Refuse or KafkaError where there is none to be had within BOOTSTRAP_MS."""
+    knock(stream)
     return KafkaProducer(
-        bootstrap_servers=list(stream.bootstrap_servers),
+        **client_options(stream),
         client_id="cardhour-agent",
-        security_protocol=stream.security_protocol,
         acks="all",
         # Explicit: as a mere default, the client would drop it silently when another option conflicts.
         enable_idempotence=True,
@@ -88,7 +77,6 @@ def connect(stream: StreamSettings) -> Any:
         max_block_ms=SEND_BLOCK_MS,
         delivery_timeout_ms=DELIVERY_MS,
         request_timeout_ms=REQUEST_MS,
-        **options,
     )
 
 
@@ -100,8 +88,10 @@ def probe(stream: StreamSettings) -> str:
             producer.partitions_for(stream.topic)
         finally:
             producer.close(timeout=1)
-    except (KafkaError, OSError, ValueError) as error:  # also a file of certificates that is not there
-        return f"{type(error).__name__}: {error}"
+    except CardHourError as error:
+        return str(error)
+    except KafkaError as error:
+        return f"{type(error).__name__}: {error}; {why_no_bootstrap(stream)}"
     return ""
 
 
@@ -126,10 +116,13 @@ class Shipper:
         stream: StreamSettings,
         spool: Path,
         *,
+        key: KeyFile | None = None,
         clock: Clock | None = None,
         producer: Callable[[StreamSettings], Any] = connect,
     ) -> None:
+        """key: signs what is sent, where the node has one."""
         self._stream = stream
+        self._key = key
         self._path = spool
         self._clock = clock or SystemClock()
         self._connect = producer
@@ -185,11 +178,11 @@ class Shipper:
         while self._producer is None and not self._stopping.is_set():
             try:
                 self._producer = self._connect(self._stream)
-            except KafkaError as error:
+            except (KafkaError, CardHourError) as error:
                 wait_s = CONNECT_WAIT_S[min(attempt, len(CONNECT_WAIT_S) - 1)]
                 attempt += 1
                 _log.warning(
-                    "no broker answers; sampling and spooling go on",
+                    "the broker cannot be reached; sampling and spooling go on",
                     servers=list(self._stream.bootstrap_servers),
                     error=str(error),
                     retry_in_s=wait_s,
@@ -222,9 +215,11 @@ class Shipper:
             content_type=entry.content_type,
             sent_at_ms=self._clock.now_ms(),
         )
-        return self._producer.send(
-            self._stream.topic, value=entry.body, key=entry.node.encode(), headers=envelope_headers(envelope)
-        )
+        headers = envelope_headers(envelope)
+        key = self._key() if self._key is not None else None
+        if key is not None:
+            headers = key.sign(headers, entry.body)
+        return self._producer.send(self._stream.topic, value=entry.body, key=entry.node.encode(), headers=headers)
 
     def _collect(self, spool: Spool) -> None:
         """Look at every send that has an outcome; forget what is safe, keep what failed to send it again."""

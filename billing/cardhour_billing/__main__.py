@@ -36,6 +36,7 @@ COMMANDS = {
     "import": ("cardhour_billing.commands.imports:import_usage", "Import usage from a CSV file."),
     "invoice": ("cardhour_billing.commands.invoice:invoice", "Invoices: which there are, what one says, its files."),
     "ledger": ("cardhour_billing.commands.ledger:ledger", "The ledger's pages beside raw: rebuild, compare, expire."),
+    "node": ("cardhour_billing.commands.node:node", "Keys by which nodes sign: enrol, rotate, revoke, list."),
     "payment": ("cardhour_billing.commands.payment:payment", "Money received: what it pays, and what was given back."),
     "retract": ("cardhour_billing.commands.retract:retract", "Take wrong usage out of the ledger, after a look."),
     "scheduler": ("cardhour_billing.commands.scheduler:scheduler", "Close months when they are due."),

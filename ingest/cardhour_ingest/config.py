@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from cardhour_contract.errors import Refuse
 from cardhour_contract.settings import FILE_NAME, Loader, StreamSettings, home_directory, read_file
+from cardhour_contract.stream import problems_of
 from cardhour_ingest.dead_letter import DEAD_MAX
 from cardhour_ingest.warehouse.connect import WarehouseSettings
 
@@ -32,6 +33,8 @@ class IngestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Longest time that a report waits for its batch to fill: what freshness costs on a quiet fleet."""
     dead_letters_max: Annotated[int, Meta(ge=1)] = DEAD_MAX
     """Dead letters among the last 1000 messages that stop ingest."""
+    require_signatures: bool = False
+    """Whether a message from Kafka must be signed by an enrolled key of its node; else it becomes a dead letter."""
     rollup_every_s: Annotated[int, Meta(ge=0)] = 60
     """How often ``cardhour-ingest run`` brings the ledger up to date; 0 leaves it to another process."""
     raw_days: Annotated[int, Meta(ge=1)] = 400
@@ -79,11 +82,12 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
 
 
 def _contradictions(config: Config) -> list[str]:
-    problems = []
-    if config.stream.kind not in ("spool", "kafka"):
-        problems.append(f"[stream] kind is '{config.stream.kind}': write spool or kafka")
-    if config.stream.kind == "kafka" and not config.stream.bootstrap_servers:
-        problems.append("[stream] kind is kafka, but bootstrap_servers names no broker: add host:port")
+    problems = problems_of(config.stream)
+    if config.ingest.require_signatures and config.stream.kind == "spool":
+        problems.append(
+            "[ingest] require_signatures is true, but [stream] kind is spool: what an agent spools on this machine is"
+            " protected by the file's permissions and not signed, so leave require_signatures out"
+        )
     return problems
 
 

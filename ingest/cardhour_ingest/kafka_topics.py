@@ -6,7 +6,6 @@ Owns connecting, the topics' settings, and what each of the client's errors mean
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +15,7 @@ from kafka.errors import (
     AuthorizationError,
     KafkaConfigurationError,
     KafkaError,
+    KafkaTimeoutError,
     SaslAuthenticationFailedError,
     TopicAlreadyExistsError,
     UnsupportedSaslMechanismError,
@@ -23,15 +23,13 @@ from kafka.errors import (
 
 from cardhour_contract.errors import CardHourError, InvariantBroken, Refuse, Retry
 from cardhour_contract.settings import StreamSettings
+from cardhour_contract.stream import client_options, knock, why_no_bootstrap
 
 REQUEST_BYTES_MAX = 2 * 1024**2
 """A dead letter is its message and a few more headers, so the dead-letter topic takes twice what the first one does."""
 
 BOOTSTRAP_MS = 5_000
 """How long to look for a first broker before saying that none answers; whoever asked then asks again."""
-
-REACH_S = 3
-"""How long one broker may take to accept a connection."""
 
 TIMESTAMP_TYPE = "message.timestamp.type"
 ARRIVAL = "LogAppendTime"
@@ -42,21 +40,7 @@ REFUSED = (AuthorizationError, KafkaConfigurationError, SaslAuthenticationFailed
 
 def connection(stream: StreamSettings) -> dict[str, Any]:
     """The client options that consumer, producer and admin client share."""
-    options: dict[str, Any] = {
-        "bootstrap_servers": list(stream.bootstrap_servers),
-        "bootstrap_timeout_ms": BOOTSTRAP_MS,
-        "security_protocol": stream.security_protocol,
-        "ssl_cafile": stream.ca_file or None,
-        "ssl_certfile": stream.certificate_file or None,
-        "ssl_keyfile": stream.key_file or None,
-    }
-    if stream.sasl_mechanism:
-        options |= {
-            "sasl_mechanism": stream.sasl_mechanism,
-            "sasl_plain_username": stream.username,
-            "sasl_plain_password": stream.password.reveal(),
-        }
-    return options
+    return {**client_options(stream), "bootstrap_timeout_ms": BOOTSTRAP_MS}
 
 
 def create_topics(stream: StreamSettings, *, partitions: int, replicas: int) -> list[str]:
@@ -107,7 +91,7 @@ def dispositions(stream: StreamSettings) -> Iterator[None]:
 
 @contextmanager
 def _admin(stream: StreamSettings) -> Iterator[KafkaAdminClient]:
-    _check_reachable(stream)
+    knock(stream)
     with dispositions(stream):
         admin = KafkaAdminClient(**connection(stream))
         try:
@@ -121,21 +105,8 @@ def disposition(error: KafkaError, stream: StreamSettings) -> CardHourError:
     servers = ", ".join(stream.bootstrap_servers)
     if isinstance(error, REFUSED):
         return Refuse(f"Kafka at {servers} does not let us in ({error}): check [stream] in the settings, and the ACLs")
+    if isinstance(error, KafkaTimeoutError) and "bootstrap" in str(error):
+        return Retry(f"Kafka at {servers} accepts connections and answers no client: {why_no_bootstrap(stream)}")
     if getattr(error, "retriable", False):
         return Retry(f"Kafka at {servers} did not answer: {error}")
     return InvariantBroken(f"Kafka at {servers} refused a request: {error}")
-
-
-def _check_reachable(stream: StreamSettings) -> None:
-    """Ask before a client is made: one that finds no broker leaves a thread and its sockets behind, at each attempt."""
-    problem = None
-    for server in stream.bootstrap_servers:
-        host, _, port = server.rpartition(":")
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_S).close()
-            return
-        except ValueError as error:
-            raise Refuse(f"[stream] bootstrap_servers: '{server}' is not host:port") from error
-        except OSError as error:
-            problem = error
-    raise Retry(f"Kafka at {', '.join(stream.bootstrap_servers)} did not answer: {problem}")

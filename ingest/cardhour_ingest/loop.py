@@ -26,9 +26,10 @@ from msgspec import Struct, structs
 from cardhour_contract.clock import Clock, SystemClock
 from cardhour_contract.errors import Reject, Retry
 from cardhour_ingest.dead_letter import DEAD_MAX, DeadLetter, Limit, dead, table_of
-from cardhour_ingest.reading import Arrived, read
+from cardhour_ingest.reading import ANYONE, Arrived, read
 from cardhour_ingest.source import Message, Position, Source
 from cardhour_ingest.tables import Facts, dirty_hour, facts_of
+from cardhour_ingest.trust import KeyRing, Trust
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.facts import hours_of_processes, insert_facts
 
@@ -79,10 +80,10 @@ class Batch:
         self.positions: list[Position] = []
         self.rows = 0
 
-    def add(self, message: Message) -> None:
+    def add(self, message: Message, trust: Trust = ANYONE) -> None:
         self.positions.append(message.position)
         try:
-            arrived = read(message)
+            arrived = read(message, trust=trust)
         except Reject as error:
             self.letters.append(dead(message, error))
         else:
@@ -115,12 +116,15 @@ class Loop:
         source: Source,
         warehouse: Warehouse,
         *,
+        keys: KeyRing | None = None,
         limits: Limits | None = None,
         clock: Clock | None = None,
         stop: threading.Event | None = None,
     ) -> None:
+        """keys: by which senders are known; None where the source admits only its own."""
         self._source = source
         self._warehouse = warehouse
+        self._keys = keys
         self._limits = limits or Limits()
         self._clock = clock or SystemClock()
         self._stop = stop or threading.Event()
@@ -172,8 +176,11 @@ class Loop:
 
     def _fill(self, batch: Batch, wait_ms: int) -> int:
         messages = self._insist("reading", lambda: self._source.poll(wait_ms=wait_ms))
+        keys = self._keys
+        if keys is not None and messages:
+            self._insist("reading the nodes' keys", lambda: keys.refresh(messages))
         for message in messages:
-            batch.add(message)
+            batch.add(message, keys or ANYONE)
         return len(messages)
 
     def _store(self, batch: Batch, writer: ThreadPoolExecutor) -> None:
@@ -244,13 +251,14 @@ def drain(
     source: Source,
     warehouse: Warehouse,
     *,
+    keys: KeyRing | None = None,
     limits: Limits | None = None,
     clock: Clock | None = None,
     stop: threading.Event | None = None,
     progress: Callable[[Totals], None] = lambda totals: None,
 ) -> Totals:
     """Store everything that ``source`` holds now, and return what it was."""
-    return Loop(source, warehouse, limits=limits, clock=clock, stop=stop).drain(progress)
+    return Loop(source, warehouse, keys=keys, limits=limits, clock=clock, stop=stop).drain(progress)
 
 
 def mark(warehouse: Warehouse, facts: Facts) -> None:

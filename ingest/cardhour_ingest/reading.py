@@ -19,6 +19,7 @@ from cardhour_contract.wire import Envelope, PackedReport, decode, read_envelope
 from cardhour_ingest.dead_letter import NODE_PREFIX
 from cardhour_ingest.skew import moved
 from cardhour_ingest.source import Message
+from cardhour_ingest.trust import Anyone, Trust
 
 SKEW_MAX_MS = 30_000
 """Between the sender's clock and the broker's when a message is appended (metering §2). Sending takes seconds at most,
@@ -54,12 +55,17 @@ class Arrived(Struct, frozen=True, kw_only=True):
         return self.report.usage_rows + self.report.card_rows
 
 
-def read(message: Message, *, clock_offset_ms: int = 0) -> Arrived:
+ANYONE = Anyone()
+
+
+def read(message: Message, *, trust: Trust = ANYONE, clock_offset_ms: int = 0) -> Arrived:
     """The report in a message. Raises Reject with the path to what is wrong.
 
+    trust: decides, before the body is decoded, whether the message may be from whom it says.
     clock_offset_ms: what the sender's clock is known to be ahead by; it is taken from every time in the report.
     """
     envelope = read_envelope(message.headers)
+    trust.check(message, envelope.source)
     report = decode(message.body, envelope.content_type)
     if envelope.source != f"{NODE_PREFIX}{report.node}":
         raise Reject("wrong_source", f"'{envelope.source}' sent a report of node '{report.node}'", path="$.node")

@@ -30,6 +30,7 @@ from cardhour_ingest.loop import mark
 from cardhour_ingest.reading import CLOCK_SKEW, Arrived, read
 from cardhour_ingest.source import Message, Position
 from cardhour_ingest.tables import facts_of
+from cardhour_ingest.trust import UNTRUSTED, EnrolledNodes, Trust
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.facts import insert_facts
 from cardhour_ingest.warehouse.letters import (
@@ -41,6 +42,7 @@ from cardhour_ingest.warehouse.letters import (
     record_attempts,
     stored_batches,
 )
+from cardhour_ingest.warehouse.node_keys import keys_by_id
 
 LETTERS_AT_ONCE = 100
 """Letters read and stored together: at their largest, 100 MB of bodies."""
@@ -88,13 +90,19 @@ def replay(
     *,
     clock: Clock,
     who: str,
+    unsigned: bool = False,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[Replayed]:
-    """Read letters of ``waiting`` again. Roll up afterwards for the ledger to show what was accepted."""
+    """Read letters of ``waiting`` again. Roll up afterwards for the ledger to show what was accepted.
+
+    What was rejected for its signature must have a good one by the keys enrolled now, whatever the settings of this
+    machine are, unless ``unsigned``.
+    """
+    trust = _trust(warehouse, letters, unsigned)
     offsets = _node_offsets(letters)
     done: list[Replayed] = []
     for first in range(0, len(letters), LETTERS_AT_ONCE):
-        done += _replay_some(warehouse, letters[first : first + LETTERS_AT_ONCE], offsets, clock, who)
+        done += _replay_some(warehouse, letters[first : first + LETTERS_AT_ONCE], offsets, clock, who, trust)
         progress(len(done), len(letters))
     return done
 
@@ -118,7 +126,12 @@ def message_of(warehouse: Warehouse, letter: StoredLetter) -> Message:
 
 
 def _replay_some(
-    warehouse: Warehouse, letters: Sequence[StoredLetter], offsets: Mapping[int, int], clock: Clock, who: str
+    warehouse: Warehouse,
+    letters: Sequence[StoredLetter],
+    offsets: Mapping[int, int],
+    clock: Clock,
+    who: str,
+    trust: Mapping[int, Trust],
 ) -> list[Replayed]:
     stored = messages_of(warehouse, [each.letter for each in letters])
     messages = {each.letter: _message(each, stored[each.letter].headers, stored[each.letter].body) for each in letters}
@@ -131,7 +144,7 @@ def _replay_some(
     rejected: dict[int, Reject] = {}
     for key, message in messages.items():
         try:
-            report = read(message, clock_offset_ms=offsets[key])
+            report = read(message, trust=trust[key], clock_offset_ms=offsets[key])
         except Reject as error:
             rejected[key] = error
         else:
@@ -148,6 +161,13 @@ def _replay_some(
     done = [_outcome(each.letter, offsets[each.letter], rejected.get(each.letter)) for each in letters]
     record_attempts(warehouse, clock.now_ms(), who, [_attempt(each) for each in done])
     return done
+
+
+def _trust(warehouse: Warehouse, letters: Sequence[StoredLetter], unsigned: bool) -> dict[int, Trust]:
+    """How each letter is judged. What got past the signature once was rejected for something else."""
+    keys = keys_by_id(warehouse)
+    signed, any_node = EnrolledNodes(keys, required=True), EnrolledNodes(keys, required=False)
+    return {each.letter: signed if each.reason in UNTRUSTED and not unsigned else any_node for each in letters}
 
 
 def _message(letter: StoredLetter, headers: list[tuple[str, bytes]], body: bytes) -> Message:

@@ -23,6 +23,7 @@ from cardhour_ingest.kafka_source import KafkaSource
 from cardhour_ingest.loop import Limits, Loop, Totals, insist
 from cardhour_ingest.source import Source
 from cardhour_ingest.spool_source import SpoolSource
+from cardhour_ingest.trust import KeyRing
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.compare import compare
 from cardhour_ingest.warehouse.connect import open_warehouse
@@ -51,6 +52,13 @@ def open_source(config: Config, clock: Clock) -> Source:
     return SpoolSource(config.spools, clock=clock)
 
 
+def key_ring(config: Config, warehouse: Warehouse, clock: Clock) -> KeyRing | None:
+    """By which keys senders are known. A spool on this machine is protected by its file's permissions."""
+    if config.stream.kind != "kafka":
+        return None
+    return KeyRing(warehouse, required=config.ingest.require_signatures, clock=clock)
+
+
 def run(config: Config, stop: threading.Event, *, clock: Clock | None = None) -> Totals:
     """Ingest until ``stop`` is set, or until a part of it finds that something cannot be right, which is raised."""
     clock = clock or SystemClock()
@@ -70,7 +78,8 @@ def run(config: Config, stop: threading.Event, *, clock: Clock | None = None) ->
     with warehouse, _served(config, warehouse, stop, fail), scheduled(config, warehouse, clock, fail):
         log.info("ingest runs", source=config.stream.kind, embedded=warehouse.target.embedded)
         try:
-            totals = Loop(source, warehouse, limits=limits, clock=clock, stop=stop).run()
+            keys = key_ring(config, warehouse, clock)
+            totals = Loop(source, warehouse, keys=keys, limits=limits, clock=clock, stop=stop).run()
         finally:
             source.close()
     if failures:

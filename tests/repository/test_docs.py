@@ -17,7 +17,7 @@ import pytest
 from cardhour_billing import catalog_file
 from cardhour_billing.catalog_noun import Noun
 from cardhour_billing.catalog_nouns import NOUNS
-from cardhour_contract import wire
+from cardhour_contract import signing, wire
 from cardhour_contract.settings import Loader, Secret
 from tests.repository.tree import ROOT, Setting, commands, sections, settings, texts
 
@@ -209,7 +209,8 @@ def test_the_wire_page_has_every_column_with_its_width() -> None:
 def test_the_wire_page_has_every_header_and_name() -> None:
     page = text("wire.md")
     envelope = wire.Envelope(id="id", source="/nodes/n01", sent_at_ms=0)
-    for name, _ in wire.envelope_headers(envelope):
+    signed = signing.SigningKey(bytes(32)).sign(wire.envelope_headers(envelope), b"")
+    for name, _ in signed:
         assert f"| `{name}` |" in page
     for word in (wire.PACKED, wire.ROWS, wire.REPORT_TYPE):
         assert f"`{word}`" in page

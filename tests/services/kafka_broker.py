@@ -17,11 +17,14 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
+
+from cardhour_contract.settings import Secret, StreamSettings
+from tests.services.certificates import write_certificates
 
 HERE = Path(__file__).parent / "kafka"
 CACHE = Path(__file__).parents[2] / ".cache" / "kafka"
@@ -43,6 +46,8 @@ JVM_FLAGS = [
 START_DEADLINE_S = 60
 """A start takes about 3 s; a busy two-core machine gets twenty times that."""
 STOP_DEADLINE_S = 30
+USER, PASSWORD = "fleet", "fleet-secret"
+"""Known to the listener for passwords."""
 PORT_TRIES = 3
 """Free ports are found, released and then used: another process may take one in between."""
 
@@ -57,22 +62,49 @@ class KafkaBroker:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._log = folder / "broker.log"
-        self._port = 0
+        self._ports: dict[str, int] = {}
+        self._certificates = folder / "certificates"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def bootstrap_servers(self) -> str:
-        return f"127.0.0.1:{self._port}"
+        return f"127.0.0.1:{self._ports['port']}"
+
+    @property
+    def by_certificate(self) -> StreamSettings:
+        """How a client with a certificate of the broker's authority reaches it."""
+        return StreamSettings(
+            kind="kafka",
+            bootstrap_servers=(f"127.0.0.1:{self._ports['ssl_port']}",),
+            security_protocol="SSL",
+            ca_file=str(self._certificates / "authority.pem"),
+            certificate_file=str(self._certificates / "client.pem"),
+            key_file=str(self._certificates / "client.key"),
+        )
+
+    @property
+    def by_password(self) -> StreamSettings:
+        """How the one user that it knows reaches it."""
+        return StreamSettings(
+            kind="kafka",
+            bootstrap_servers=(f"127.0.0.1:{self._ports['sasl_port']}",),
+            security_protocol="SASL_SSL",
+            sasl_mechanism="SCRAM-SHA-512",
+            username=USER,
+            password=Secret(PASSWORD),
+            ca_file=str(self._certificates / "authority.pem"),
+        )
 
     def start(self) -> None:
         """Start, and return once the broker answers a metadata request. A second start keeps ports and data."""
         jars = class_path()
-        if self._port:
+        if self._ports:
             self._launch(jars)
             return
+        write_certificates(self._certificates)
         for left in reversed(range(PORT_TRIES)):
-            self._port, controller_port = _free_ports()
-            self._format(jars, controller_port)
+            self._ports = _free_ports("port", "controller_port", "ssl_port", "sasl_port")
+            self._format(jars)
             try:
                 self._launch(jars)
                 return
@@ -88,16 +120,20 @@ class KafkaBroker:
         """SIGKILL: what had not been flushed stays in the page cache, so this is a crash, not a power loss."""
         self._end(signal.SIGKILL)
 
-    def _format(self, jars: str, controller_port: int) -> None:
+    def _format(self, jars: str) -> None:
         data = self._folder / "data"
         shutil.rmtree(data, ignore_errors=True)
         settings = (HERE / "server.properties").read_text(encoding="utf-8")
-        for name, value in (("port", self._port), ("controller_port", controller_port), ("folder", data)):
+        for name, value in {**self._ports, "folder": data, "certificates": self._certificates}.items():
             settings = settings.replace(f"{{{name}}}", str(value))
         self._folder.mkdir(parents=True, exist_ok=True)
         self._settings.write_text(settings, encoding="utf-8")
         formatted = subprocess.run(
-            [*_java(jars), "kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(self._settings)],
+            [
+                *_java(jars),
+                *("kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(self._settings)),
+                *("-S", f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]"),
+            ],
             capture_output=True,
             text=True,
         )
@@ -126,7 +162,7 @@ class KafkaBroker:
     def _answers(self) -> bool:
         """A TCP connection comes first: the listener opens only once the broker is caught up and unfenced."""
         try:
-            socket.create_connection(("127.0.0.1", self._port), timeout=1).close()
+            socket.create_connection(("127.0.0.1", self._ports["port"]), timeout=1).close()
             admin = KafkaAdminClient(bootstrap_servers=self.bootstrap_servers)
         except (OSError, KafkaError):
             return False
@@ -211,12 +247,13 @@ def _cluster_id() -> str:
             return text
 
 
-def _free_ports() -> tuple[int, int]:
-    """Two at once, so that they differ."""
-    with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0))
-        second.bind(("127.0.0.1", 0))
-        return first.getsockname()[1], second.getsockname()[1]
+def _free_ports(*names: str) -> dict[str, int]:
+    """All at once, so that they differ."""
+    with ExitStack() as held:
+        found = {name: held.enter_context(socket.socket()) for name in names}
+        for each in found.values():
+            each.bind(("127.0.0.1", 0))
+        return {name: each.getsockname()[1] for name, each in found.items()}
 
 
 def named_broker() -> str | None:

@@ -72,9 +72,14 @@ def show(letter: str, form: str) -> None:
 @dead_letters.command()
 @click.argument("letters", metavar="[ID]...", nargs=-1)
 @click.option("--reason", default="", help="All of this reason, in place of IDs.")
+@click.option(
+    "--unsigned",
+    is_flag=True,
+    help="Also take letters that no enrolled key has signed: only if you know where they are from.",
+)
 @click.option("--yes", is_flag=True, help="Replay without asking.")
 @format_option
-def replay(letters: tuple[str, ...], reason: str, yes: bool, form: str) -> None:
+def replay(letters: tuple[str, ...], reason: str, unsigned: bool, yes: bool, form: str) -> None:
     """Read letters again, through the same checks as any message, then bring the ledger up to date.
 
     Replay after what was wrong is mended. A letter of reason clock_skew is read with its offset taken from every time
@@ -99,8 +104,9 @@ def replay(letters: tuple[str, ...], reason: str, yes: bool, form: str) -> None:
             click.confirm(f"Replay {len(found)} letters?", abort=True, err=True)
         clock, who = SystemClock(), login_name()
         subject = reason or f"{len(found)} letters"
-        audit(clock, who, "dead letters replay", subject, {"letters": [f"{each.letter:016x}" for each in found]})
-        done = replays.replay(warehouse, found, clock=clock, who=who)
+        named = [f"{each.letter:016x}" for each in found]
+        audit(clock, who, "dead letters replay", subject, {"letters": named, "unsigned": unsigned})
+        done = replays.replay(warehouse, found, clock=clock, who=who, unsigned=unsigned)
         rolled = roll_up(warehouse)
     print_rows([_outcome(each) for each in done], form, columns=REPLAY_COLUMNS)
     left = sum(not each.accepted for each in done)
