@@ -69,6 +69,7 @@ def read(message: Message, *, trust: Trust = ANYONE, clock_offset_ms: int = 0) -
     report = decode(message.body, envelope.content_type)
     if envelope.source != f"{NODE_PREFIX}{report.node}":
         raise Reject("wrong_source", f"'{envelope.source}' sent a report of node '{report.node}'", path="$.node")
+    trust.check_cards(report)
     _check_skew(envelope, message.received_at_ms + clock_offset_ms)
     if clock_offset_ms:
         report = moved(report, clock_offset_ms)

@@ -33,6 +33,7 @@ from cardhour_ingest.tables import facts_of
 from cardhour_ingest.trust import UNTRUSTED, EnrolledNodes, Trust
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.facts import insert_facts
+from cardhour_ingest.warehouse.homes import card_listings
 from cardhour_ingest.warehouse.letters import (
     TOO_LATE,
     Attempt,
@@ -165,8 +166,8 @@ def _replay_some(
 
 def _trust(warehouse: Warehouse, letters: Sequence[StoredLetter], unsigned: bool) -> dict[int, Trust]:
     """How each letter is judged. What got past the signature once was rejected for something else."""
-    keys = keys_by_id(warehouse)
-    signed, any_node = EnrolledNodes(keys, required=True), EnrolledNodes(keys, required=False)
+    keys, listings = keys_by_id(warehouse), card_listings(warehouse)
+    signed, any_node = (EnrolledNodes(keys, listings, required=required) for required in (True, False))
     return {each.letter: signed if each.reason in UNTRUSTED and not unsigned else any_node for each in letters}
 
 

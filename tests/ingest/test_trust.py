@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec import structs
 
 from cardhour_contract.clock import VirtualClock
 from cardhour_contract.errors import Refuse, Reject
 from cardhour_contract.moment import HOUR_MS, MINUTE_MS
-from cardhour_contract.record import Report
+from cardhour_contract.record import Fault, Report, Scan, ScannedCard
 from cardhour_contract.settings import StreamSettings
 from cardhour_contract.signing import PublicKey, SigningKey
 from cardhour_ingest import config, service
@@ -54,7 +56,7 @@ def verdict(warehouse: Warehouse, arrived: Message, *, required: bool = True) ->
     """The reason for which a message becomes a dead letter; empty for one that is believed."""
     try:
         source = dict(arrived.headers)["ce_source"].decode()
-        EnrolledNodes(keys_by_id(warehouse), required=required).check(arrived, source)
+        EnrolledNodes(keys_by_id(warehouse), {}, required=required).check(arrived, source)
     except Reject as error:
         return error.reason
     return ""
@@ -90,6 +92,34 @@ def test_the_payload_must_be_the_nodes_too(fleet: Warehouse) -> None:
     clock = VirtualClock(AT_MS)
     drain(Delivered([lying]), fleet, keys=KeyRing(fleet, required=True, clock=clock))
     assert [(each.reason, each.path) for each in waiting(fleet)] == [("wrong_source", "$.node")]
+
+
+def listing(node: str, at_ms: int = AT_MS, **changes: Any) -> Report:
+    """A report with a scan that lists the card it is about."""
+    scan = Scan(at_ms=at_ms, cards=(ScannedCard(card="GPU-1", model="H100"),))
+    return report(node=node, wall_ms=at_ms + MINUTE_MS, scan=scan, **changes)
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"cards": ()},
+        {"usage": ()},
+        {"usage": (), "cards": (), "faults": (Fault(card="GPU-1", opened_at_ms=AT_MS, reason="xid:79"),)},
+    ],
+    ids=["usage", "card", "fault"],
+)
+def test_a_node_does_not_speak_of_cards_that_it_has_never_listed(fleet: Warehouse, about: dict[str, Any]) -> None:
+    keys = KeyRing(fleet, required=True, clock=VirtualClock(AT_MS))
+    sent = [signed(OURS, listing(NODE)), signed(OTHERS, report(node="node-2", **about), number=2)]
+    totals = drain(Delivered(sent), fleet, keys=keys)
+    assert (totals.messages, totals.dead_letters) == (2, 1)
+    (letter,) = waiting(fleet)
+    assert (letter.reason, letter.node) == ("wrong_card", "node-2")
+    # The card moves, and its new node says so: what was sent too early counts after a replay.
+    later = KeyRing(fleet, required=True, clock=VirtualClock(AT_MS))
+    assert drain(Delivered([signed(OTHERS, listing("node-2"), number=3)]), fleet, keys=later).dead_letters == 0
+    assert [each.accepted for each in replay(fleet, [letter], clock=VirtualClock(AT_MS), who="lin")] == [True]
 
 
 @pytest.mark.parametrize("required", [True, False])

@@ -83,6 +83,11 @@ def homes(runs: Sequence[ListingRun], moves: Sequence[Home] = ()) -> list[Home]:
     return _without_repeats(found)
 
 
+def card_listings(warehouse: Warehouse) -> dict[str, set[str]]:
+    """For each card that was ever scanned, and each GPU that instances are cut from: the nodes that listed it."""
+    return {row["card"]: set(row["nodes"]) for row in warehouse.rows(sql("queries/card_listings"))}
+
+
 def settle_homes(warehouse: Warehouse) -> int:
     """Recompute the homes of cards that several nodes have listed, and mark the hours that change hands.
 
