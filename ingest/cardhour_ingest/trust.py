@@ -143,13 +143,14 @@ class KeyRing:
         now_ms = self._clock.monotonic_ms()
         age_ms = None if self._read_at_ms is None else now_ms - self._read_at_ms
         if age_ms is None or age_ms >= KEYS_AGE_MS or (age_ms >= ASK_AGAIN_MS and self._lacks_one(messages)):
-            self._nodes = EnrolledNodes(keys_by_id(self._warehouse), self._listings(now_ms), required=self._required)
+            with self._warehouse.another() as mine:  # the loop's own connection may be writing just now
+                self._nodes = EnrolledNodes(keys_by_id(mine), self._listings(mine, now_ms), required=self._required)
             self._read_at_ms = now_ms
 
-    def _listings(self, now_ms: int) -> dict[str, set[str]]:
+    def _listings(self, warehouse: Warehouse, now_ms: int) -> dict[str, set[str]]:
         if not self._required or (self._listed_at_ms is not None and now_ms - self._listed_at_ms < LISTINGS_AGE_MS):
             return self._nodes.listings
-        found = card_listings(self._warehouse)
+        found = card_listings(warehouse)
         # What was claimed here a moment ago may not be stored yet.
         for card, nodes in self._nodes.listings.items():
             found.setdefault(card, set()).update(nodes)
