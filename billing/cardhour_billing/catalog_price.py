@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
-from itertools import combinations
 from typing import Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from cardhour_billing.binding import times_meet
 from cardhour_billing.catalog_change import Change, RowPlan, validity_text
-from cardhour_billing.catalog_checks import a_name, check, times, validity
+from cardhour_billing.catalog_checks import a_name, an_id, an_owner, check, times, validity
+from cardhour_billing.catalog_contract import ContractTable
 from cardhour_billing.catalog_noun import Noun, Planning
-from cardhour_billing.current import current_prices
+from cardhour_billing.catalog_scheme import BandTable, TierTable, bands, rate
+from cardhour_billing.current import current_contracts, current_prices, scheme_json
 from cardhour_billing.models import Invoice, InvoiceLine, Issuer, Price, PriceBook
-from cardhour_billing.money import exponent, parse_price
-from cardhour_billing.price import LIST_BOOK, PriceRow
+from cardhour_billing.money import UnitPrice, exponent
+from cardhour_billing.price import LIST_BOOK, NEGOTIATED, PriceRow, price_overlaps
+from cardhour_billing.rate_scheme import Band, Rate, tier_text
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import format_rfc3339
 
@@ -27,42 +28,73 @@ class PriceTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     model: str
     per: Literal["card-hour"]
-    amount: str
+    amount: str = ""
     from_: datetime = msgspec.field(name="from")
     to: datetime | None = None
     currency: str = ""
     includes_tax: bool = False
+    models: list[str] = []
+    book: str = ""
+    contract: str = ""
+    scheme: Literal["graduated", "volume", ""] = ""
+    tiers: list[TierTable] = []
+    bands: list[BandTable] = []
 
 
 def _problems(table: PriceTable) -> list[str]:
-    found = check((a_name, table.model))
+    found = check((a_name if table.models else an_owner, table.model), *((an_owner, each) for each in table.models))
+    found += check(*((an_id, each) for each in (table.book, table.contract) if each))
+    if table.book and table.contract:
+        found.append("book: a contract's own price is in no book; give one of the two")
+    if len(set(table.models)) < len(table.models):
+        found.append("models: one is named twice")
     found += check((exponent, table.currency)) if table.currency else []
     # USD only lends its decimals here; the plan parses again in the currency that the price ends up with.
+    currency = table.currency or "USD"
     return (
         found
-        + check((lambda text: parse_price(text, table.currency or "USD"), table.amount))
+        + check((lambda each: rate(each.amount, each.scheme, each.tiers, currency), table))
+        + check((lambda each: bands(each, currency), table.bands))
         + times(table.from_, table.to)
     )
 
 
 def _changes(planning: Planning) -> list[Change]:
     rows = RowPlan("price", current_prices(), key=_key, text=_text)
+    contracts = {row.key: row for row in current_contracts()}
+    named = {each.table.id: each.table.customer for each in planning.file.of(ContractTable)}
     for located in planning.file.of(PriceTable):
         table = located.table
+        if table.contract and table.contract not in {*contracts, *named, *planning.file.unreadable}:
+            planning.problems.append(f"{located.where}: contract '{table.contract}' is not in this file nor known")
         try:
-            price = parse_price(table.amount, table.currency or planning.issuer.currency)
-            from_ms, to_ms = validity(table)
+            row = _row(table, rows.new_id(), table.currency or planning.issuer.currency)
         except Refuse:
             continue  # reported with the table
-        row = PriceRow(
-            id=rows.new_id(), model=table.model, currency=price.currency, nano=price.nano, from_ms=from_ms,
-            to_ms=to_ms, includes_tax=table.includes_tax,
-        )  # fmt: skip
         if known := rows.add(located.where, row):
             planning.problems += [f"{located.where}: {problem}" for problem in _billed(known, row)]
-    for one, other in _overlaps(rows.after):
-        planning.problems.append(rows.overlap(one, other, f"model '{one.model}' has two prices at one time"))
+    for one, other, model in price_overlaps(rows.after):
+        planning.problems.append(rows.overlap(one, other, f"model '{model}' has two prices at one time"))
     return rows.changes
+
+
+def _row(table: PriceTable, id: int, currency: str) -> PriceRow:
+    price = rate(table.amount, table.scheme, table.tiers, currency)
+    from_ms, to_ms = validity(table)
+    return PriceRow(
+        id=id,
+        book=NEGOTIATED + table.contract if table.contract else table.book or LIST_BOOK,
+        model=table.model,
+        models=tuple(sorted(table.models)),
+        currency=currency,
+        nano=price.nano,
+        kind=price.kind,
+        tiers=price.tiers,
+        bands=bands(table.bands, currency),
+        from_ms=from_ms,
+        to_ms=to_ms,
+        includes_tax=table.includes_tax,
+    )
 
 
 def _billed(known: PriceRow, wanted: PriceRow) -> Iterator[str]:
@@ -77,7 +109,7 @@ def _billed(known: PriceRow, wanted: PriceRow) -> Iterator[str]:
     if last is None:
         return
     billed_to_ms = last.invoice.period_end_ms
-    if wanted.nano != known.nano:
+    if structs.replace(wanted, id=known.id, to_ms=known.to_ms) != known:
         yield (
             f"the price of {known.model} from {format_rfc3339(known.from_ms)} was already used by "
             f"invoice {last.invoice.number}: end it with to = {format_rfc3339(billed_to_ms)} or later, and add a price "
@@ -90,24 +122,36 @@ def _billed(known: PriceRow, wanted: PriceRow) -> Iterator[str]:
         )
 
 
-def _overlaps(rows: Iterable[PriceRow]) -> Iterator[tuple[PriceRow, PriceRow]]:
-    groups: dict[tuple[str, str, str], list[PriceRow]] = {}
-    for row in rows:
-        groups.setdefault((row.book, row.model, row.currency), []).append(row)
-    for group in groups.values():
-        for one, other in combinations(group, 2):
-            if times_meet(one.from_ms, one.to_ms, other.from_ms, other.to_ms):
-                yield one, other
-
-
 def _key(row: PriceRow) -> tuple[str | int, ...]:
     return row.book, row.model, row.currency, row.from_ms
 
 
 def _text(row: PriceRow) -> tuple[str, str]:
-    subject = row.model if row.book == LIST_BOOK else f"{row.model} in book {row.book}"
+    subject = f"{row.model} ({', '.join(row.models)})" if row.models else row.model
+    if row.book.startswith(NEGOTIATED):
+        subject += f" under contract {row.book.removeprefix(NEGOTIATED)}"
+    elif row.book != LIST_BOOK:
+        subject += f" in book {row.book}"
     taxed = " with tax" if row.includes_tax else ""
-    return subject, f"{row.unit_price} {row.currency} per card-hour{taxed}, {validity_text(row)}"
+    parts = [f"{_rate_text(row, row.currency)} per card-hour{taxed}"]
+    parts += [f"{band.name} ({_hours_text(band)}) {_rate_text(band, row.currency)}" for band in row.bands]
+    return subject, f"{'; '.join(parts)}, {validity_text(row)}"
+
+
+def _rate_text(rate: Rate, currency: str) -> str:
+    if not rate.tiers:
+        return f"{UnitPrice(nano=rate.nano, currency=currency)} {currency}"
+    starts = [0, *(tier.to_us or 0 for tier in rate.tiers)]
+    steps = [
+        f"{tier_text(from_us, tier.to_us)} {UnitPrice(nano=tier.nano, currency=currency)}"
+        for from_us, tier in zip(starts, rate.tiers, strict=False)
+    ]
+    return f"{rate.kind} {', '.join(steps)} {currency}"
+
+
+def _hours_text(band: Band) -> str:
+    clock = [f"{minute // 60:02d}:{minute % 60:02d}" for minute in (band.from_minute, band.to_minute)]
+    return f"{clock[0]}–{clock[1]}" + ("" if band.days == "all" else f" {band.days}")
 
 
 def _write(change: Change, recorded_at_ms: int) -> None:
@@ -119,6 +163,7 @@ def _write(change: Change, recorded_at_ms: int) -> None:
         currency=row.currency,
         unit_nano=row.nano,
         includes_tax=row.includes_tax,
+        scheme=scheme_json(row),
         valid_from_ms=row.from_ms,
         valid_to_ms=row.to_ms,
         recorded_at_ms=recorded_at_ms,

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from cardhour_billing.binding import BindingRow
-from cardhour_billing.models import Binding, Customer, Price
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import Struct
+
+from cardhour_billing.binding import BindingRow, times_meet
+from cardhour_billing.models import Binding, Contract, Customer, Price
 from cardhour_billing.models import TaxRule as RecordedTax
 from cardhour_billing.models.bitemporal import NOT_SUPERSEDED
-from cardhour_billing.price import PriceRow
+from cardhour_billing.month import BillingPeriod
+from cardhour_billing.price import ContractRow, PriceRow
+from cardhour_billing.rate_scheme import Band, Kind, Tier
 from cardhour_billing.rating import Terms
 from cardhour_billing.tax import TaxRule
 
@@ -37,9 +44,29 @@ def binding_row(row: Binding) -> BindingRow:
     )
 
 
+class Scheme(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a price has beside one amount: the JSON of its ``scheme`` column."""
+
+    kind: Kind = "per-unit"
+    tiers: tuple[Tier, ...] = ()
+    bands: tuple[Band, ...] = ()
+    models: tuple[str, ...] = ()
+
+
+def scheme_json(row: PriceRow) -> dict[str, object] | None:
+    """The ``scheme`` column of a price; nothing where it has one amount at all hours for one model."""
+    scheme = Scheme(kind=row.kind, tiers=row.tiers, bands=row.bands, models=row.models)
+    return msgspec.to_builtins(scheme) or None
+
+
 def price_row(row: Price) -> PriceRow:
     """A recorded price as rating knows it."""
+    scheme = msgspec.convert(row.scheme or {}, Scheme)
     return PriceRow(
+        kind=scheme.kind,
+        tiers=scheme.tiers,
+        bands=scheme.bands,
+        models=scheme.models,
         id=row.pk,
         book=row.book.key,
         model=row.model,
@@ -71,6 +98,34 @@ def tax_rule(row: RecordedTax) -> TaxRule:
     )
 
 
-def terms_of(customer: Customer) -> Terms:
-    """What rating must know of ``customer``."""
-    return Terms(customer=customer.key, currency=customer.currency)
+def current_contracts() -> list[ContractRow]:
+    """Contracts that no other row supersedes, oldest first."""
+    rows = Contract.objects.filter(NOT_SUPERSEDED).select_related("customer", "book").order_by("id")
+    return [contract_row(row) for row in rows]
+
+
+def contract_row(row: Contract) -> ContractRow:
+    """A recorded contract as rating knows it."""
+    return ContractRow(
+        id=row.pk,
+        key=row.key,
+        customer=row.customer.key,
+        book=row.book.key,
+        discount_ppm=row.discount_ppm,
+        from_ms=row.valid_from_ms,
+        to_ms=row.valid_to_ms,
+    )
+
+
+def terms_of(
+    customers: Iterable[Customer], period: BillingPeriod, contracts: Iterable[ContractRow] | None = None
+) -> dict[str, Terms]:
+    """What rating must know of each customer in a period, by key. ``contracts`` instead of the current ones."""
+    by_customer: dict[str, list[ContractRow]] = {}
+    for row in current_contracts() if contracts is None else contracts:
+        if times_meet(row.from_ms, row.to_ms, period.start_ms, period.end_ms):
+            by_customer.setdefault(row.customer, []).append(row)
+    return {
+        each.key: Terms(customer=each.key, currency=each.currency, contracts=tuple(by_customer.get(each.key, ())))
+        for each in customers
+    }

@@ -126,6 +126,15 @@ class DocumentLine(Struct, frozen=True, kw_only=True):
     unit_price: str
     """Price of one ``unit`` as contracted, such as ``"1.616532"``; no zeros beyond the currency's decimals."""
     amount: str
+    """What is billed: at the contract's price, its discount and its tier."""
+    contracted_price: str = ""
+    """Price of one ``unit`` before the contract's discount."""
+    contracted_amount: str = ""
+    """The line before the contract's discount."""
+    list_price: str = ""
+    """The price list's; empty where it has none, or more than one for this line."""
+    list_amount: str = ""
+    """The line at the price list; empty where that has no price."""
     days: tuple[DayShare, ...] = ()
     cards: tuple[CardShare, ...] = ()
     """Empty where the line spans more cards than a document holds; the portal then shows them from the warehouse."""

@@ -139,7 +139,7 @@ def _usage_row(invoice: Invoice, position: int, line: RatedLine) -> InvoiceLine:
         tier=line.key.tier,
         tax_category=line.key.tax_category,
         quantity_us=line.quantity_us,
-        unit_nano=line.price.nano,
+        unit_nano=line.unit_price.nano,
         amount=line.amount.amount,
     )
 
@@ -170,7 +170,7 @@ def _line(position: int, line: RatedLine, net: Money) -> DocumentLine:
     return DocumentLine(
         position=position,
         model=line.key.model,
-        description=_included(line),
+        description=" · ".join(note for note in (line.note, _included(line)) if note),
         first_day=days[0].day,
         last_day=days[-1].day,
         band=line.key.band,
@@ -180,8 +180,12 @@ def _line(position: int, line: RatedLine, net: Money) -> DocumentLine:
         net=str(net),
         quantity_us=line.quantity_us,
         printed_quantity=line.printed_quantity,
-        unit_price=str(line.price.unit_price),
+        unit_price=str(line.unit_price),
         amount=str(line.amount),
+        contracted_price=str(line.costs.contracted_price),
+        contracted_amount=str(line.costs.contracted),
+        list_price=_or_empty(line.costs.list_price),
+        list_amount=_or_empty(line.costs.listed),
         days=days,
         cards=cards if len(cards) <= CARDS_MAX else (),
     )
@@ -204,7 +208,15 @@ def _charge(position: int, charge: Charge, net: Money) -> DocumentLine:
         unit=charge.unit,
         unit_price=charge.unit_price,
         amount=str(charge.amount),
+        contracted_price=charge.unit_price,
+        contracted_amount=str(charge.amount),
+        list_price=charge.unit_price,
+        list_amount=str(charge.amount),
     )
+
+
+def _or_empty(value: object) -> str:
+    return "" if value is None else str(value)
 
 
 def _included(line: RatedLine) -> str:

@@ -65,12 +65,16 @@ class Explainer:
         self._name = f"{invoice.number} line {position}, {self._line.model or self._line.source}"
         self._amount = self._inputs.figures()[position][1]
         self._period: BillingPeriod = period_of(self._inputs)
+        leads = {line.position: line.lead or line.position for line in self._inputs.lines}
+        # Lines of a graduated price share the quarters that stand under the first of them, each in proportion.
+        self._lead = leads.get(position, position)
+        self._sliced = list(leads.values()).count(self._lead) > 1
         # By day and card: what every level above a quarter is a sum of.
         self._sums: dict[Key, int] = {}
         start_ms, end_ms = self._period.start_ms, self._period.end_ms
         kept = ledger.frozen_usage(self._inputs.quarters, start_ms, end_ms, self._period.day_starts_ms)
         for line, row in kept:
-            if line == position:
+            if line == self._lead:
                 key = self._period.day_of(row.segment_start_ms), row.card, row.node
                 self._sums[key] = self._sums.get(key, 0) + row.billable_us
 
@@ -105,7 +109,7 @@ class Explainer:
     def quarters(self, day: date, card: str) -> Explanation:
         """One card on one local day, quarter by quarter, as they were frozen."""
         whole = self._part(self.cards(day), "card", card)
-        found = self._ledger.frozen_quarters(self._inputs.quarters, self._line.position, card, *self.span_of(day))
+        found = self._ledger.frozen_quarters(self._inputs.quarters, self._lead, card, *self.span_of(day))
         parts: list[tuple[Mapping[str, Any], int]] = [
             ({"quarter": format_rfc3339(each.start_ms), "owner": each.owner, "node": each.node}, each.billable_us)
             for each in found
@@ -182,6 +186,9 @@ class Explainer:
         )
 
     def _divided(self, name: str, whole: Part, parts: Sequence[tuple[Mapping[str, Any], int]]) -> Explanation:
+        if self._sliced and parts:
+            own = allocate(whole.quantity_us, [us for _, us in parts])
+            parts = [(each, us) for (each, _), us in zip(parts, own, strict=True)]
         if sum(us for _, us in parts) != whole.quantity_us:
             raise InvariantBroken(f"{name} does not add up to what was billed: run cardhour verify")
         shares = _shared(whole, [us for _, us in parts])

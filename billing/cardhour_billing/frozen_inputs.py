@@ -7,6 +7,7 @@ here with their own digest; bindings, prices, tax rules and charges stand here w
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 import msgspec
 from msgspec import Struct
@@ -29,6 +30,10 @@ class FrozenLine(Struct, frozen=True, kw_only=True):
     price: int
     quantity_us: int
     amount: int
+    list_amount: int | None = None
+    contracted_amount: int = 0
+    lead: int = 0
+    """Position of the line whose quarters this one is a later slice of; 0 for a line with quarters of its own."""
 
 
 class FrozenInputs(Struct, frozen=True, kw_only=True):
@@ -65,10 +70,27 @@ class FrozenInputs(Struct, frozen=True, kw_only=True):
 
 def frozen_lines(lines: tuple[RatedLine, ...]) -> tuple[FrozenLine, ...]:
     """The figures of rated lines, in order of print."""
+    positions = {line.key: at for at, line in enumerate(lines, start=1)}
     return tuple(
-        FrozenLine(position=at, price=line.price.id, quantity_us=line.quantity_us, amount=line.amount.amount)
+        FrozenLine(
+            position=at,
+            price=line.price.id,
+            quantity_us=line.quantity_us,
+            amount=line.amount.amount,
+            list_amount=line.costs.listed.amount if line.costs.listed else None,
+            contracted_amount=line.costs.contracted.amount,
+            lead=positions[line.lead] if line.lead else 0,
+        )
         for at, line in enumerate(lines, start=1)
     )
+
+
+def claimed(lines: Iterable[FrozenLine]) -> dict[int, int]:
+    """Card-microseconds by the position under which their quarters are frozen."""
+    found: dict[int, int] = {}
+    for line in lines:
+        found[line.lead or line.position] = found.get(line.lead or line.position, 0) + line.quantity_us
+    return found
 
 
 def freeze_inputs(
@@ -91,13 +113,18 @@ def freeze_inputs(
         quarters=quarters[0],
         quarters_digest=quarters[1],
         bindings=tuple(sorted(bindings, key=lambda row: row.id)),
-        prices=tuple(sorted({line.price for line in content.lines}, key=lambda row: row.id)),
+        prices=tuple(sorted(_prices(content), key=lambda row: row.id)),
         taxes=tuple(sorted(content.taxes, key=lambda row: row.id)),
         lines=frozen_lines(content.lines),
         charges=content.charges,
     )
     canonical = msgspec.json.encode(inputs, order="sorted")
     return canonical, hashlib.sha256(canonical).hexdigest()
+
+
+def _prices(content: Content) -> set[PriceRow]:
+    """The prices that decided: those of the lines, and those of the list that they are compared with."""
+    return {row for line in content.lines for row in (line.price, *line.costs.list_rows)}
 
 
 def read_inputs(canonical: bytes) -> FrozenInputs:

@@ -18,9 +18,9 @@ from cardhour_billing.binding import BindingRow
 from cardhour_billing.charge import Charge
 from cardhour_billing.content import Content
 from cardhour_billing.drafting import KIND, IssueFacts, compose, invoice_of, write, write_lines
-from cardhour_billing.frozen_inputs import freeze_inputs
+from cardhour_billing.frozen_inputs import claimed, freeze_inputs, frozen_lines
 from cardhour_billing.ledger import Frozen, Ledger
-from cardhour_billing.models import Binding, Customer, Invoice, Issuer, Price, TaxRule
+from cardhour_billing.models import Binding, Contract, Customer, Invoice, Issuer, Price, TaxRule
 from cardhour_billing.month import BillingPeriod, local_day
 from cardhour_billing.numbering import take_number
 from cardhour_billing.rated import RatedLine
@@ -83,7 +83,7 @@ def issue(customer: Customer, rated: Issuable, frozen: FrozenQuarters, *, clock:
     Raises InputsMoved where usage changed after it was rated.
     """
     # 2. Compare with what was rated: what is frozen is exactly what is billed.
-    if dict(frozen.kept.quantity_us) != {at: line.quantity_us for at, line in enumerate(rated.lines, start=1)}:
+    if dict(frozen.kept.quantity_us) != claimed(frozen_lines(rated.lines)):
         raise InputsMoved(f"usage of {customer.key} changed while {rated.period.month} was being issued; try again")
     inputs, digest = freeze_inputs(
         terms=rated.terms,
@@ -131,5 +131,6 @@ def _check_current(rated: Issuable) -> None:
     prices = Price.objects.filter(pk__in={line.price.id for line in rated.lines}, superseded_by__isnull=False)
     bindings = Binding.objects.filter(pk__in={row.id for row in rated.bindings}, superseded_by__isnull=False)
     taxes = TaxRule.objects.filter(pk__in={tax.id for tax in rated.content.taxes}, superseded_by__isnull=False)
-    if prices.exists() or bindings.exists() or taxes.exists():
-        raise InputsMoved(f"a price, binding or tax rule of {rated.terms.customer} was superseded meanwhile; try again")
+    contracts = Contract.objects.filter(pk__in={row.id for row in rated.terms.contracts}, superseded_by__isnull=False)
+    if any(rows.exists() for rows in (prices, bindings, taxes, contracts)):
+        raise InputsMoved(f"a price, binding, contract or tax rule of {rated.terms.customer} was superseded; try again")

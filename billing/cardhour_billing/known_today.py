@@ -41,12 +41,13 @@ def known_today(invoice: Invoice, ledger: Ledger) -> tuple[Difference, ...]:
     document, inputs = decode(bytes(invoice.frozen)), read_inputs(bytes(invoice.inputs))
     ledger.settle()
     # The customer's currency may be another by now: what was billed can only be compared in its own.
-    terms = structs.replace(terms_of(invoice.customer), currency=document.currency)
-    rating = rate_zone(period_of(inputs), {terms.customer: terms}, document.currency, ledger).rating
+    period = period_of(inputs)
+    terms = structs.replace(terms_of([invoice.customer], period)[invoice.customer.key], currency=document.currency)
+    rating = rate_zone(period, {terms.customer: terms}, document.currency, ledger).rating
     zero = Money(amount=0, currency=document.currency)
     today: dict[Pair, tuple[int, Money]] = {}
     for line in rating.lines[invoice.customer.key]:
-        key = (line.key.model, str(line.price.unit_price), line.key.band, line.key.tier, line.key.tax_category)
+        key = (line.key.model, str(line.unit_price), line.key.band, line.key.tier, line.key.tax_category)
         quantity_us, amount = today.get(key, (0, zero))
         today[key] = quantity_us + line.quantity_us, amount + line.amount
     pairs: list[Difference] = []

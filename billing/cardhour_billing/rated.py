@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple, Protocol
 
-from cardhour_billing.money import Money
+from cardhour_billing.money import Money, UnitPrice
 from cardhour_billing.price import PriceRow
 from cardhour_billing.tax import Taxable, TaxRule
 
@@ -57,18 +57,39 @@ class Share(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """What a line's quantity comes to besides its amount: before the discount, and at the price list."""
+
+    contracted_price: UnitPrice
+    contracted: Money
+    list_price: UnitPrice | None
+    """``None`` where the list has no price, or more than one."""
+    listed: Money | None
+    """``None`` where the list has no price."""
+    list_rows: tuple[PriceRow, ...] = ()
+    """The list prices that decided, for freezing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RatedLine:
     """A line, rounded. ``days`` and ``cards`` (by card and node) are allocations of it."""
 
     key: LineKey
     price: PriceRow
+    unit_price: UnitPrice
+    """What one card-hour of this line costs: of its band and tier, less the contract's discount."""
     quantity_us: int
     printed_quantity: str
     amount: Money
+    costs: Costs
+    note: str = ""
+    """What a reader of the price must know, such as the discount in it."""
     days: dict[date, Share]
     cards: dict[tuple[str, str], Share]
     claims: tuple[UsageSum, ...]
-    """The usage that the line bills, for freezing."""
+    """The usage that the line bills, for freezing; none where it shares that of ``lead``."""
+    lead: LineKey | None = None
+    """The first of the graduated lines that one usage was sliced into; this is a later slice of it."""
     taxes: tuple[TaxRule, ...] = ()
     """The rules its usage is under, all of one category and rate; none where nothing is taxed."""
 

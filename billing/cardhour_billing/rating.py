@@ -1,41 +1,48 @@
-"""Rating: usage, bindings and prices in; lines, each rounded once, out.
+"""Rating: usage, bindings, contracts and prices in; lines, each rounded once, out.
 
 Owns the line key and what happens to usage that nobody is bound to or that has no price: both are reported with their
-quantity, neither is dropped. Plain Python: knows no store, no clock and no Django. Usage arrives as sums that are cut
-wherever a binding or a price changes and at each local midnight (``cuts_ms``), so that everything about a sum is
-decided by the instant at which its segment begins.
+quantity, neither is dropped. Does not own how sums become rounded lines (``lines``). Plain Python: knows no store, no
+clock and no Django. Usage arrives as sums that are cut wherever a binding, a price, a band, a contract or a tax changes
+and at each local midnight (``cuts.cuts_ms``), so that everything about a sum is decided by the instant at which its
+segment begins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from fractions import Fraction
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from cardhour_billing.binding import Bindings
-from cardhour_billing.money import Money, printed_quantity
-from cardhour_billing.month import BillingPeriod
-from cardhour_billing.price import LIST_BOOK, PriceRow, Prices
-from cardhour_billing.rated import LineKey, RatedLine, Share, Unpriced, Untaxed, UsageSum
-from cardhour_billing.tax import TaxRule, TaxRules
+from cardhour_billing.lines import Sums, finished
+from cardhour_billing.money import Money, round_half_away
+from cardhour_billing.month import BillingPeriod, zone
+from cardhour_billing.price import LIST_BOOK, ContractRow, PriceRow, Prices
+from cardhour_billing.rate_scheme import band_at
+from cardhour_billing.rated import LineKey, RatedLine, Unpriced, Untaxed, UsageSum
+from cardhour_billing.tax import TaxRules
 
 RATING_VERSION = 1
 """Grows whenever the same inputs would give other figures; frozen into every issued document."""
-
 
 NO_TAX = TaxRules(())
 """Where the catalog has no tax rule, documents say nothing of tax."""
 
 
 class Terms(Struct, frozen=True, kw_only=True):
-    """What rating must know of a customer."""
+    """What rating must know of a customer. Without a contract it pays by the list."""
 
     customer: str
     currency: str
-    book: str = LIST_BOOK
-    contract: str = ""
+    contracts: tuple[ContractRow, ...] = ()
+
+    def contract_at(self, at_ms: int) -> ContractRow | None:
+        """The contract that holds at an instant."""
+        return next((each for each in self.contracts if each.holds_at(at_ms)), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +66,8 @@ class Rating:
     unassigned: tuple[Unassigned, ...]
 
 
-@dataclass(slots=True)
-class _Sums:
-    """A line while it is being summed."""
-
-    quantity_us: int = 0
-    days: dict[date, int] = field(default_factory=dict)
-    cards: dict[tuple[str, str], int] = field(default_factory=dict)
-    claims: list[UsageSum] = field(default_factory=list)
-    taxes: dict[int, TaxRule] = field(default_factory=dict)
+_Listed = dict[tuple[PriceRow, str] | None, int]
+"""Card-microseconds by list price and its band; ``None`` where the list has no price."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,58 +80,101 @@ class _Month:
     taxes: TaxRules
     terms: Mapping[str, Terms]
     list_currency: str
-    lines: dict[LineKey, _Sums] = field(default_factory=dict)
+    local: ZoneInfo
+    lines: dict[LineKey, Sums] = field(default_factory=dict)
+    places: dict[tuple[str, str, int], Sums | None] = field(default_factory=dict)
+    """The line of a customer's usage of a model from a segment's start; ``None`` where nothing prices it."""
+    days: dict[int, date] = field(default_factory=dict)
     used: dict[str, set[int]] = field(default_factory=dict)
     unpriced: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     """First instant and quantity, by customer and model."""
     untaxed: dict[tuple[str, str], int] = field(default_factory=dict)
     """First instant, by customer and model."""
-    unassigned: dict[tuple[str, str], dict[PriceRow | None, int]] = field(default_factory=dict)
-    """Quantity by list price, by owner and model."""
+    unassigned: dict[tuple[str, str], _Listed] = field(default_factory=dict)
+    """By owner and model."""
 
     def add(self, row: UsageSum) -> None:
         at_ms = row.segment_start_ms
         binding = self.bindings.find(row.owner, row.cluster, row.node, row.card, at_ms)
         if binding is None:
-            listed = self.prices.find(LIST_BOOK, row.model, self.list_currency, at_ms)
             sums = self.unassigned.setdefault((row.owner, row.model), {})
+            listed = self._listed(row.model, self.list_currency, at_ms)
             sums[listed] = sums.get(listed, 0) + row.billable_us
-        elif customer := self.terms.get(binding.customer):
-            self._add_bound(customer, binding.id, row)
+            return
+        customer = binding.customer
+        if customer not in self.terms:
+            return
+        place = (customer, row.model, at_ms)
+        try:
+            line = self.places[place]
+        except KeyError:
+            line = self.places[place] = self._line(self.terms[customer], row.model, at_ms)
+        if line is None:
+            first_ms, quantity_us = self.unpriced.get((customer, row.model), (at_ms, 0))
+            self.unpriced[customer, row.model] = min(first_ms, at_ms), quantity_us + row.billable_us
+            return
+        self.used.setdefault(customer, set()).add(binding.id)
+        line.add(row, self._day(at_ms))
 
-    def _add_bound(self, customer: Terms, binding: int, row: UsageSum) -> None:
-        at_ms = row.segment_start_ms
-        price = self.prices.find(customer.book, row.model, customer.currency, at_ms)
+    def _day(self, at_ms: int) -> date:
+        day = self.days.get(at_ms)
+        if day is None:
+            day = self.days[at_ms] = self.period.day_of(at_ms)
+        return day
+
+    def _line(self, terms: Terms, model: str, at_ms: int) -> Sums | None:
+        """The line that usage of a segment belongs to; ``None`` where no price holds."""
+        contract = terms.contract_at(at_ms)
+        price = self.prices.find_under(contract, model, terms.currency, at_ms)
         if price is None:
-            first_ms, quantity_us = self.unpriced.get((customer.customer, row.model), (at_ms, 0))
-            found = min(first_ms, at_ms), quantity_us + row.billable_us
-            self.unpriced[customer.customer, row.model] = found
-        else:
-            self.used.setdefault(customer.customer, set()).add(binding)
-            tax = self.taxes.find(customer.customer, row.model, at_ms)
-            if tax is None and (self.taxes.rows or price.includes_tax):
-                first_ms = self.untaxed.get((customer.customer, row.model), at_ms)
-                self.untaxed[customer.customer, row.model] = min(first_ms, at_ms)
-            line = self.lines.setdefault(_key(customer, price, tax), _Sums())
-            _add(line, row, self.period.day_of(at_ms))
-            if tax is not None:
-                line.taxes[tax.id] = tax
+            return None
+        tax = self.taxes.find(terms.customer, model, at_ms)
+        if tax is None and (self.taxes.rows or price.includes_tax):
+            first_ms = self.untaxed.get((terms.customer, model), at_ms)
+            self.untaxed[terms.customer, model] = min(first_ms, at_ms)
+        key = LineKey(
+            customer=terms.customer,
+            contract=contract.key if contract else "",
+            price=price.id,
+            model=model,
+            band=self._band(price, at_ms),
+            tier="",
+            tax_category=tax.key if tax else "",
+        )
+        if key not in self.lines:
+            self.lines[key] = Sums(key=key, price=price, contract=contract)
+        line = self.lines[key]
+        if tax is not None:
+            line.taxes[tax.id] = tax
+        if price.book != LIST_BOOK:
+            line.listed_at[at_ms] = self._listed(model, terms.currency, at_ms)
+        return line
+
+    def _band(self, price: PriceRow, at_ms: int) -> str:
+        band = band_at(price.bands, at_ms, self.local) if price.bands else None
+        return band.name if band else ""
+
+    def _listed(self, model: str, currency: str, at_ms: int) -> tuple[PriceRow, str] | None:
+        row = self.prices.find(LIST_BOOK, model, currency, at_ms)
+        return (row, self._band(row, at_ms)) if row else None
 
     def finish(self) -> Rating:
         """Round every line, once."""
-        by_customer: dict[str, list[LineKey]] = {customer: [] for customer in self.terms}
-        for key in self.lines:
-            by_customer[key.customer].append(key)
-        by_id = {row.id: row for row in self.prices.rows}
+        by_customer: dict[str, list[Sums]] = {customer: [] for customer in self.terms}
+        for line in self.lines.values():
+            if line.quantity_us:
+                by_customer[line.key.customer].append(line)
         return Rating(
-            lines={customer: _finish(keys, self.lines, by_id) for customer, keys in by_customer.items()},
+            lines={customer: finished(sums) for customer, sums in by_customer.items()},
             bindings={customer: frozenset(self.used.get(customer, ())) for customer in self.terms},
             unpriced=tuple(self._unpriced(*found) for found in sorted(self.unpriced.items())),
             untaxed=tuple(
                 Untaxed(customer=customer, model=model, first_at_ms=at_ms)
                 for (customer, model), at_ms in sorted(self.untaxed.items())
             ),
-            unassigned=tuple(_unassigned(key, sums) for key, sums in sorted(self.unassigned.items())),
+            unassigned=tuple(
+                self._unassigned(owner, model, sums) for (owner, model), sums in sorted(self.unassigned.items())
+            ),
         )
 
     def _unpriced(self, key: tuple[str, str], found: tuple[int, int]) -> Unpriced:
@@ -139,14 +182,12 @@ class _Month:
         currency = self.terms[customer].currency
         return Unpriced(customer=customer, model=model, currency=currency, first_at_ms=found[0], quantity_us=found[1])
 
-
-def cuts_ms(period: BillingPeriod, bindings: Bindings, prices: Prices, taxes: TaxRules = NO_TAX) -> tuple[int, ...]:
-    """Instants at which usage must be cut: local midnights, and where a binding, a price or a tax begins or ends."""
-    ends: list[tuple[int, int | None]] = [(row.from_ms, row.to_ms) for row in bindings.rows]
-    ends += [(row.from_ms, row.to_ms) for row in prices.rows]
-    ends += [(row.from_ms, row.to_ms) for row in taxes.rows]
-    cuts = {*period.day_starts_ms, *(at_ms for pair in ends for at_ms in pair if at_ms is not None)}
-    return tuple(sorted(at_ms for at_ms in cuts if period.start_ms <= at_ms < period.end_ms))
+    def _unassigned(self, owner: str, model: str, sums: _Listed) -> Unassigned:
+        value: Money | None = None
+        if None not in sums:
+            costs = [row.rate(band).cost(us, self.list_currency) for (row, band), us in _known(sums)]
+            value = Money(amount=round_half_away(sum(costs, Fraction())), currency=self.list_currency)
+        return Unassigned(owner=owner, model=model, quantity_us=sum(sums.values()), list_value=value)
 
 
 def rate(
@@ -161,10 +202,16 @@ def rate(
 ) -> Rating:
     """Rate the usage of ``period`` for the customers in ``terms``; usage of other customers is theirs, and left out.
 
-    ``usage`` must be cut at ``cuts_ms``. ``list_currency`` is what unassigned usage is valued in.
+    ``usage`` must be cut at ``cuts.cuts_ms``. ``list_currency`` is what unassigned usage is valued in.
     """
     month = _Month(
-        period=period, bindings=bindings, prices=prices, taxes=taxes, terms=terms, list_currency=list_currency
+        period=period,
+        bindings=bindings,
+        prices=prices,
+        taxes=taxes,
+        terms=terms,
+        list_currency=list_currency,
+        local=zone(period.timezone),
     )
     for row in usage:
         if row.billable_us:
@@ -172,49 +219,5 @@ def rate(
     return month.finish()
 
 
-def _key(customer: Terms, price: PriceRow, tax: TaxRule | None) -> LineKey:
-    return LineKey(customer.customer, customer.contract, price.id, price.model, "", "", tax.key if tax else "")
-
-
-def _add(line: _Sums, row: UsageSum, day: date) -> None:
-    line.quantity_us += row.billable_us
-    line.days[day] = line.days.get(day, 0) + row.billable_us
-    card = (row.card, row.node)
-    line.cards[card] = line.cards.get(card, 0) + row.billable_us
-    line.claims.append(row)
-
-
-def _finish(
-    keys: Iterable[LineKey], sums: Mapping[LineKey, _Sums], prices: Mapping[int, PriceRow]
-) -> tuple[RatedLine, ...]:
-    in_order = sorted(keys, key=lambda key: (key.model, prices[key.price].from_ms, key))
-    return tuple(_line(key, sums[key], prices[key.price]) for key in in_order)
-
-
-def _line(key: LineKey, sums: _Sums, price: PriceRow) -> RatedLine:
-    amount = price.unit_price.charge(sums.quantity_us)  # the only rounding of the line
-    days, cards = sorted(sums.days), sorted(sums.cards)
-    return RatedLine(
-        key=key,
-        price=price,
-        quantity_us=sums.quantity_us,
-        printed_quantity=printed_quantity(sums.quantity_us, price.unit_price),
-        amount=amount,
-        days=dict(zip(days, _shares(amount, [sums.days[day] for day in days]), strict=True)),
-        cards=dict(zip(cards, _shares(amount, [sums.cards[card] for card in cards]), strict=True)),
-        claims=tuple(sums.claims),
-        taxes=tuple(sums.taxes[at] for at in sorted(sums.taxes)),
-    )
-
-
-def _shares(amount: Money, quantities: Sequence[int]) -> list[Share]:
-    return [Share(us, part) for us, part in zip(quantities, amount.allocate(quantities), strict=True)]
-
-
-def _unassigned(key: tuple[str, str], sums: Mapping[PriceRow | None, int]) -> Unassigned:
-    owner, model = key
-    value: Money | None = None
-    if None not in sums:
-        parts = [price.unit_price.charge(us) for price, us in sums.items() if price is not None]
-        value = sum(parts[1:], parts[0])
-    return Unassigned(owner=owner, model=model, quantity_us=sum(sums.values()), list_value=value)
+def _known(sums: _Listed) -> list[tuple[tuple[PriceRow, str], int]]:
+    return [(listed, us) for listed, us in sums.items() if listed is not None]

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from cardhour_billing.binding import Bindings
 from cardhour_billing.current import current_bindings, current_prices, terms_of
+from cardhour_billing.cuts import cuts_ms
 from cardhour_billing.drafting import invoice_of
 from cardhour_billing.ledger import Ledger
 from cardhour_billing.models import Customer, Invoice, Issuer
@@ -20,7 +21,7 @@ from cardhour_billing.money import Money, total
 from cardhour_billing.month import BillingPeriod, Month, billing_period, local_day, month_of
 from cardhour_billing.price import Prices
 from cardhour_billing.rated import UsageSum
-from cardhour_billing.rating import Rating, cuts_ms, rate
+from cardhour_billing.rating import Rating, rate
 from cardhour_contract.moment import QUARTER_MS
 
 if TYPE_CHECKING:
@@ -97,10 +98,10 @@ def _rated(
     period: BillingPeriod, customers: Sequence[Customer], currency: str, ledger: Ledger, effects: Sequence[Effect]
 ) -> tuple[Rating, Rating]:
     bindings, prices = Bindings(current_bindings()), Prices(current_prices())
-    cuts = cuts_ms(period, bindings, prices)
+    terms = terms_of(customers, period)
+    cuts = cuts_ms(period, bindings, prices, terms=terms.values())
     now: list[UsageSum] = list(ledger.billable(period.start_ms, period.end_ms, cuts))
     supposed = _supposed(now, effects, period, cuts)
-    terms = {customer.key: terms_of(customer) for customer in customers}
 
     def rated(usage: Iterable[UsageSum]) -> Rating:
         return rate(usage, period=period, bindings=bindings, prices=prices, terms=terms, list_currency=currency)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -16,17 +16,19 @@ from msgspec import Struct
 from cardhour_billing.charge import Charge
 from cardhour_billing.charge_kinds import recompute
 from cardhour_billing.content import Content
-from cardhour_billing.current import binding_row, price_row, tax_rule
+from cardhour_billing.current import binding_row, contract_row, price_row, tax_rule
 from cardhour_billing.document import InvoiceDocument, decode
 from cardhour_billing.frozen_inputs import FrozenInputs, frozen_lines, read_inputs
 from cardhour_billing.ledger import Ledger
-from cardhour_billing.models import AuditLog, Binding, Invoice, Price, RenderedDocument, TaxRule
+from cardhour_billing.models import AuditLog, Binding, Contract, Invoice, Price, RenderedDocument, TaxRule
 from cardhour_billing.money import Money, card_hours, parse_amount, total
 from cardhour_billing.rated import UsageSum
 from cardhour_billing.rating import RATING_VERSION
 from cardhour_billing.rendering import RENDERERS
 from cardhour_billing.rerating import rerate, sums_of
 from cardhour_contract.errors import InvariantBroken, Refuse
+
+K = TypeVar("K")
 
 FINDINGS_MAX = 20
 """Differences named for each check: whoever changed a thousand quarters is found by the first few."""
@@ -52,7 +54,7 @@ def verify(invoice: Invoice, ledger: Ledger) -> tuple[Check, ...]:
     usage = list(ledger.frozen_usage(inputs.quarters, inputs.start_ms, inputs.end_ms, inputs.cuts_ms))
     checks = (
         ("frozen inputs have their digest", _digest(invoice, document)),
-        ("frozen bindings, prices and tax rules are those that were recorded", _rows(inputs)),
+        ("frozen bindings, prices, contracts and tax rules are those that were recorded", _rows(inputs)),
         ("frozen quarters have their digest", _quarters(inputs, ledger)),
         ("frozen quarters are those that the document shows", _shares(inputs, document, usage)),
         ("rated again, the frozen inputs give the same amounts", _amounts(inputs, document, [row for _, row in usage])),
@@ -88,6 +90,9 @@ def _rows(inputs: FrozenInputs) -> Iterator[str]:
     taxes = {row.pk: tax_rule(row) for row in TaxRule.objects.filter(pk__in=[row.id for row in inputs.taxes])}
     yield from _unlike("binding", inputs.bindings, bindings)
     yield from _unlike("tax rule", inputs.taxes, taxes)
+    keys = [row.id for row in inputs.terms.contracts]
+    contracts = {row.pk: contract_row(row) for row in Contract.objects.filter(pk__in=keys)}
+    yield from _unlike("contract", inputs.terms.contracts, contracts)
 
 
 def _unlike(kind: str, copies: Sequence[Struct], rows: dict[int, Any]) -> Iterator[str]:
@@ -112,16 +117,31 @@ def _shares(inputs: FrozenInputs, document: InvoiceDocument, usage: Iterable[tup
     """The quarters summed by day and by card, against the document: names where a changed quarter lies."""
     days, cards, astray = sums_of(inputs, usage)
     yield from astray
-    shown_days = {(line.position, day.day): day.quantity_us for line in document.lines for day in line.days}
+    # Lines of a graduated price share the quarters that stand under the first of them.
+    lead = {line.position: line.lead or line.position for line in inputs.lines}
+    shown_days = _sums(
+        ((lead[line.position], day.day), day.quantity_us) for line in document.lines for day in line.days
+    )
     found_days = {(line, day.isoformat()): us for (line, day), us in days.items()}
     for line, day in sorted(shown_days.keys() | found_days.keys()):
         yield from _hours(f"line {line}, {day}", found_days.get((line, day), 0), shown_days.get((line, day), 0))
-    listed = {line.position for line in document.lines if line.cards}
-    shown = {(line.position, each.card, each.node): each.quantity_us for line in document.lines for each in line.cards}
+    listed = {lead[line.position] for line in document.lines if line.cards}
+    shown = _sums(
+        ((lead[line.position], each.card, each.node), each.quantity_us)
+        for line in document.lines
+        for each in line.cards
+    )
     found = {key: us for key, us in cards.items() if key[0] in listed}
     for key in sorted(shown.keys() | found.keys()):
         place = f"line {key[0]}, card {key[1]} on {key[2]}"
         yield from _hours(place, found.get(key, 0), shown.get(key, 0))
+
+
+def _sums(parts: Iterable[tuple[K, int]]) -> dict[K, int]:
+    found: dict[K, int] = {}
+    for key, us in parts:
+        found[key] = found.get(key, 0) + us
+    return found
 
 
 def _hours(place: str, found_us: int, shown_us: int) -> Iterator[str]:

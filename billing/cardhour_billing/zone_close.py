@@ -107,7 +107,7 @@ class ZoneClose:
     def _issuable(self, customer: Customer) -> Issuable:
         used = self._rating.bindings[customer.key]
         return Issuable(
-            terms=terms_of(customer),
+            terms=self._terms[customer.key],
             period=self.period,
             cuts_ms=self._rated.cuts_ms,
             lines=self._rating.lines[customer.key],
@@ -116,8 +116,8 @@ class ZoneClose:
         )
 
     def _rate(self) -> None:
-        terms = {customer.key: terms_of(customer) for customer in self.customers}
-        self._rated = rate_zone(self.period, terms, self._list_currency, self._ledger)
+        self._terms = terms_of(self.customers, self.period)
+        self._rated = rate_zone(self.period, self._terms, self._list_currency, self._ledger)
         zone = ZoneMonth(
             period=self.period,
             customers=self.customers,
@@ -127,7 +127,7 @@ class ZoneClose:
         )
         answer = charges_of(zone)
         self._charges: dict[str, Charges] = {
-            each.key: answer(Asked(customer=each, terms=terms[each.key], lines=self._rating.lines[each.key]))
+            each.key: answer(Asked(customer=each, terms=self._terms[each.key], lines=self._rating.lines[each.key]))
             for each in self.customers
         }
 

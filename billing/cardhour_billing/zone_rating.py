@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from cardhour_billing.binding import Bindings
 from cardhour_billing.current import current_bindings, current_prices, current_taxes
+from cardhour_billing.cuts import cuts_ms
 from cardhour_billing.ledger import Ledger
 from cardhour_billing.month import BillingPeriod
 from cardhour_billing.price import Prices
-from cardhour_billing.rating import Rating, Terms, cuts_ms, rate
+from cardhour_billing.rating import Rating, Terms, rate
 from cardhour_billing.tax import TaxRules
 
 
@@ -32,7 +33,7 @@ def rate_zone(period: BillingPeriod, terms: Mapping[str, Terms], list_currency: 
     """Rate ``period`` for the customers in ``terms``; the ledger's pages are read once."""
     bindings, prices = Bindings(current_bindings()), Prices(current_prices())
     taxes = TaxRules(current_taxes())
-    cuts = cuts_ms(period, bindings, prices, taxes)
+    cuts = cuts_ms(period, bindings, prices, taxes, terms.values())
     rating = rate(
         ledger.billable(period.start_ms, period.end_ms, cuts),
         period=period,

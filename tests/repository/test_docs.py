@@ -182,6 +182,15 @@ def test_the_catalog_example_is_a_catalog(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_every_catalog_example_is_a_catalog_beside_the_first(tmp_path: Path) -> None:
+    first, *others = re.findall(r"```toml\n(.*?)```", text("catalog.md"), re.DOTALL)
+    assert others
+    for at, other in enumerate(others):
+        file = tmp_path / f"{at}.toml"
+        file.write_text(f"{first}\n{other}", encoding="utf-8")
+        assert catalog_file.read_catalog(file).problems == []
+
+
 @pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.name)
 def test_every_key_of_a_catalog_table_is_documented(noun: Noun[Any]) -> None:
     heading = f"`[[{noun.name}]]`" if noun.many else f"`[{noun.name}]`"

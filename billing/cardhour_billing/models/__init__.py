@@ -1,7 +1,7 @@
 """What the money store keeps. One file a noun: who pays (``party``), whose usage is whose (``binding``), what it costs
-(``price``), how it is taxed (``tax``), what was billed (``invoice``), what it looked like (``rendering``), what was
-paid ahead or granted (``credit``), what outsiders hear of (``event``), what was mailed (``mail``), who did what
-(``operation``).
+(``price``, ``contract``), how it is taxed (``tax``), what was billed (``invoice``), what it looked like
+(``rendering``), what was paid ahead or granted (``credit``), what outsiders hear of (``event``), what was mailed
+(``mail``), who did what (``operation``).
 
 Amounts are integers of the currency's minor unit, prices integers of 1e-9, instants UTC milliseconds. Issued rows
 and facts are insert-only: triggers on SQLite and PostgreSQL refuse what the code should never try.
@@ -10,6 +10,7 @@ and facts are insert-only: triggers on SQLite and PostgreSQL refuse what the cod
 from __future__ import annotations
 
 from cardhour_billing.models.binding import Binding
+from cardhour_billing.models.contract import Commitment, Contract
 from cardhour_billing.models.credit import CreditAccount, CreditEntry, CreditGrant, CreditMovement
 from cardhour_billing.models.dunning import Reminder
 from cardhour_billing.models.event import Event, EventDelivery
@@ -27,6 +28,8 @@ __all__ = [
     "Allocation",
     "AuditLog",
     "Binding",
+    "Commitment",
+    "Contract",
     "CreditAccount",
     "CreditEntry",
     "CreditGrant",

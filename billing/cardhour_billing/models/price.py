@@ -22,7 +22,7 @@ class PriceBook(models.Model):
 
 
 class Price(Bitemporal):
-    """The price of one unit of a model. ``unit_nano`` is an integer of 1e-9 currency units."""
+    """The price of one unit of a model. ``unit_nano``, an integer of 1e-9 currency units, is that of its first tier."""
 
     book = models.ForeignKey(PriceBook, on_delete=models.PROTECT, related_name="prices")
     model = models.CharField(max_length=NAME_CHARS_MAX)
@@ -30,6 +30,8 @@ class Price(Bitemporal):
     currency = models.CharField(max_length=3)
     unit_nano = models.BigIntegerField()
     includes_tax = models.BooleanField(default=False)
+    scheme = models.JSONField(null=True, blank=True)
+    """Tiers, time-of-day bands and the models of a group (``current.price_row``); empty where there are none."""
 
     class Meta:
         ordering = ("id",)
