@@ -84,6 +84,27 @@ def back(scope: Literal["card", "process"], subject: str | int, *, after: bool =
     return Retraction(scope=scope, subject=subject, from_ms=T, to_ms=T + 200, after=after)
 
 
+M = 60_000
+"""The one pass counts rows that begin and end on whole minutes apart from those that do not."""
+
+ON_MINUTES = tuple(
+    Facts(cards=(GPU,), usage=usage, card_rows=card_rows)
+    for usage, card_rows in (
+        ((row("k8s:a", 0, 2 * M, process=1), row("k8s:a", M, 3 * M, process=2)), ()),
+        ((row("k8s:a", 0, 1_500, process=1), row("k8s:a", 1_000, 2_500, process=2)), ()),
+        ((row("k8s:a", 0, 2 * M, process=1), row("k8s:a", M + 7, M + 9, process=2)), ()),
+        ((row("k8s:a", 0, M), row("k8s:a", M, M + 7)), (seen(0, 15 * M),)),
+        ((), (seen(0, 2 * M), seen(M, 3 * M))),
+        ((), (seen(0, 1_500), seen(1_000, 2_500))),
+        ((), (seen(0, 2 * M), seen(M + 7, M + 9))),
+        ((row("k8s:a", 0, 3 * M),), (seen(0, 2 * M),)),
+        ((row("k8s:a", 0, 2 * M + 7),), (seen(0, 2 * M),)),
+        ((row("k8s:a", 0, 2 * M),), (seen(0, 2 * M + 7),)),
+        ((row("k8s:a", 0, 2 * M),), (seen(7, 2 * M),)),
+        ((row("k8s:a", 7, 2 * M),), ()),
+    )
+)
+
 ALLOCATED = Card(card="gpu", basis=Basis.ALLOCATION)
 
 SELDOM = (
@@ -106,4 +127,5 @@ SELDOM = (
         attributions=(Attribution(process=1, claim=Claim(owner="k8s:a", workload="v"), at_ms=T),),
         retractions=(back("process", 1),),
     ),
+    *ON_MINUTES,
 )

@@ -2,13 +2,14 @@
 
 The statements run in order, each into a table of its own that lives for one run:
 
-    work      the marks to settle               seen      what card records say, under the same rules
-    page_key  the pages to write                piece     each process without overlaps
-    outage    faulted time                      instant   what stands on a card between two changes
-    home      where moved cards belong          amount    weights to microseconds, floored once
-    quick     simple quarters, in one pass      entry     each owner's and workload's part of a quarter
-    record    the usage rows of the rest        page      the pages, whole
-    kept      what of them counts               sealed    which of them stay as they were
+    work      the marks to settle               kept      what of them counts
+    page_key  the pages to write                seen      what card records say, under the same rules
+    outage    faulted time                      piece     each process without overlaps
+    home      where moved cards belong          instant   what stands on a card between two changes
+    quick     simple quarters, in one pass      amount    weights to microseconds, floored once
+    raw_row   the usage rows of the rest        entry     each owner's and workload's part of a quarter
+    record    the same, with late answers       page      the pages, whole
+                                                sealed    which of them stay as they were
 
 then ``breach`` and ``publish`` write, ``too_late`` puts aside what came for sealed pages, and ``settle`` closes the
 marks. Any number of processes may roll up at once: pages carry the engine's clock from before raw was read, so the

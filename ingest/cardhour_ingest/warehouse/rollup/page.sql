@@ -31,7 +31,7 @@ swept AS (
 ),
 quarters AS (
     SELECT hour, card, quarter, toUInt64(known_ms - held_ms) * 1000 AS idle_us, 0::UInt64 AS faulted_us, 0::UInt64 AS rounding_us,
-           if(whole_ms > known_ms, [(unseen_reason, toUInt64(whole_ms - known_ms) * 1000)], []) AS unseen, raw_rows
+           if(known_ms < 900000, [(unseen_reason, toUInt64(900000 - known_ms) * 1000)], []) AS unseen, raw_rows
     FROM {quick:Identifier} WHERE NOT complex
     UNION ALL
     SELECT s.hour, s.card, s.quarter, s.idle_us, s.faulted_us, d.rounding_us, arrayZip(s.unseen.1, s.unseen.2), n.raw_rows
@@ -44,8 +44,10 @@ quarters AS (
             FROM (SELECT DISTINCT * EXCEPT (batch, received_at, answered, owner, workload, share, workload_name) FROM {record:Identifier})
             UNION ALL
             SELECT hour, card, quarter
-            FROM (SELECT DISTINCT hour, card::String AS card, toUInt8(intDiv(start_ms, 900000) % 4) AS quarter, start_ms, end_ms, state, energy_mj
-                  FROM card_record WHERE (hour, card) IN (SELECT hour, card FROM {quick:Identifier} WHERE complex) AND end_ms > start_ms)
+            FROM (SELECT DISTINCT hour, r.card::String AS card, toUInt8(intDiv(start_ms, 900000) % 4) AS quarter, start_ms, end_ms, state, energy_mj
+                  FROM card_record AS r
+                  WHERE cityHash64(hour, r.card) IN (SELECT cityHash64(hour, card) FROM {quick:Identifier} WHERE complex)
+                    AND indexHint((hour, r.card) IN (SELECT hour, card FROM {quick:Identifier} WHERE complex)) AND end_ms > start_ms)
         )
         GROUP BY hour, card, quarter
     ) AS n ON n.hour = s.hour AND n.card = s.card AND n.quarter = s.quarter

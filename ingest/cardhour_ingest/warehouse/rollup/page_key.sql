@@ -13,9 +13,9 @@ WITH known AS (
 ),
 basis_of AS (SELECT node, argMax(basis, (seen_at_ms, basis)) AS basis FROM node GROUP BY node),
 wanted AS (
-    SELECT hour, card::String AS card FROM usage_record WHERE (hour, node) IN (SELECT hour, node FROM {work:Identifier})
+    SELECT hour, r.card::String AS card FROM usage_record AS r WHERE (hour, node) IN (SELECT hour, node FROM {work:Identifier}) GROUP BY hour, card
     UNION DISTINCT
-    SELECT hour, card::String FROM card_record WHERE (hour, node) IN (SELECT hour, node FROM {work:Identifier})
+    SELECT hour, r.card::String AS card FROM card_record AS r WHERE (hour, node) IN (SELECT hour, node FROM {work:Identifier}) GROUP BY hour, card
     UNION DISTINCT
     SELECT w.hour, known.card FROM {work:Identifier} AS w INNER JOIN known ON known.home = w.node
     WHERE known.on_scan = 1 AND intDiv(known.scanned_from_ms, 3600000) <= w.hour

@@ -14,7 +14,8 @@ from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.sql import sql
 
 STEPS = (
-    "page_key", "outage", "home", "quick", "record", "kept", "seen", "piece", "instant", "amount", "entry", "page",
+    "page_key", "outage", "home", "quick", "raw_row", "record", "kept", "seen", "piece", "instant", "amount", "entry",
+    "page",
 )  # fmt: skip
 
 

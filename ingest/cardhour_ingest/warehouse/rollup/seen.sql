@@ -9,7 +9,9 @@ WITH ruled AS (
            arrayMap(x -> (toInt64(x.2), toInt64(least(x.3, 9000000000000000))), arrayFilter(x -> x.1 = r.node, spans)) AS at_home
     FROM card_record AS r
     LEFT JOIN (SELECT card, groupArray((node, from_ms, to_ms)) AS spans FROM {home:Identifier} GROUP BY card) AS homes ON homes.card = r.card
-    WHERE (hour, card, intDiv(start_ms, 900000) % 4) IN (SELECT hour, card, quarter FROM {quick:Identifier} WHERE complex) AND end_ms > start_ms
+    WHERE cityHash64(hour, r.card) IN (SELECT cityHash64(hour, card) FROM {quick:Identifier} WHERE complex)
+      AND indexHint((hour, r.card) IN (SELECT hour, card FROM {quick:Identifier} WHERE complex)) AND end_ms > start_ms
+      AND (hour, r.card::String, toUInt8(intDiv(start_ms, 900000) % 4)) IN (SELECT hour, card, quarter FROM {quick:Identifier} WHERE complex)
 )
 SELECT DISTINCT hour, card, quarter, state,
        toUInt32(part.1 - (toInt64(hour) * 3600000 + quarter * 900000)) AS s,
