@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from cardhour_billing.catalog_addon import ADD_ON
 from cardhour_billing.catalog_binding import BINDING
 from cardhour_billing.catalog_contract import CONTRACT
+from cardhour_billing.catalog_cost import COST
 from cardhour_billing.catalog_customer import CUSTOMER
 from cardhour_billing.catalog_issuer import ISSUER
+from cardhour_billing.catalog_lease import LEASE
 from cardhour_billing.catalog_noun import Noun
 from cardhour_billing.catalog_price import PRICE
 from cardhour_billing.catalog_tax import TAX
 
-NOUNS: tuple[Noun[Any], ...] = (ISSUER, CUSTOMER, BINDING, CONTRACT, PRICE, TAX)
+NOUNS: tuple[Noun[Any], ...] = (ISSUER, CUSTOMER, BINDING, CONTRACT, PRICE, TAX, LEASE, ADD_ON, COST)

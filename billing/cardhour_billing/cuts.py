@@ -1,7 +1,7 @@
 """Where usage must be cut, so that everything about a sum is decided by the instant at which its segment begins.
 
-Owns those instants: local midnights, and wherever a binding, a price, a contract, a tax or a time-of-day band begins or
-ends. Does not own what is decided there (``rating``). Plain Python.
+Owns those instants: local midnights, and wherever a binding, a price, a contract, a lease, a tax or a time-of-day band
+begins or ends. Does not own what is decided there (``rating``). Plain Python.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ def cuts_ms(
     prices: Prices,
     taxes: TaxRules = NO_TAX,
     terms: Iterable[Terms] = (),
+    leases: Iterable[Valid] = (),
 ) -> tuple[int, ...]:
     """The instants, ascending, the period's start among them."""
     contracts = [contract for each in terms for contract in each.contracts]
-    rows: list[Valid] = [*bindings.rows, *prices.rows, *taxes.rows, *contracts]
+    rows: list[Valid] = [*bindings.rows, *prices.rows, *taxes.rows, *contracts, *leases]
     ends = {at_ms for row in rows for at_ms in (row.from_ms, row.to_ms) if at_ms is not None}
     banded = {row.bands for row in prices.rows if row.bands}
     hours = {at_ms for bands in banded for at_ms in _changes(bands, period)}

@@ -2,7 +2,8 @@
 
 Owns the levels and that each adds up to the one above it exactly, in card-microseconds and in money: a part's amount is
 its share of the whole above by largest remainder. Everything but raw records is what was frozen, so that an old invoice
-is explained as it was billed. A charge has no such parts: the inputs that decided it explain it.
+is explained as it was billed. A charge has no such parts: the inputs that decided it explain it. Line 0, which no
+document prints, is the usage that leases cover: what it would have been, and why it cost nothing.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from cardhour_billing.charge import Charge
-from cardhour_billing.document import DocumentLine, decode
+from cardhour_billing.document import decode
+from cardhour_billing.frozen_cover import COVERED_LINE, frozen_usage
 from cardhour_billing.frozen_inputs import FrozenInputs, read_inputs
+from cardhour_billing.lease_cover import Covered, Place, place_of, uncovered
 from cardhour_billing.ledger import Ledger
 from cardhour_billing.models import Invoice
 from cardhour_billing.money import Money, allocate, permille_text, total
@@ -57,31 +60,42 @@ class Explainer:
     def __init__(self, invoice: Invoice, position: int, ledger: Ledger) -> None:
         self._ledger = ledger
         self._inputs: FrozenInputs = read_inputs(bytes(invoice.inputs))
-        document = decode(bytes(invoice.frozen))
-        lines = {line.position: line for line in document.lines}
-        if position not in lines:
-            raise Refuse(f"{invoice.number} has lines 1 to {len(lines)}, and no line {position}")
-        self._line: DocumentLine = lines[position]
-        self._name = f"{invoice.number} line {position}, {self._line.model or self._line.source}"
-        self._amount = self._inputs.figures()[position][1]
         self._period: BillingPeriod = period_of(self._inputs)
+        self._position = position
         leads = {line.position: line.lead or line.position for line in self._inputs.lines}
         # Lines of a graduated price share the quarters that stand under the first of them, each in proportion.
         self._lead = leads.get(position, position)
         self._sliced = list(leads.values()).count(self._lead) > 1
+        usage = frozen_usage(self._inputs, ledger)
+        self._covered = [each for _, each in usage.covered]
+        self._rows = [row for line, row in usage.billed if line == self._lead]
+        if position == COVERED_LINE:
+            self._rows = [uncovered(each.usage, each.usage.billable_us - each.covered_us) for each in self._covered]
+            name, whole_us = "usage that leases cover", sum(each.covered_us for each in self._covered)
+            if not self._covered:
+                raise Refuse(f"{invoice.number}: no lease covers usage of {self._period.month}")
+            self._amount = Money(amount=0, currency=self._inputs.terms.currency)
+        else:
+            name, whole_us, self._amount = self._find(invoice, position)
+        self._name, self._whole_us = f"{invoice.number} line {position}, {name}", whole_us
         # By day and card: what every level above a quarter is a sum of.
         self._sums: dict[Key, int] = {}
-        start_ms, end_ms = self._period.start_ms, self._period.end_ms
-        kept = ledger.frozen_usage(self._inputs.quarters, start_ms, end_ms, self._period.day_starts_ms)
-        for line, row in kept:
-            if line == self._lead:
-                key = self._period.day_of(row.segment_start_ms), row.card, row.node
-                self._sums[key] = self._sums.get(key, 0) + row.billable_us
+        for row in self._rows:
+            key = self._period.day_of(row.segment_start_ms), row.card, row.node
+            self._sums[key] = self._sums.get(key, 0) + row.billable_us
+
+    def _find(self, invoice: Invoice, position: int) -> tuple[str, int, Money]:
+        """Name, quantity and amount of a line that the document prints."""
+        lines = {line.position: line for line in decode(bytes(invoice.frozen)).lines}
+        if position not in lines:
+            raise Refuse(f"{invoice.number} has lines 1 to {len(lines)}, and no line {position}")
+        line = lines[position]
+        return line.model or line.source, line.quantity_us, self._inputs.figures()[position][1]
 
     @property
     def charge(self) -> Charge | None:
         """The line where it is a charge: it has inputs instead of days and cards. ``None`` for usage."""
-        at = self._line.position - len(self._inputs.lines) - 1
+        at = self._position - len(self._inputs.lines) - 1
         return self._inputs.charges[at] if at >= 0 else None
 
     def inputs(self, charge: Charge) -> tuple[tuple[str, str], ...]:
@@ -109,12 +123,26 @@ class Explainer:
     def quarters(self, day: date, card: str) -> Explanation:
         """One card on one local day, quarter by quarter, as they were frozen."""
         whole = self._part(self.cards(day), "card", card)
-        found = self._ledger.frozen_quarters(self._inputs.quarters, self._lead, card, *self.span_of(day))
-        parts: list[tuple[Mapping[str, Any], int]] = [
-            ({"quarter": format_rfc3339(each.start_ms), "owner": each.owner, "node": each.node}, each.billable_us)
-            for each in found
-        ]
+        parts = list(self._quarters(card, *self.span_of(day)))
         return self._divided(f"{self._name}, {day}, {card}", whole, parts)
+
+    def _quarters(self, card: str, from_ms: int, to_ms: int) -> Iterator[tuple[Mapping[str, Any], int]]:
+        """A card's quarters, with the leases that cover them, or a part of them."""
+        if not self._inputs.leases:
+            kept = self._ledger.frozen_quarters(self._inputs.quarters, self._lead, card, from_ms, to_ms)
+            for each in kept:
+                name = {"quarter": format_rfc3339(each.start_ms), "owner": each.owner, "node": each.node}
+                yield name, each.billable_us
+            return
+        leases: dict[Place, list[Covered]] = {}
+        for taken in self._covered:
+            leases.setdefault(place_of(taken.usage), []).append(taken)
+        for row in sorted(self._rows, key=lambda row: (row.segment_start_ms, row.node, row.owner)):
+            if row.card == card and from_ms <= row.segment_start_ms < to_ms:
+                name = {"quarter": format_rfc3339(row.segment_start_ms), "owner": row.owner, "node": row.node}
+                here = leases.get(place_of(row), ())
+                name["covered_by"] = ", ".join(sorted({each.lease for each in here}))
+                yield name, row.billable_us
 
     def records(self, card: str, at_ms: int) -> Explanation:
         """The quarter that ``at_ms`` lies in: what was reported of the card then.
@@ -131,7 +159,7 @@ class Explainer:
             str(part.name["owner"]): part for part in self.quarters(day, card).parts if part.name["quarter"] == quarter
         }
         if not billed:
-            raise Refuse(f"{self._name} bills nothing of {card} in the quarter from {quarter}")
+            raise Refuse(f"{self._name} bills nothing of {card} in the quarter from {quarter}{self._hint(card)}")
         found = self._ledger.raw_records(card, start_ms)
         parts = [Part(name=_record(each), quantity_us=0, amount=self._zero) for each in found]
         missing = []
@@ -157,13 +185,20 @@ class Explainer:
         at = (day - self._period.month.first_day).days
         return starts[at], starts[at + 1]
 
+    def _hint(self, card: str) -> str:
+        """Why a card cost nothing, where a lease is the reason."""
+        leases = sorted({each.lease for each in self._covered if each.usage.card == card})
+        if not leases or self._position == COVERED_LINE:
+            return ""
+        return f": lease {', '.join(leases)} covers its usage, which line {COVERED_LINE} explains"
+
     @property
     def _zero(self) -> Money:
         return Money(amount=0, currency=self._amount.currency)
 
     @property
     def _whole(self) -> Part:
-        return Part(name={}, quantity_us=self._line.quantity_us, amount=self._amount)
+        return Part(name={}, quantity_us=self._whole_us, amount=self._amount)
 
     def _by(self, name: Name, wanted: Callable[[Key], bool] = lambda key: True) -> list[tuple[Mapping[str, Any], int]]:
         """Frozen sums grouped by ``name``, of the keys that are wanted."""
@@ -178,7 +213,7 @@ class Explainer:
         """The parts of an explanation that ``value`` names, as one."""
         found = [part for part in of.parts if part.name[word] == value]
         if not found:
-            raise Refuse(f"{of.whole} has nothing of {word} {value}")
+            raise Refuse(f"{of.whole} has nothing of {word} {value}{self._hint(value)}")
         return Part(
             name={word: value},
             quantity_us=sum(part.quantity_us for part in found),

@@ -1,7 +1,7 @@
 """What an issued document was computed from, frozen so that anyone can compute it again.
 
 Owns the canonical JSON and its digest. The billed quarters themselves are in the warehouse (``billed_quarter``), named
-here with their own digest; bindings, prices, tax rules and charges stand here whole, as they were.
+here with their own digest; bindings, leases, prices, tax rules and charges stand here whole, as they were.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from msgspec import Struct
 from cardhour_billing.binding import BindingRow
 from cardhour_billing.charge import Charge
 from cardhour_billing.content import Content
+from cardhour_billing.lease import LeaseRow
 from cardhour_billing.money import Money
 from cardhour_billing.month import BillingPeriod
 from cardhour_billing.price import PriceRow
@@ -53,6 +54,8 @@ class FrozenInputs(Struct, frozen=True, kw_only=True):
     quarters_digest: str
     """SHA-256 of those rows."""
     bindings: tuple[BindingRow, ...]
+    leases: tuple[LeaseRow, ...] = ()
+    """Those of the customer that hold in the period: what they cover of the frozen quarters is billed on no line."""
     prices: tuple[PriceRow, ...]
     taxes: tuple[TaxRule, ...] = ()
     lines: tuple[FrozenLine, ...]
@@ -100,6 +103,7 @@ def freeze_inputs(
     cuts_ms: tuple[int, ...],
     quarters: tuple[str, str],
     bindings: tuple[BindingRow, ...],
+    leases: tuple[LeaseRow, ...] = (),
     content: Content,
 ) -> tuple[bytes, str]:
     """Canonical JSON of the inputs, and its SHA-256. ``quarters`` is their name in the warehouse and their digest."""
@@ -113,6 +117,7 @@ def freeze_inputs(
         quarters=quarters[0],
         quarters_digest=quarters[1],
         bindings=tuple(sorted(bindings, key=lambda row: row.id)),
+        leases=tuple(sorted(leases, key=lambda row: row.id)),
         prices=tuple(sorted(_prices(content), key=lambda row: row.id)),
         taxes=tuple(sorted(content.taxes, key=lambda row: row.id)),
         lines=frozen_lines(content.lines),

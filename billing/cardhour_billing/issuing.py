@@ -14,13 +14,17 @@ from django.db import transaction
 from msgspec import Struct
 
 from cardhour_billing.audit import audit
+from cardhour_billing.billed_before import still_to_bill
 from cardhour_billing.binding import BindingRow
 from cardhour_billing.charge import Charge
 from cardhour_billing.content import Content
 from cardhour_billing.drafting import KIND, IssueFacts, compose, invoice_of, write, write_lines
-from cardhour_billing.frozen_inputs import claimed, freeze_inputs, frozen_lines
+from cardhour_billing.frozen_cover import claims, frozen_quantities
+from cardhour_billing.frozen_inputs import freeze_inputs
+from cardhour_billing.lease import LeaseRow
+from cardhour_billing.lease_cover import Covered
 from cardhour_billing.ledger import Frozen, Ledger
-from cardhour_billing.models import Binding, Contract, Customer, Invoice, Issuer, Price, TaxRule
+from cardhour_billing.models import Binding, Contract, Customer, Invoice, Issuer, Lease, Price, TaxRule
 from cardhour_billing.month import BillingPeriod, local_day
 from cardhour_billing.numbering import take_number
 from cardhour_billing.rated import RatedLine
@@ -34,7 +38,7 @@ class InputsMoved(Retry):
 
 
 class Issuable(Struct, frozen=True, kw_only=True):
-    """A rated month of one customer. ``bindings`` are those that assigned its usage."""
+    """A rated month of one customer. ``bindings`` assigned its usage, ``leases`` hold in it."""
 
     terms: Terms
     period: BillingPeriod
@@ -42,6 +46,9 @@ class Issuable(Struct, frozen=True, kw_only=True):
     lines: tuple[RatedLine, ...]
     charges: tuple[Charge, ...] = ()
     bindings: tuple[BindingRow, ...]
+    leases: tuple[LeaseRow, ...] = ()
+    covered: tuple[Covered, ...] = ()
+    """Usage that the leases took, so that no line bills it."""
 
     @property
     def content(self) -> Content:
@@ -64,10 +71,7 @@ def freeze(rated: Sequence[Issuable], ledger: Ledger) -> dict[str, FrozenQuarter
     attempt, period = secrets.token_hex(8), rated[0].period
     names = {each.terms.customer: f"{each.terms.customer}/{period.month}/{attempt}" for each in rated}
     billed = (
-        (usage, names[each.terms.customer], at)
-        for each in rated
-        for at, line in enumerate(each.lines, start=1)
-        for usage in line.claims
+        (usage, names[each.terms.customer], at) for each in rated for usage, at in claims(each.lines, each.covered)
     )
     kept = ledger.freeze(period.start_ms, period.end_ms, rated[0].cuts_ms, billed)
     return {
@@ -83,7 +87,7 @@ def issue(customer: Customer, rated: Issuable, frozen: FrozenQuarters, *, clock:
     Raises InputsMoved where usage changed after it was rated.
     """
     # 2. Compare with what was rated: what is frozen is exactly what is billed.
-    if dict(frozen.kept.quantity_us) != claimed(frozen_lines(rated.lines)):
+    if dict(frozen.kept.quantity_us) != frozen_quantities(rated.lines, rated.covered):
         raise InputsMoved(f"usage of {customer.key} changed while {rated.period.month} was being issued; try again")
     inputs, digest = freeze_inputs(
         terms=rated.terms,
@@ -91,6 +95,7 @@ def issue(customer: Customer, rated: Issuable, frozen: FrozenQuarters, *, clock:
         cuts_ms=rated.cuts_ms,
         quarters=(frozen.name, frozen.kept.digest),
         bindings=rated.bindings,
+        leases=rated.leases,
         content=rated.content,
     )
     # 3. One transaction takes the number and writes the document: both stand, or neither does, so numbers have no gap.
@@ -107,7 +112,7 @@ def _write(customer: Customer, rated: Issuable, inputs: bytes, digest: str, cloc
     known = invoice_of(customer, rated.period)
     if known and known.state == Invoice.State.ISSUED:
         return known
-    _check_current(rated)
+    _check_current(customer, rated)
     today = local_day(now_ms, customer.issuer.timezone)
     series, sequence, number, issue_date = take_number(customer.issuer, KIND, today)
     due_date = issue_date + timedelta(days=customer.terms_days)
@@ -127,10 +132,14 @@ def _write(customer: Customer, rated: Issuable, inputs: bytes, digest: str, cloc
     return invoice
 
 
-def _check_current(rated: Issuable) -> None:
+def _check_current(customer: Customer, rated: Issuable) -> None:
     prices = Price.objects.filter(pk__in={line.price.id for line in rated.lines}, superseded_by__isnull=False)
     bindings = Binding.objects.filter(pk__in={row.id for row in rated.bindings}, superseded_by__isnull=False)
     taxes = TaxRule.objects.filter(pk__in={tax.id for tax in rated.content.taxes}, superseded_by__isnull=False)
     contracts = Contract.objects.filter(pk__in={row.id for row in rated.terms.contracts}, superseded_by__isnull=False)
-    if any(rows.exists() for rows in (prices, bindings, taxes, contracts)):
-        raise InputsMoved(f"a price, binding, contract or tax rule of {rated.terms.customer} was superseded; try again")
+    leases = Lease.objects.filter(pk__in={row.id for row in rated.leases}, superseded_by__isnull=False)
+    if any(rows.exists() for rows in (prices, bindings, taxes, contracts, leases)):
+        what = "a price, binding, contract, lease or tax rule"
+        raise InputsMoved(f"{what} of {rated.terms.customer} was superseded; try again")
+    if not still_to_bill(customer, rated.charges):
+        raise InputsMoved(f"another month of {customer.key} has billed the same leases meanwhile; try again")

@@ -75,6 +75,13 @@ class Cover:
     covered: tuple[Covered, ...] = ()
     intrusions: tuple[Intrusion, ...] = ()
 
+    def by_customer(self) -> dict[str, tuple[Covered, ...]]:
+        """What leases took, of each customer that has some."""
+        found: dict[str, list[Covered]] = {}
+        for each in self.covered:
+            found.setdefault(each.customer, []).append(each)
+        return {customer: tuple(taken) for customer, taken in found.items()}
+
 
 class Leases:
     """Leases, indexed so that finding one does not depend on how many there are."""
@@ -84,7 +91,9 @@ class Leases:
         self._cards: dict[str, list[LeaseRow]] = {}
         self._nodes: dict[str, list[LeaseRow]] = {}
         self._pools: dict[tuple[str, str], list[LeaseRow]] = {}
+        self._customers: dict[str, list[LeaseRow]] = {}
         for row in self.rows:
+            self._customers.setdefault(row.customer, []).append(row)
             for card in row.cards:
                 self._cards.setdefault(card, []).append(row)
             for node in row.nodes:
@@ -104,6 +113,10 @@ class Leases:
     def pools(self, customer: str, model: str) -> Sequence[LeaseRow]:
         """Pool leases of a customer for a model, whenever they hold."""
         return self._pools.get((customer, model), ())
+
+    def of(self, customer: str, from_ms: int, to_ms: int) -> tuple[LeaseRow, ...]:
+        """A customer's leases that hold at some time in ``[from_ms, to_ms)``."""
+        return tuple(row for row in self._customers.get(customer, ()) if row.within(from_ms, to_ms))
 
     def cuts_ms(self) -> set[int]:
         """Instants at which a lease begins or ends."""
@@ -178,7 +191,7 @@ def cover_pools(
         left[place] = left.get(place, 0) + us
     sums = {place_of(row): row for row in cover.rest if place_of(row) in left}
     covered = [Covered(pooled[place], key, sums[place], us) for (place, key), us in sorted(taken.items())]
-    rest = [_without(row, left.get(place_of(row), 0)) for row in cover.rest]
+    rest = [uncovered(row, left.get(place_of(row), 0)) for row in cover.rest]
     return Cover(
         rest=tuple(row for row in rest if row.billable_us),
         covered=(*cover.covered, *covered),
@@ -199,7 +212,8 @@ def _take(taken: dict[tuple[Place, str], int], pools: Sequence[LeaseRow], found:
                 left_us -= part_us
 
 
-def _without(row: UsageSum, covered_us: int) -> UsageSum:
+def uncovered(row: UsageSum, covered_us: int) -> UsageSum:
+    """What is left of a sum of which so much is taken away."""
     if not covered_us:
         return row
     return Usage(**place_of(row)._asdict(), billable_us=row.billable_us - covered_us)
@@ -213,3 +227,12 @@ def place_of(row: UsageSum) -> Place:
 def segment_of(at_ms: int, cuts_ms: Sequence[int]) -> int:
     """The last cut (ascending) at or before an instant."""
     return cuts_ms[bisect_right(cuts_ms, at_ms) - 1]
+
+
+def bindings_of(covered: Iterable[Covered], bindings: Bindings) -> frozenset[int]:
+    """The ids of the bindings that assigned covered usage."""
+    places = (place_of(each.usage) for each in covered)
+    found = (
+        bindings.find(place.owner, place.cluster, place.node, place.card, place.segment_start_ms) for place in places
+    )
+    return frozenset(row.id for row in found if row)

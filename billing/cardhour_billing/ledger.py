@@ -82,6 +82,10 @@ class Ledger(Protocol):
         """What is kept under ``document`` with its line, one sum for each owner, card and segment between cuts."""
         ...
 
+    def frozen_by_quarter(self, document: str) -> Iterable[tuple[int, UsageSum]]:
+        """What is kept under ``document`` with its line, one sum for each owner, card and quarter hour."""
+        ...
+
     def frozen_quarters(self, document: str, line: int, card: str, from_ms: int, to_ms: int) -> Sequence[FrozenQuarter]:
         """What is kept of one card on one line, quarter by quarter, in order of time."""
         ...
@@ -148,6 +152,11 @@ class WarehouseLedger:
         from cardhour_ingest.warehouse import freezing
 
         return freezing.frozen_usage(self._warehouse, document, from_ms, to_ms, cuts_ms)
+
+    def frozen_by_quarter(self, document: str) -> Iterable[tuple[int, UsageSum]]:
+        from cardhour_ingest.warehouse import freezing
+
+        return freezing.frozen_by_quarter(self._warehouse, document)
 
     def frozen_quarters(self, document: str, line: int, card: str, from_ms: int, to_ms: int) -> Sequence[FrozenQuarter]:
         from cardhour_ingest.warehouse import freezing

@@ -73,7 +73,7 @@ class Money:
 
     def __str__(self) -> str:
         """Decimal with exactly the currency's decimals, ungrouped: ``-75092.72``."""
-        return _decimal_text(self.amount, exponent(self.currency))
+        return decimal_text(self.amount, exponent(self.currency))
 
     def allocate(self, weights: Sequence[int]) -> list[Money]:
         """Shares in proportion to ``weights`` that sum to this amount exactly."""
@@ -127,13 +127,18 @@ class UnitPrice:
 
     def __str__(self) -> str:
         """Decimal with at least the currency's decimals, and no zeros beyond them: ``22.84``, ``1.616532``."""
-        whole, _, decimals = _decimal_text(self.nano, PRICE_DECIMALS).partition(".")
+        whole, _, decimals = decimal_text(self.nano, PRICE_DECIMALS).partition(".")
         kept = decimals.rstrip("0").ljust(exponent(self.currency), "0")
         return f"{whole}.{kept}" if kept else whole
 
 
 def parse_price(text: str, currency: str) -> UnitPrice:
     """A unit price from its decimal text; more than nine decimals are refused, not rounded."""
+    return UnitPrice(nano=parse_nano(text), currency=currency)
+
+
+def parse_nano(text: str) -> int:
+    """A decimal text as an integer of 1e-9."""
     if not isinstance(text, str):
         raise InvariantBroken(f"a price is read from text, not from {type(text).__name__}")
     try:
@@ -145,7 +150,7 @@ def parse_price(text: str, currency: str) -> UnitPrice:
     nano = Fraction(value) * NANO
     if nano.denominator != 1:
         raise Refuse(f"'{text}' has more than {PRICE_DECIMALS} decimals")
-    return UnitPrice(nano=nano.numerator, currency=currency)
+    return nano.numerator
 
 
 def round_half_away(value: Fraction) -> int:
@@ -164,31 +169,13 @@ def printed_quantity(quantity_us: int, price: UnitPrice) -> str:
         candidates = (nearest,) if decimals < QUANTITY_DECIMALS_MAX else (nearest, nearest + 1, nearest - 1)
         for candidate in candidates:
             if round_half_away(price.minor * Fraction(candidate, 10**decimals)) == amount:
-                return _decimal_text(candidate, decimals)
+                return decimal_text(candidate, decimals)
     raise InvariantBroken(f"no printed quantity of {quantity_us} us at {price} gives {amount} minor units")
-
-
-def printed_units(quantity: Fraction, price: UnitPrice, amount: Money) -> str:
-    """A number of months, servers or items, with the fewest decimals for which printed quantity × price is ``amount``.
-
-    A whole number has none. ``amount`` may be a minor unit off ``quantity`` × price, as a piece of a period can be: the
-    quantity is then the nearest one that gives it.
-    """
-    for decimals in (0, *range(QUANTITY_DECIMALS_MIN, QUANTITY_DECIMALS_MAX + 1)):
-        candidate = round_half_away(quantity * 10**decimals)
-        if price.times(Fraction(candidate, 10**decimals)) == amount:
-            return _decimal_text(candidate, decimals)
-    scale: int = 10**QUANTITY_DECIMALS_MAX
-    candidate = round_half_away(amount.amount / price.minor * scale) if price.nano else 0
-    for near in (candidate, candidate + 1, candidate - 1):
-        if price.times(Fraction(near, scale)) == amount:
-            return _decimal_text(near, QUANTITY_DECIMALS_MAX)
-    raise InvariantBroken(f"no printed quantity near {quantity} at {price} gives {amount}")
 
 
 def card_hours(quantity_us: int, decimals: int = PRICE_DECIMALS) -> str:
     """Card-hours with so many decimals, rounded: for tables that print no price beside them."""
-    return _decimal_text(round_half_away(Fraction(quantity_us, CARD_HOUR_US) * 10**decimals), decimals)
+    return decimal_text(round_half_away(Fraction(quantity_us, CARD_HOUR_US) * 10**decimals), decimals)
 
 
 def parse_amount(text: str, currency: str) -> Money:
@@ -224,11 +211,16 @@ RATE_DECIMALS = 4
 
 def parse_rate(text: str) -> int:
     """A tax rate in percent, such as ``6`` or ``5.5``, as parts per million."""
+    return parse_percent(text, below=100)
+
+
+def parse_percent(text: str, *, below: int) -> int:
+    """A percentage of zero or more and less than ``below``, as parts per million."""
     try:
         value = Decimal(text)
     except InvalidOperation as error:
         raise Refuse(f"'{text}' is not a rate in percent such as 6 or 5.5") from error
-    if not value.is_finite() or text.strip() != text or "_" in text or not 0 <= value < 100:
+    if not value.is_finite() or text.strip() != text or "_" in text or not 0 <= value < below:
         raise Refuse(f"'{text}' is not a rate in percent such as 6 or 5.5")
     ppm = Fraction(value) * PPM / 100
     if ppm.denominator != 1:
@@ -238,7 +230,7 @@ def parse_rate(text: str) -> int:
 
 def percent_text(rate_ppm: int) -> str:
     """Parts per million as percent: ``6``, ``5.5``."""
-    return _decimal_text(rate_ppm, RATE_DECIMALS).rstrip("0").rstrip(".")
+    return decimal_text(rate_ppm, RATE_DECIMALS).rstrip("0").rstrip(".")
 
 
 def tax_on_top(net: Money, rate: Fraction) -> Money:
@@ -263,7 +255,7 @@ def parts_within(net: Money, grosses: Sequence[Money], rate: Fraction) -> list[M
 
 def permille_text(permille: int) -> str:
     """A share of a card: ``1``, ``0.5``, ``0.333``."""
-    return _decimal_text(permille, 3).rstrip("0").rstrip(".")
+    return decimal_text(permille, 3).rstrip("0").rstrip(".")
 
 
 def allocate(whole: int, weights: Sequence[int]) -> list[int]:
@@ -289,7 +281,8 @@ def _whole(value: int, what: str) -> None:
         raise InvariantBroken(f"{what} is an integer of minor units, not {type(value).__name__} {value!r}")
 
 
-def _decimal_text(scaled: int, decimals: int) -> str:
+def decimal_text(scaled: int, decimals: int) -> str:
+    """An integer of 10^-decimals as text: ``-75092.72`` for -7509272 and 2."""
     sign = "-" if scaled < 0 else ""
     digits = str(abs(scaled)).rjust(decimals + 1, "0")
     return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}" if decimals else sign + digits

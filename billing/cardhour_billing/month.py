@@ -37,6 +37,11 @@ class Month:
     def next(self) -> Month:
         return month_of(self.first_day + timedelta(days=31))
 
+    def minus(self, months: int) -> Month:
+        """So many months earlier."""
+        year, month = divmod(self.year * 12 + self.month - 1 - months, 12)
+        return Month(year=year, month=month + 1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillingPeriod:

@@ -18,9 +18,11 @@ from cardhour_billing.charge_kinds import recompute
 from cardhour_billing.content import Content
 from cardhour_billing.current import binding_row, contract_row, price_row, tax_rule
 from cardhour_billing.document import InvoiceDocument, decode
+from cardhour_billing.frozen_cover import frozen_usage
 from cardhour_billing.frozen_inputs import FrozenInputs, frozen_lines, read_inputs
+from cardhour_billing.leases import lease_row
 from cardhour_billing.ledger import Ledger
-from cardhour_billing.models import AuditLog, Binding, Contract, Invoice, Price, RenderedDocument, TaxRule
+from cardhour_billing.models import AuditLog, Binding, Contract, Invoice, Lease, Price, RenderedDocument, TaxRule
 from cardhour_billing.money import Money, card_hours, parse_amount, total
 from cardhour_billing.rated import UsageSum
 from cardhour_billing.rating import RATING_VERSION
@@ -51,13 +53,17 @@ def verify(invoice: Invoice, ledger: Ledger) -> tuple[Check, ...]:
         document, inputs = decode(bytes(invoice.frozen)), read_inputs(bytes(invoice.inputs))
     except (InvariantBroken, msgspec.DecodeError) as error:
         return (Check(what="the frozen data can be read", findings=(str(error),)),)
-    usage = list(ledger.frozen_usage(inputs.quarters, inputs.start_ms, inputs.end_ms, inputs.cuts_ms))
+    usage = frozen_usage(inputs, ledger)
+    rated = [row for _, row in usage.billed]
     checks = (
         ("frozen inputs have their digest", _digest(invoice, document)),
-        ("frozen bindings, prices, contracts and tax rules are those that were recorded", _rows(inputs)),
+        ("frozen bindings, leases, prices, contracts and tax rules are those that were recorded", _rows(inputs)),
         ("frozen quarters have their digest", _quarters(inputs, ledger)),
-        ("frozen quarters are those that the document shows", _shares(inputs, document, usage)),
-        ("rated again, the frozen inputs give the same amounts", _amounts(inputs, document, [row for _, row in usage])),
+        ("frozen quarters are those that the document shows", _shares(inputs, document, usage.billed)),
+        (
+            "rated again, the frozen inputs give the same amounts",
+            _amounts(inputs, document, rated),
+        ),
         ("the document says what was rated", _document(invoice, document, inputs)),
         ("the files are those that were issued", _files(invoice)),
     )
@@ -88,7 +94,9 @@ def _rows(inputs: FrozenInputs) -> Iterator[str]:
     bindings = {row.pk: binding_row(row) for row in Binding.objects.filter(pk__in=[row.id for row in inputs.bindings])}
     yield from _unlike("price", inputs.prices, prices)
     taxes = {row.pk: tax_rule(row) for row in TaxRule.objects.filter(pk__in=[row.id for row in inputs.taxes])}
+    leases = {row.pk: lease_row(row) for row in Lease.objects.filter(pk__in=[row.id for row in inputs.leases])}
     yield from _unlike("binding", inputs.bindings, bindings)
+    yield from _unlike("lease", inputs.leases, leases)
     yield from _unlike("tax rule", inputs.taxes, taxes)
     keys = [row.id for row in inputs.terms.contracts]
     contracts = {row.pk: contract_row(row) for row in Contract.objects.filter(pk__in=keys)}

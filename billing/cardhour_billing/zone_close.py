@@ -10,16 +10,18 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from cardhour_billing.charges import Asked, Charges, ZoneMonth, charges_of
+from cardhour_billing.charges import charges_of
 from cardhour_billing.content import Content
 from cardhour_billing.current import terms_of
 from cardhour_billing.document import InvoiceDocument, decode
 from cardhour_billing.drafting import invoice_of, save_draft
 from cardhour_billing.issuing import InputsMoved, Issuable, freeze, issue
+from cardhour_billing.lease_cover import Covered, bindings_of
 from cardhour_billing.ledger import Ledger
 from cardhour_billing.models import Customer, Invoice
 from cardhour_billing.money import card_hours
 from cardhour_billing.month import BillingPeriod, local_day
+from cardhour_billing.provider import Asked, Charges, ZoneMonth
 from cardhour_billing.rating import Rating, Unassigned
 from cardhour_billing.tax import REVERSE_CHARGE
 from cardhour_billing.zone_rating import rate_zone
@@ -105,7 +107,8 @@ class ZoneClose:
         return Content(lines=self._rating.lines[customer.key], charges=self._charges[customer.key].charges)
 
     def _issuable(self, customer: Customer) -> Issuable:
-        used = self._rating.bindings[customer.key]
+        covered = self._covered(customer)
+        used = self._rating.bindings[customer.key] | bindings_of(covered, self._rated.bindings)
         return Issuable(
             terms=self._terms[customer.key],
             period=self.period,
@@ -113,11 +116,14 @@ class ZoneClose:
             lines=self._rating.lines[customer.key],
             charges=self._charges[customer.key].charges,
             bindings=tuple(row for row in self._rated.bindings.rows if row.id in used),
+            leases=self._rated.leases.of(customer.key, self.period.start_ms, self.period.end_ms),
+            covered=covered,
         )
 
     def _rate(self) -> None:
         self._terms = terms_of(self.customers, self.period)
         self._rated = rate_zone(self.period, self._terms, self._list_currency, self._ledger)
+        self._covered_of = self._rated.cover.by_customer()
         zone = ZoneMonth(
             period=self.period,
             customers=self.customers,
@@ -131,12 +137,26 @@ class ZoneClose:
             for each in self.customers
         }
 
+    def _covered(self, customer: Customer) -> tuple[Covered, ...]:
+        return self._covered_of.get(customer.key, ())
+
     @property
     def _rating(self) -> Rating:
         return self._rated.rating
 
     def _findings(self, customer: Customer) -> tuple[str, ...]:
-        return (*self._unpriced(customer), *self._untaxed(customer), *self._charges[customer.key].findings)
+        own = (*self._unpriced(customer), *self._untaxed(customer), *self._intrusions(customer))
+        return (*own, *self._charges[customer.key].findings)
+
+    def _intrusions(self, customer: Customer) -> Iterator[str]:
+        for each in self._rated.cover.intrusions:
+            if customer.key in (each.customer, each.lease.customer):
+                day = local_day(each.first_at_ms, self.period.timezone)
+                yield (
+                    f"{each.owner} of {each.customer} used {card_hours(each.quantity_us)} card-hours of {each.card} on "
+                    f"{each.node}, which lease {each.lease.key} gives to {each.lease.customer} (first on {day}): bind "
+                    "the owner to the lessee there, or end the lease before"
+                )
 
     def _untaxed(self, customer: Customer) -> Iterator[str]:
         for each in self._rating.untaxed:

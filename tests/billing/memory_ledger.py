@@ -108,6 +108,9 @@ class MemoryLedger:
             at_ms = max((cut for cut in cuts if cut <= usage.segment_start_ms), default=usage.segment_start_ms)
             yield line, _usage(*_place(usage), at_ms, usage.billable_us)
 
+    def frozen_by_quarter(self, document: str) -> Iterable[tuple[int, UsageSum]]:
+        return list(self.quarters.get(document, []))
+
     def frozen_quarters(self, document: str, line: int, card: str, from_ms: int, to_ms: int) -> Sequence[FrozenQuarter]:
         return [
             FrozenQuarter(

@@ -13,11 +13,11 @@ from django.db import IntegrityError, transaction
 
 from cardhour_billing import charge_kinds, charges, invoice_csv, invoice_pdf
 from cardhour_billing.charge import Charge
-from cardhour_billing.charges import Answer, Asked, Charges, ZoneMonth
 from cardhour_billing.document import decode
 from cardhour_billing.explanation import Explainer
 from cardhour_billing.models import Invoice, InvoiceLine
 from cardhour_billing.money import Money
+from cardhour_billing.provider import Answer, Asked, Charges, ZoneMonth
 from cardhour_billing.verification import verify
 from cardhour_contract.errors import InvariantBroken
 from tests.billing.books import ACME, ISSUER, PRICE, apply, close, issued
@@ -39,7 +39,7 @@ def provider(zone: ZoneMonth) -> Answer:
         inputs = {"units": 3, "cents": 250, "currency": "USD"}
         rule = zone.taxes.find(asked.customer.key, "", zone.period.start_ms)
         fee = Charge(
-            kind="add-on", source="add-on:storage:2026-01", description="Storage 存储", first_day=date(2026, 1, 1),
+            kind="commitment", source="add-on:storage:2026-01", description="Storage 存储", first_day=date(2026, 1, 1),
             last_day=date(2026, 1, 31), printed_quantity="3", unit="month", unit_price="2.50",
             amount=storage_fee(inputs), taxes=(rule,) if rule else (), inputs=inputs,
         )  # fmt: skip
@@ -51,7 +51,7 @@ def provider(zone: ZoneMonth) -> Answer:
 @pytest.fixture(autouse=True)
 def storage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(charges, "PROVIDERS", [provider])
-    monkeypatch.setitem(charge_kinds.CHARGE_KINDS, "add-on", storage_fee)
+    monkeypatch.setitem(charge_kinds.CHARGE_KINDS, "commitment", storage_fee)
 
 
 def ten_hours() -> MemoryLedger:
@@ -70,7 +70,7 @@ def test_a_charge_stands_after_usage_and_is_taxed_with_it(store: Store) -> None:
     usage, fee = closed.document.lines
     assert (usage.kind, usage.amount) == ("usage", "16.17")
     assert (fee.kind, fee.source, fee.amount, fee.unit, fee.position) == (
-        "add-on", "add-on:storage:2026-01", "7.50", "month", 2,
+        "commitment", "add-on:storage:2026-01", "7.50", "month", 2,
     )  # fmt: skip
     assert (closed.document.net, closed.document.tax[0].tax, closed.document.total) == ("23.67", "2.37", "26.04")
     assert closed.warnings == ("storage grows",)
@@ -115,7 +115,7 @@ def test_files_show_charges(store: Store) -> None:
     rows = list(csv.DictReader(io.StringIO(invoice_csv.render(document).decode("utf-8-sig"))))
     assert [(row["kind"], row["source"], row["quantity"], row["unit"]) for row in rows] == [
         ("usage", "", "10.0000", "card-hour"),
-        ("add-on", "add-on:storage:2026-01", "3", "month"),
+        ("commitment", "add-on:storage:2026-01", "3", "month"),
     ]
     assert invoice_pdf.render(document).startswith(b"%PDF")
 
@@ -141,6 +141,6 @@ def test_lines_are_still_guarded_after_their_table_was_changed(store: Store) -> 
     close(ten_hours(), "2026-01", AFTER, issue=True)
     with pytest.raises(IntegrityError, match="never changes"), transaction.atomic():
         InvoiceLine.objects.update(amount=1)
-    without_guards("UPDATE billing_invoiceline SET amount = 1 WHERE kind = 'add-on'", "billing_invoiceline")
+    without_guards("UPDATE billing_invoiceline SET amount = 1 WHERE kind = 'commitment'", "billing_invoiceline")
     (invoice,) = issued()
     assert any("line 2 is not the same" in found for found in findings(invoice, ten_hours()))

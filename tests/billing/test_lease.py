@@ -31,7 +31,7 @@ def price(row: LeaseRow, from_: str, to: str) -> list[str]:
     """What a lease costs between two days, period by period."""
     from_ms, to_ms = parse_rfc3339(f"{from_}T00:00:00Z"), parse_rfc3339(f"{to}T00:00:00Z")
     costs = []
-    for period in row.period_of(from_ms, to_ms, "UTC"):
+    for period in row.periods(from_ms, to_ms, "UTC"):
         span = row.within(max(period.start_ms, from_ms), min(period.end_ms, to_ms))
         costs.append(str(row.price_of(period, *span)) if span else "")
     return costs
@@ -50,7 +50,7 @@ def test_cards_by_the_month_and_by_the_hour() -> None:
 
 def test_an_anniversary_lease_is_paid_from_its_day_to_its_day() -> None:
     mid = lease(cycle="anniversary", from_ms=parse_rfc3339("2026-10-15T00:00:00Z"))
-    (october, november) = mid.period_of(END_MS - DAY_MS, END_MS + 20 * DAY_MS, "UTC")
+    (october, november) = mid.periods(END_MS - DAY_MS, END_MS + 20 * DAY_MS, "UTC")
     assert [format_rfc3339(each.start_ms)[:10] for each in (october, november)] == ["2026-10-15", "2026-11-15"]
     assert mid.due_ms(october) == october.end_ms
     assert lease(mid, billing="advance").due_ms(october) == october.start_ms
@@ -58,7 +58,7 @@ def test_an_anniversary_lease_is_paid_from_its_day_to_its_day() -> None:
 
 def test_faulted_time_gives_back_its_part_of_the_price() -> None:
     """Eight cards for 744 hours are 5 952 card-hours of 133 400: one faulted card-day is 24 of them, 537.90."""
-    (october,) = SERVER.period_of(START_MS, END_MS, "UTC")
+    (october,) = SERVER.periods(START_MS, END_MS, "UTC")
     full = lease(sla_ppm=1_000_000)
     assert str(full.sla_credit(october, 24 * CARD_HOUR_US)) == "537.90"
     assert str(lease(sla_ppm=500_000).sla_credit(october, 24 * CARD_HOUR_US)) == "268.95"

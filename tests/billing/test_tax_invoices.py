@@ -181,7 +181,7 @@ def test_a_tax_rule_changed_in_the_frozen_inputs_is_found(store: Store) -> None:
     without_guards(f"UPDATE billing_invoice SET inputs = {literal}", "billing_invoice")
     invoice.refresh_from_db()
     found = {check.what: check.findings for check in verify(invoice, ledger)}
-    (named,) = found["frozen bindings, prices, contracts and tax rules are those that were recorded"]
+    (named,) = found["frozen bindings, leases, prices, contracts and tax rules are those that were recorded"]
     assert named.endswith("rate_ppm is frozen as 70000, and was recorded as 60000")
     assert (
         "tax: 159.88 when rated again, 137.04 in the document"

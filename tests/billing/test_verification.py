@@ -103,7 +103,7 @@ def test_one_frozen_price_that_was_changed_is_named(ledger: MemoryLedger) -> Non
     assert price.nano == 2_500_000_000
     tamper("inputs", inputs)
     found = findings(ledger)
-    assert found["frozen bindings, prices, contracts and tax rules are those that were recorded"] == (
+    assert found["frozen bindings, leases, prices, contracts and tax rules are those that were recorded"] == (
         f"price {price.id}: nano is frozen as 2500000000, and was recorded as 2000000000",
     )
     assert found["rated again, the frozen inputs give the same amounts"] == (

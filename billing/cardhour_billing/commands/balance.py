@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cardhour_billing.config import load_config
 from cardhour_billing.money import card_hours
 from cardhour_billing.span import span_options
+from cardhour_billing.store import answering, open_store
 from cardhour_billing.table import console, format_option, print_rows
 from cardhour_billing.usage_store import opened_warehouse
 from cardhour_contract.errors import InvariantBroken
@@ -39,18 +39,29 @@ def balance(from_: str, to: str, by: str, only_unobserved: bool, form: str) -> N
     """Where the time of every card went between two times, in card-microseconds.
 
     billable_us, leased_us, idle_us, faulted_us, unobserved_us and rounding_us add up to span_us, the time that there
-    was to account for: of a card from its first sight until it is retired, of an imported one all of it. Unobserved
-    time is listed with its node, its reason, and since when.
+    was to account for: of a card from its first sight until it is retired, of an imported one all of it. A leased
+    card's time is leased, whatever was done with it, but for what was faulted. Unobserved time is listed with its node,
+    its reason, and since when, of leased cards too.
     """
     from_ms, until_ms = parse_rfc3339(from_), parse_rfc3339(to)
-    with opened_warehouse(load_config()) as warehouse:
+    config = open_store()
+    with answering(), opened_warehouse(config) as warehouse:
+        from cardhour_billing.lease_cover import Leases
+        from cardhour_billing.leased_time import leased_times
+        from cardhour_billing.leases import current_leases
         from cardhour_contract.clock import SystemClock
         from cardhour_ingest.warehouse import balance as ledger
         from cardhour_ingest.warehouse.rollup import roll_up
 
         roll_up(warehouse)
         now_ms = SystemClock().now_ms()
-        times = ledger.summed(ledger.decompose(warehouse, from_ms, until_ms, now_ms), ledger.By(by))
+        of_cards = leased_times(
+            lambda start_ms, end_ms: ledger.decompose(warehouse, start_ms, end_ms, now_ms),
+            Leases(current_leases()),
+            from_ms,
+            until_ms,
+        )
+        times = ledger.summed(of_cards, ledger.By(by))
         want_stretches = only_unobserved or form == "table"
         found = ledger.unobserved(warehouse, from_ms, until_ms, now_ms) if want_stretches else []
     if only_unobserved:

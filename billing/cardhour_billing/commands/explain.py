@@ -33,7 +33,8 @@ def explain(number: str, line: int, day: str, card: str, quarter: str, by: str, 
     """Where a line of an issued invoice comes from, level by level; each adds up to the one above it.
 
     Days of the line, cards of a day, quarter hours of a card, raw records of a quarter hour. A line that is not of
-    usage (a lease, a commitment, a grant) is explained by all that decided its amount.
+    usage (a lease, a commitment, a grant) is explained by all that decided its amount. Line 0 is what leases cover:
+    usage that cost nothing, and the lease that is why.
     """
     if quarter and not card:
         raise Refuse("--quarter shows one card's raw records: name it with --card")

@@ -1,7 +1,7 @@
 """What the money store keeps. One file a noun: who pays (``party``), whose usage is whose (``binding``), what it costs
-(``price``, ``contract``), how it is taxed (``tax``), what was billed (``invoice``), what it looked like
-(``rendering``), what was paid ahead or granted (``credit``), what outsiders hear of (``event``), what was mailed
-(``mail``), who did what (``operation``).
+(``price``, ``contract``), what is charged by time (``lease``), how it is taxed (``tax``), what was billed
+(``invoice``), what it looked like (``rendering``), what was paid ahead or granted (``credit``), what outsiders hear of
+(``event``), what was mailed (``mail``), what cards cost their owner (``cost``), who did what (``operation``).
 
 Amounts are integers of the currency's minor unit, prices integers of 1e-9, instants UTC milliseconds. Issued rows
 and facts are insert-only: triggers on SQLite and PostgreSQL refuse what the code should never try.
@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from cardhour_billing.models.binding import Binding
 from cardhour_billing.models.contract import Commitment, Contract
+from cardhour_billing.models.cost import Cost
 from cardhour_billing.models.credit import CreditAccount, CreditEntry, CreditGrant, CreditMovement
 from cardhour_billing.models.dunning import Reminder
 from cardhour_billing.models.event import Event, EventDelivery
 from cardhour_billing.models.invoice import Invoice, InvoiceLine, NumberSeries
+from cardhour_billing.models.lease import AddOn, Lease
 from cardhour_billing.models.mail import Mail, MailOutcome
 from cardhour_billing.models.month_entry import MonthEntry
 from cardhour_billing.models.operation import AuditLog, JobRun
@@ -25,11 +27,13 @@ from cardhour_billing.models.rendering import RenderedDocument
 from cardhour_billing.models.tax import TaxRule
 
 __all__ = [
+    "AddOn",
     "Allocation",
     "AuditLog",
     "Binding",
     "Commitment",
     "Contract",
+    "Cost",
     "CreditAccount",
     "CreditEntry",
     "CreditGrant",
@@ -41,6 +45,7 @@ __all__ = [
     "InvoiceLine",
     "Issuer",
     "JobRun",
+    "Lease",
     "Mail",
     "MailOutcome",
     "MonthEntry",

@@ -45,7 +45,7 @@ class CardTime(Struct, frozen=True, kw_only=True):
     """The time to account for, counted in quarter hours and not from the terms."""
     billable_us: int = 0
     leased_us: int = 0
-    """0: leases are billing's."""
+    """0 here: leases are billing's, which tells leased time apart."""
     idle_us: int = 0
     faulted_us: int = 0
     unobserved_us: int = 0

@@ -106,6 +106,13 @@ def frozen_usage(
         yield row.pop("line"), BillableUsage(segment_start_ms=segment * QUARTER_MS, held_us=0, **row)
 
 
+def frozen_by_quarter(warehouse: Warehouse, invoice: str) -> Iterator[tuple[int, BillableUsage]]:
+    """What an invoice froze, with its line, quarter hour by quarter hour."""
+    for table in warehouse.stream(sql("queries/billed_by_quarter"), invoice=invoice):
+        for row in table.to_pylist():
+            yield row.pop("line"), BillableUsage(segment_start_ms=row.pop("segment") * QUARTER_MS, held_us=0, **row)
+
+
 def frozen_quarters(
     warehouse: Warehouse, invoice: str, line: int, card: str, from_ms: int, to_ms: int
 ) -> list[FrozenQuarter]:

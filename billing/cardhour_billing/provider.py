@@ -1,0 +1,52 @@
+"""A provider of charges: what it is told and what it answers.
+
+Owns these shapes. Does not own the list of providers nor how they are asked (``charges``). A provider is called once
+for a zone and month, reads the rows of all its customers with as few queries as it can, and gives back a function that
+answers for one customer from memory, because there may be ten thousand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from cardhour_billing.charge import Charge
+from cardhour_billing.ledger import Ledger
+from cardhour_billing.models import Customer
+from cardhour_billing.month import BillingPeriod
+from cardhour_billing.rated import RatedLine
+from cardhour_billing.rating import Terms
+from cardhour_billing.tax import TaxRules
+from cardhour_contract.clock import Clock
+
+
+class ZoneMonth(Struct, frozen=True, kw_only=True):
+    """What a provider may read: one month in one zone, its customers, the ledger, today's tax rules."""
+
+    period: BillingPeriod
+    customers: Sequence[Customer]
+    taxes: TaxRules
+    ledger: Ledger
+    clock: Clock
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """One customer's month: its rated lines, and the charges that earlier providers gave."""
+
+    customer: Customer
+    terms: Terms
+    lines: tuple[RatedLine, ...]
+    charges: tuple[Charge, ...] = ()
+
+
+class Charges(Struct, frozen=True, kw_only=True):
+    """Charges; findings, each of which keeps the document from being issued; warnings, which do not."""
+
+    charges: tuple[Charge, ...] = ()
+    findings: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+Answer = Callable[[Asked], Charges]
+Provider = Callable[[ZoneMonth], Answer]
