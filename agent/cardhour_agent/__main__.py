@@ -27,6 +27,7 @@ from cardhour_contract.errors import CardHourError, Refuse, Reject
 from cardhour_contract.moment import parse_rfc3339
 from cardhour_contract.record import Report
 from cardhour_contract.spool import Spool
+from cardhour_contract.unpack import unpack
 from cardhour_contract.wire import PACKED, ROWS, decode
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def decode_file(file: Path, form: str) -> None:
     """Show the message in FILE: one report's body, packed or JSON rows."""
     try:
         body = file.read_bytes()
-        reports = [show.unpack(decode(body, ROWS if body[:1] in (b"{", b" ", b"\n") else PACKED))]
+        reports = [unpack(decode(body, ROWS if body[:1] in (b"{", b" ", b"\n") else PACKED))]
     except OSError as error:
         raise Refuse(f"{file} cannot be read: {error.strerror}") from error
     except (Reject, IndexError, ValueError) as error:

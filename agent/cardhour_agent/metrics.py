@@ -91,6 +91,11 @@ class AgentCollector(Collector):
     def _delivery(self) -> Iterator[Metric]:
         sources, depth = self._sources, self._spool_depth()
         yield _counter("dropped_reports", "Reports that the full spool refused; told of later.", sources.outbox.dropped)
+        yield _counter(
+            "merged_reports",
+            "Reports that became part of another while the spool was nearly full.",
+            sources.outbox.merged,
+        )
         yield _gauge("spool_reports", "Reports that wait in the spool.", depth.reports)
         yield _gauge("spool_bytes", "Size of what waits in the spool.", depth.bytes)
         yield _gauge("spool_limit_bytes", "Size at which the spool is full.", sources.spool_bytes_max)

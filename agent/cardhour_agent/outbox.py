@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from cardhour_agent.last_seen import LastSeenFile
+from cardhour_agent.merging import NEAR_FULL, Merger
 from cardhour_agent.sampler import Sampler
 from cardhour_agent.timeline import Tick
 from cardhour_contract.record import Report
@@ -39,6 +40,7 @@ class Outbox:
         self._last_seen = last_seen
         self._sampler = sampler
         self._wake = wake
+        self._merger = Merger(spool)
         self._full = False
         self.dropped = 0
         """Reports that there was no room for; their time is told of later."""
@@ -48,7 +50,7 @@ class Outbox:
         if not reports:
             return
         try:
-            self._spool.append([entry_of(each) for each in reports])  # 1
+            self._append([entry_of(each) for each in reports])  # 1
             self._last_seen.write(self._sampler.last_seen(), now)  # 2
         except SpoolFull as error:
             self.dropped += len(reports)
@@ -65,3 +67,21 @@ class Outbox:
             _log.info("the spool has room again")
             self._full = False
         self._wake()  # 3
+
+    @property
+    def merged(self) -> int:
+        """Reports that became part of another to make room."""
+        return self._merger.merged
+
+    def _append(self, entries: Sequence[Entry]) -> None:
+        """Append, and make room first where it gets short. Raises SpoolFull where merging all of it is not enough."""
+        if self._spool.fullness >= NEAR_FULL:
+            self._merger.make_room()
+        while True:
+            try:
+                self._spool.append(entries)
+            except SpoolFull:
+                if not self._merger.make_room():
+                    raise
+            else:
+                return

@@ -134,9 +134,9 @@ class Agent:
         with exclusive(config.spool), Spool(config.spool, bytes_max=config.agent.spool_bytes_max) as spool:
             shipper = shipper_of(config, self._clock)
             thread = threading.Thread(target=self._ship, args=(shipper,), name="shipper") if shipper else None
+            _log.info("started", node=self._parts.name.node, spool=str(config.spool), stream=config.stream.kind)
             if thread is not None:
                 thread.start()
-            _log.info("started", node=self._parts.name.node, spool=str(config.spool), stream=config.stream.kind)
             try:
                 self._sample(spool, shipper)
             finally:

@@ -3,7 +3,8 @@
 Owns the producer, what is in flight, and when a report leaves the spool. Does not own what is in a report. The order,
 with what each step guarantees:
 
-1. Read what is neither acknowledged nor in flight, up to a limit: memory stays bounded (the client has no bound).
+1. Take what is neither acknowledged nor in flight, up to a limit: memory stays bounded (the client has no bound), and
+   what was taken is never merged into another report.
 2. Send, keyed by node, with the time of sending: ``acks=all`` and idempotence, so that an acknowledgement means that
    the brokers keep it, and a retry inside the client adds no copy.
 3. Await each send's own outcome. One that failed is sent again; nothing else waits for it.
@@ -194,7 +195,7 @@ class Shipper:
 
     def _round(self, spool: Spool) -> None:
         room = IN_FLIGHT_MAX - len(self._in_flight) - len(self._again)
-        fresh = spool.read(after=self._read_up_to, limit=room) if room > 0 else []  # 1
+        fresh = spool.take(after=self._read_up_to, limit=room) if room > 0 else []  # 1
         if fresh:
             self._read_up_to = fresh[-1].sequence
         waiting, self._again = self._again + fresh, []

@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS report (
     content_type TEXT NOT NULL,
     body         BLOB NOT NULL
 );
+CREATE TABLE IF NOT EXISTS handed_over (sequence INTEGER NOT NULL);  -- one row: the last report that a reader took
 """
 
 
@@ -104,6 +105,50 @@ class Spool:
         )
         return [Spooled(row[0], f"{row[1]}/{row[2]}/{self.id}-{row[0]}", Entry(*row[1:])) for row in rows]
 
+    def take(self, *, after: int = 0, limit: int = 1000) -> list[Spooled]:
+        """As ``read``, for whoever sends or stores them: from now on they may be elsewhere, and are never replaced.
+
+        The note of that is durable on return. Where the disk is full it is not made, and they are taken all the same:
+        only sending them makes room.
+        """
+        try:
+            with _Transaction(self._db):
+                found = self.read(after=after, limit=limit)
+                if found and found[-1].sequence > self._handed_over():
+                    self._db.execute("DELETE FROM handed_over")
+                    self._db.execute("INSERT INTO handed_over (sequence) VALUES (?)", (found[-1].sequence,))
+        except sqlite3.OperationalError:
+            return self.read(after=after, limit=limit)
+        return found
+
+    def not_handed_over(self, *, after: int = 0, limit: int = 1000) -> list[Spooled]:
+        """As ``read``, of those that nobody took yet."""
+        return self.read(after=max(after, self._handed_over()), limit=limit)
+
+    def replace(self, sequences: Sequence[int], entry: Entry) -> bool:
+        """Put one report in the place of several, in one step. False, and nothing changed, where one of them was taken.
+
+        Raises SpoolFull where the disk has no room for even that.
+        """
+        try:
+            with _Transaction(self._db):
+                if min(sequences) <= self._handed_over():
+                    return False
+                self._db.executemany("DELETE FROM report WHERE sequence = ?", [(each,) for each in sequences])
+                self._db.execute(
+                    "INSERT INTO report (sequence, created_at_ms, node, boot_id, content_type, body)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
+                    (min(sequences), entry.created_at_ms, entry.node, entry.boot_id, entry.content_type, entry.body),
+                )
+        except sqlite3.OperationalError as error:
+            raise SpoolFull(f"the spool {self.path} could not be written: {error}") from error
+        return True
+
+    @property
+    def fullness(self) -> float:
+        """Share of the limit that is used."""
+        return self._used_bytes() / self._bytes_max
+
     def remove(self, sequences: Sequence[int]) -> None:
         """Forget reports that are safely elsewhere. Removing one twice is no error."""
         with _Transaction(self._db):
@@ -131,6 +176,10 @@ class Spool:
                 row = (secrets.token_hex(4),)
                 self._db.execute("INSERT INTO spool (id) VALUES (?)", row)
         return str(row[0])
+
+    def _handed_over(self) -> int:
+        row = self._db.execute("SELECT sequence FROM handed_over").fetchone()
+        return int(row[0]) if row else 0
 
     def _used_bytes(self) -> int:
         pages, free, size = (

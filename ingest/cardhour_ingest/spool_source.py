@@ -56,7 +56,7 @@ class SpoolSource:
             if not path.exists():
                 return []  # an agent that has not started yet: its spool is not ours to create
             self._spools[stream] = Spool(path)
-        reports = self._spools[stream].read(after=self._after[stream], limit=POLL_REPORTS)
+        reports = self._spools[stream].take(after=self._after[stream], limit=POLL_REPORTS)
         if reports:
             self._after[stream] = reports[-1].sequence
         now_ms = self._clock.now_ms()

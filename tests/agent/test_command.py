@@ -14,12 +14,12 @@ import msgspec
 import pytest
 
 from cardhour_agent.scenario import Scenario, SimulatedCard, SimulatedNode, SimulatedProcess
-from cardhour_agent.show import unpack
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.interval import Interval, union
 from cardhour_contract.moment import from_ms, parse_rfc3339
 from cardhour_contract.settings import StreamSettings
 from cardhour_contract.spool import Spool
+from cardhour_contract.unpack import unpack
 from cardhour_contract.wire import PACKED, decode
 from tests.agent.test_shipper import received
 
@@ -165,7 +165,7 @@ def test_a_killed_agent_goes_on_where_it_was(tmp_path: Path, scenario: Path) -> 
 def test_it_starts_samples_and_spools_with_no_broker_and_says_so(tmp_path: Path, scenario: Path) -> None:
     process = start(tmp_path, scenario, CARDHOUR_STREAM_KIND="kafka", CARDHOUR_STREAM_BOOTSTRAP_SERVERS="127.0.0.1:1")
     assert process.stderr is not None
-    assert "no broker answers; sampling and spooling go on" in process.stderr.readline()
+    assert "the broker cannot be reached; sampling and spooling go on" in process.stderr.readline()
     stop(process)
     with Spool(tmp_path / "spool.db") as spool:
         assert spool.depth().reports >= 1

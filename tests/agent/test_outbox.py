@@ -12,13 +12,13 @@ from cardhour_agent.observer import Observer
 from cardhour_agent.outbox import Outbox
 from cardhour_agent.sampler import LastSeen, Policy, Sampler
 from cardhour_agent.scenario import Scenario, SimulatedCard, SimulatedNode
-from cardhour_agent.show import unpack
 from cardhour_agent.simulated import SimulatedMachine
 from cardhour_agent.timeline import Tick, Timeline
 from cardhour_contract.clock import VirtualClock
 from cardhour_contract.moment import MINUTE_MS, QUARTER_MS
 from cardhour_contract.record import Report
 from cardhour_contract.spool import Spool
+from cardhour_contract.unpack import unpack
 from cardhour_contract.wire import PACKED, decode
 from tests.agent.test_observer import fault, process
 from tests.agent.watch import T0
@@ -153,3 +153,28 @@ def test_time_without_room_is_reported_as_spool_full_and_facts_are_sent_again(
     assert sent[0].scan is not None
     assert [each.pid for report in sent for each in report.processes] == [7]
     assert [(each.closed_at_ms is None) for report in sent for each in report.faults] == [True, False]
+
+
+def test_a_spool_near_its_limit_keeps_days_in_quarters_before_it_drops_anything(tmp_path: Path) -> None:
+    """The room that a few hours of minutes take lasts several times as long, and not a millisecond is missing."""
+    node = Node(tmp_path, VirtualClock(T0))
+    node.run(60)
+    room = node.spool.depth().bytes
+    node.room(room)
+    node.run(4 * 60)
+    node.stop()
+    assert node.outbox.dropped == 0
+    assert node.outbox.merged > 150
+    assert held_ms(tmp_path, bridged=False) == 5 * 60 * MINUTE_MS
+    with Spool(tmp_path / "spool.db") as spool:
+        assert spool.depth().bytes <= room
+
+
+def test_a_spool_whose_reports_are_all_taken_has_nothing_to_merge_and_says_so(tmp_path: Path) -> None:
+    node = Node(tmp_path, VirtualClock(T0))
+    node.run(60)
+    node.spool.take()
+    node.room(node.spool.depth().bytes)
+    node.run(60)
+    assert node.outbox.merged == 0
+    assert node.outbox.dropped > 0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cardhour_agent.show import unpack
 from cardhour_contract.record import CardRecord, CardState, Report
 from cardhour_contract.spool import Spool
+from cardhour_contract.unpack import unpack
 from cardhour_contract.wire import PACKED, decode
 
 

@@ -39,6 +39,28 @@ def test_what_was_appended_survives_a_kill_and_an_unfinished_append_leaves_nothi
         assert [each.entry.body for each in spool.read()] == [b"first", b"second"]
 
 
+@pytest.mark.parametrize("torn", [1, 100, 5_000])
+@pytest.mark.parametrize("tail", [b"", b"\0" * 4_096, b"\xa5" * 4_096], ids=["cut", "zeros", "rubbish"])
+def test_a_torn_tail_after_a_power_loss_is_cut_and_the_rest_is_there(tmp_path: Path, torn: int, tail: bytes) -> None:
+    """The last append was on its way to the disk when the power went: of its pages some are there, some are not."""
+    with Spool(tmp_path / "spool.db") as spool:
+        spool.append([entry(b"first")])
+        whole = (tmp_path / "spool.db-wal").stat().st_size
+        spool.append([entry(b"x" * 20_000)])
+        lost = tmp_path / "lost"
+        lost.mkdir()
+        for name in ("spool.db", "spool.db-wal"):
+            (lost / name).write_bytes((tmp_path / name).read_bytes())
+    with (lost / "spool.db-wal").open("r+b") as log:
+        log.truncate(whole + torn)
+        log.seek(0, os.SEEK_END)
+        log.write(tail)
+    with Spool(lost / "spool.db") as spool:
+        assert [each.entry.body for each in spool.read()] == [b"first"]
+        spool.append([entry(b"second")])
+        assert spool.depth().reports == 2
+
+
 def test_reports_come_out_in_the_order_they_went_in(tmp_path: Path) -> None:
     with Spool(tmp_path / "spool.db") as spool:
         spool.append(entry(bytes([number])) for number in range(5))
