@@ -11,6 +11,7 @@ from msgspec import Struct, structs
 from cardhour_billing.catalog_change import Change, RowPlan, validity_text
 from cardhour_billing.catalog_checks import an_id, check, times, validity
 from cardhour_billing.catalog_noun import Noun, Planning
+from cardhour_billing.commitment import CommitmentRow
 from cardhour_billing.current import current_contracts
 from cardhour_billing.models import Contract, Customer, Invoice, Issuer, PriceBook
 from cardhour_billing.money import parse_rate
@@ -48,32 +49,32 @@ def _changes(planning: Planning) -> list[Change]:
         except Refuse:
             continue  # reported with the table
         if known := rows.add(located.where, row):
-            planning.problems += [f"{located.where}: {problem}" for problem in _billed(known, row)]
+            planning.problems += [
+                f"{located.where}: {problem}"
+                for problem in billed(f"contract '{known.key}'", known.customer, known, row)
+            ]
     for one, other in contract_overlaps(rows.after):
         sentence = f"customer '{one.customer}' has two contracts at one time, '{one.key}' and '{other.key}'"
         planning.problems.append(rows.overlap(one, other, sentence))
     return rows.changes
 
 
-def _billed(known: ContractRow, wanted: ContractRow) -> Iterator[str]:
-    """Why a contract that issued documents rest on cannot change so."""
-    issued = Invoice.objects.filter(
-        customer__key=known.customer, state=Invoice.State.ISSUED, period_end_ms__gt=known.from_ms
-    )
+def billed(
+    subject: str, customer: str, known: ContractRow | CommitmentRow, wanted: ContractRow | CommitmentRow
+) -> Iterator[str]:
+    """Why agreed terms that issued documents of a customer rest on cannot change so."""
+    issued = Invoice.objects.filter(customer__key=customer, state=Invoice.State.ISSUED, period_end_ms__gt=known.from_ms)
     last = issued.order_by("-period_end_ms").first()
     if last is None:
         return
     billed_to_ms = min(last.period_end_ms, known.to_ms or last.period_end_ms)
     if structs.replace(wanted, id=known.id, to_ms=known.to_ms) != known:
         yield (
-            f"contract '{known.key}' was already billed by, last in invoice {last.number}: end it with "
+            f"{subject} was already billed by, last in invoice {last.number}: end it with "
             f"to = {format_rfc3339(billed_to_ms)} or later, and add another from then"
         )
     elif wanted.to_ms is not None and wanted.to_ms < billed_to_ms:
-        yield (
-            f"contract '{known.key}' cannot end before {format_rfc3339(billed_to_ms)}: "
-            f"invoice {last.number} rests on it"
-        )
+        yield f"{subject} cannot end before {format_rfc3339(billed_to_ms)}: invoice {last.number} rests on it"
 
 
 def _text(row: ContractRow) -> tuple[str, str]:

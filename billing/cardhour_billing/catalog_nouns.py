@@ -9,6 +9,7 @@ from typing import Any
 
 from cardhour_billing.catalog_addon import ADD_ON
 from cardhour_billing.catalog_binding import BINDING
+from cardhour_billing.catalog_commitment import COMMITMENT
 from cardhour_billing.catalog_contract import CONTRACT
 from cardhour_billing.catalog_cost import COST
 from cardhour_billing.catalog_customer import CUSTOMER
@@ -18,4 +19,4 @@ from cardhour_billing.catalog_noun import Noun
 from cardhour_billing.catalog_price import PRICE
 from cardhour_billing.catalog_tax import TAX
 
-NOUNS: tuple[Noun[Any], ...] = (ISSUER, CUSTOMER, BINDING, CONTRACT, PRICE, TAX, LEASE, ADD_ON, COST)
+NOUNS: tuple[Noun[Any], ...] = (ISSUER, CUSTOMER, BINDING, CONTRACT, COMMITMENT, PRICE, TAX, LEASE, ADD_ON, COST)

@@ -7,17 +7,28 @@ A later provider sees the charges of the earlier ones: grants come last but for 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from cardhour_billing.commitment_charges import commitments
 from cardhour_billing.provider import Answer, Asked, Charges, Provider, ZoneMonth
 from cardhour_billing.recurring_provider import recurring
 from cardhour_contract.errors import InvariantBroken
 
-PROVIDERS: list[Provider] = [recurring]
-"""In order of print: leases, add-ons, commitments, adjustments, grants, carried."""
+REPEATED: list[Provider] = [commitments]
+"""What a closed month is charged again when it is computed again: what usage decides, as commitments."""
+
+PROVIDERS: list[Provider] = [recurring, *REPEATED]
+"""In order of print: leases, add-ons, commitments, adjustments and what was carried forward, grants."""
 
 
 def charges_of(zone: ZoneMonth) -> Answer:
     """Everything that the providers charge, as a function of one customer's month."""
-    answers = [provider(zone) for provider in PROVIDERS]
+    return all_of(zone, PROVIDERS)
+
+
+def all_of(zone: ZoneMonth, providers: Sequence[Provider]) -> Answer:
+    """What ``providers`` charge."""
+    answers = [provider(zone) for provider in providers]
 
     def answer(asked: Asked) -> Charges:
         charges, findings, warnings = list(asked.charges), list[str](), list[str]()

@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Struct
 
 from cardhour_billing.binding import BindingRow, times_meet
-from cardhour_billing.models import Binding, Contract, Customer, Price
+from cardhour_billing.commitment import CommitmentRow, Term
+from cardhour_billing.models import Binding, Commitment, Contract, Customer, Price
 from cardhour_billing.models import TaxRule as RecordedTax
 from cardhour_billing.models.bitemporal import NOT_SUPERSEDED
 from cardhour_billing.month import BillingPeriod
@@ -129,3 +130,28 @@ def terms_of(
         each.key: Terms(customer=each.key, currency=each.currency, contracts=tuple(by_customer.get(each.key, ())))
         for each in customers
     }
+
+
+def current_commitments() -> list[CommitmentRow]:
+    """Commitments that no other row supersedes, oldest first."""
+    return [commitment_row(row) for row in Commitment.objects.filter(NOT_SUPERSEDED).order_by("id")]
+
+
+def commitment_row(row: Commitment) -> CommitmentRow:
+    """A recorded commitment as its charge knows it."""
+    return CommitmentRow(
+        id=row.pk,
+        key=row.key,
+        contract=row.contract,
+        term=msgspec.convert(row.term, Term),
+        covers=tuple(row.covers),
+        quantity_us=row.quantity_us,
+        amount=row.amount,
+        currency=row.currency,
+        true_up_nano=row.true_up_nano,
+        overage_nano=row.overage_nano,
+        includes_tax=row.includes_tax,
+        less_faults=row.less_faults,
+        from_ms=row.valid_from_ms,
+        to_ms=row.valid_to_ms,
+    )

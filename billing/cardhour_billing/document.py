@@ -100,6 +100,8 @@ class DocumentLine(Struct, frozen=True, kw_only=True):
     """``usage`` is rated from the ledger; the others are charges (``charge``)."""
     source: str = ""
     """What a charge is for, such as ``lease:12:2026-10``; empty for usage."""
+    contract: str = ""
+    """The contract that usage was priced by; empty for the list, and for a charge."""
     model: str
     """Product name of the card, with its MIG profile; empty for a charge that is about no model."""
     description: str = ""

@@ -169,6 +169,7 @@ def _line(position: int, line: RatedLine, net: Money) -> DocumentLine:
     )
     return DocumentLine(
         position=position,
+        contract=line.key.contract,
         model=line.key.model,
         description=" · ".join(note for note in (line.note, _included(line)) if note),
         first_day=days[0].day,
