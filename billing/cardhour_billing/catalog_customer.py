@@ -12,8 +12,9 @@ from cardhour_billing.catalog_checks import a_name, an_id, check, emails
 from cardhour_billing.catalog_issuer import lines
 from cardhour_billing.catalog_noun import Noun, Planning
 from cardhour_billing.models import Customer, Invoice, Issuer
-from cardhour_billing.money import exponent
+from cardhour_billing.money import exponent, read_amount
 from cardhour_billing.month import zone
+from cardhour_contract.errors import Refuse
 
 
 class CustomerTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -30,12 +31,16 @@ class CustomerTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     currency: str = ""
     timezone: str = ""
     terms_days: int = 30
+    prepaid: bool = False
+    low_balance: str = ""
 
 
 def _problems(table: CustomerTable) -> list[str]:
     found = check((an_id, table.id), (a_name, table.name), (emails, table.email))
     found += check((exponent, table.currency)) if table.currency else []
     found += check((zone, table.timezone)) if table.timezone else []
+    if table.low_balance and not table.prepaid:
+        found.append("low_balance: says when prepaid money is low, so prepaid must be true")
     return found if 0 <= table.terms_days <= 3650 else [*found, "terms_days is from 0 to 3650"]
 
 
@@ -49,7 +54,11 @@ def _changes(planning: Planning) -> Iterator[Change]:
             planning.problems.append(f"{located.where}: customer '{table.id}' is in this file twice")
         seen.add(table.id)
         stored = known.get(table.id)
-        wanted = _columns(table, planning.issuer)
+        try:
+            wanted = _columns(table, planning.issuer)
+        except Refuse as error:  # only here is it known how many decimals the currency has
+            planning.problems.append(f"{located.where}: low_balance: {error}")
+            continue
         if stored and stored["timezone"] != wanted["timezone"] and table.id in issued:
             # Months in the old zone and months in the new one would overlap or leave a gap of hours between them.
             planning.problems.append(
@@ -61,6 +70,7 @@ def _changes(planning: Planning) -> Iterator[Change]:
 
 
 def _columns(table: CustomerTable, issuer: Issuer) -> dict[str, Any]:
+    currency = table.currency or issuer.currency
     return {
         "name": table.name,
         "legal_name": table.legal_name,
@@ -69,9 +79,11 @@ def _columns(table: CustomerTable, issuer: Issuer) -> dict[str, Any]:
         "po_number": table.po_number,
         "email": lines(table.email),
         "language": table.language.lower(),
-        "currency": table.currency or issuer.currency,
+        "currency": currency,
         "timezone": table.timezone or issuer.timezone,
         "terms_days": table.terms_days,
+        "prepaid": table.prepaid,
+        "low_balance": read_amount(table.low_balance, currency).amount if table.low_balance else None,
     }
 
 

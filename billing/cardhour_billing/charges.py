@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cardhour_billing.commitment_charges import commitments
+from cardhour_billing.granting import grants
 from cardhour_billing.provider import Answer, Asked, Charges, Provider, ZoneMonth
 from cardhour_billing.recurring_provider import recurring
 from cardhour_contract.errors import InvariantBroken
@@ -17,7 +18,7 @@ from cardhour_contract.errors import InvariantBroken
 REPEATED: list[Provider] = [commitments]
 """What a closed month is charged again when it is computed again: what usage decides, as commitments."""
 
-PROVIDERS: list[Provider] = [recurring, *REPEATED]
+PROVIDERS: list[Provider] = [recurring, *REPEATED, grants]
 """In order of print: leases, add-ons, commitments, adjustments and what was carried forward, grants."""
 
 

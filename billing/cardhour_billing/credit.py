@@ -11,13 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import transaction
+from django.db.models import Q
 from msgspec import Struct
 
 from cardhour_billing.audit import audit
-from cardhour_billing.models import CreditAccount, CreditEntry, CreditGrant, CreditMovement, Customer
+from cardhour_billing.models import CreditAccount, CreditEntry, CreditGrant, CreditMovement, Customer, Invoice
 from cardhour_billing.money import Money
+from cardhour_billing.month import billing_period, local_day, month_of
 from cardhour_contract.clock import Clock
 from cardhour_contract.errors import Refuse
+from cardhour_contract.moment import DAY_MS
+
+UNBILLED_DAYS = 60
+"""Days after a month for which a grant waits for its invoice, before it expires without one."""
 
 Account = CreditAccount.Kind
 Entry = CreditEntry.Kind
@@ -55,13 +61,13 @@ def prepaid_of(customer: Customer, currency: str) -> Money:
     return Money(amount=_balance(customer, currency, Account.PREPAID), currency=currency)
 
 
-def live_grants(customers: Iterable[Customer], at_ms: int) -> list[CreditGrant]:
-    """Grants with something left that hold at an instant, in the order in which they are spent."""
-    found = CreditGrant.objects.filter(customer__in=list(customers), account__balance__gt=0, valid_from_ms__lte=at_ms)
-    live = [
-        each for each in found.select_related("account") if each.expires_at_ms is None or each.expires_at_ms > at_ms
-    ]
-    return sorted(live, key=spending_order)
+def granted_in(customers: Iterable[Customer], from_ms: int, to_ms: int) -> list[CreditGrant]:
+    """Grants with something left that hold for a moment of ``[from_ms, to_ms)``, in the order of spending."""
+    lasting = Q(expires_at_ms__isnull=True) | Q(expires_at_ms__gt=from_ms)
+    found = CreditGrant.objects.filter(
+        lasting, customer__in=list(customers), account__balance__gt=0, valid_from_ms__lt=to_ms
+    )
+    return sorted(found.select_related("account"), key=spending_order)
 
 
 def spending_order(grant: CreditGrant) -> tuple[int, bool, int, int]:
@@ -128,9 +134,17 @@ def grant(customer: Customer, amount: Money, terms: GrantTerms, *, clock: Clock,
 
 
 def expired(at_ms: int) -> list[CreditGrant]:
-    """Grants whose time is over although something is left of them, oldest first."""
+    """Grants whose time is over, and whose last month is billed, although something is left of them; oldest first."""
     over = CreditGrant.objects.filter(account__balance__gt=0, expires_at_ms__lte=at_ms)
-    return list(over.select_related("account", "customer"))
+    return [each for each in over.select_related("account", "customer") if _last_month_is_over(each, at_ms)]
+
+
+def _last_month_is_over(granted: CreditGrant, at_ms: int) -> bool:
+    """Whether the last month that a grant may pay for is issued, or is so long past that it will not be."""
+    zone = granted.customer.timezone
+    period = billing_period(month_of(local_day((granted.expires_at_ms or 0) - 1, zone)), zone)
+    issued = Invoice.objects.filter(customer=granted.customer, period=str(period.month), state=Invoice.State.ISSUED)
+    return issued.exists() or at_ms >= period.end_ms + UNBILLED_DAYS * DAY_MS
 
 
 def expire(granted: CreditGrant, *, clock: Clock, who: str) -> Money:
@@ -151,13 +165,18 @@ def expire(granted: CreditGrant, *, clock: Clock, who: str) -> Money:
     return left
 
 
+def payable_from_prepaid(customer: Customer, due: Money) -> Money:
+    """How much of ``due`` is paid ahead; nothing of a credit note."""
+    there = prepaid_of(customer, due.currency).amount
+    return Money(amount=max(0, min(due.amount, there)), currency=due.currency)
+
+
 def apply_prepaid(customer: Customer, due: Money, number: str, *, clock: Clock, who: str) -> Money:
     """Pay invoice ``number`` from prepaid as far as it goes; how much. Within the transaction that issues it."""
     _lock(customer)
-    paid = min(due.amount, prepaid_of(customer, due.currency).amount)
-    if paid <= 0:
-        return Money(amount=0, currency=due.currency)
-    amount = Money(amount=paid, currency=due.currency)
+    amount = payable_from_prepaid(customer, due)
+    if not amount.amount:
+        return amount
     move = _move(customer, Account.PREPAID, Account.CLEARING, amount)
     _enter(customer, Entry.APPLY, f"apply:{number}", number, [move], clock, who)
     return amount

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from cardhour_billing.credit import spending_order
-from cardhour_billing.models import CreditAccount, CreditEntry, CreditGrant, Customer
+from cardhour_billing.models import CreditAccount, CreditEntry, CreditGrant, Customer, ProvisionalCharge
 from cardhour_billing.money import Money
 
 OWN = (CreditAccount.Kind.PREPAID, CreditAccount.Kind.GRANT)
@@ -44,6 +44,13 @@ def holdings(customers: Iterable[Customer]) -> list[Holding]:
         for each in accounts.select_related("customer", "grant")
     ]
     return sorted(found, key=_place)
+
+
+def unbilled_of(holding: Holding) -> Money:
+    """What the customer had used and not been billed for, when it was looked at last."""
+    last = ProvisionalCharge.objects.filter(customer=holding.customer, currency=holding.balance.currency)
+    found = last.order_by("-hour_ms").values_list("unbilled", flat=True).first()
+    return Money(amount=found or 0, currency=holding.balance.currency)
 
 
 def bookings(customer: Customer) -> Iterator[Booked]:

@@ -181,9 +181,15 @@ class InvoiceDocument(Struct, frozen=True, kw_only=True):
     total: str
     """Net and tax."""
     due: str
-    """What is left to pay when the document is issued."""
+    """What is left to pay when the document is issued: the total, less what was paid ahead."""
     digest: str | None = None
     """SHA-256, 64 hex digits, of the frozen inputs: billed quarters, bindings, prices, tax rules, rating version."""
+
+    @property
+    def prepaid(self) -> str:
+        """What was paid ahead and is taken for this document; empty where nothing is."""
+        taken = parse_amount(self.total, self.currency) - parse_amount(self.due, self.currency)
+        return str(taken) if taken.amount else ""
 
     @property
     def charges(self) -> str:

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from cardhour_billing.charge import Charge
 from cardhour_billing.content import Content
+from cardhour_billing.credit import payable_from_prepaid
 from cardhour_billing.document import (
     Bank,
     CardShare,
@@ -55,6 +56,8 @@ def compose(
 ) -> InvoiceDocument:
     """The document of ``content``: a draft, or issued with ``issued``."""
     tax = content.assess(customer.currency)
+    # Under the lock of whoever saves this document: what it says of prepaid is what is then taken.
+    prepaid = payable_from_prepaid(customer, tax.total)
     return InvoiceDocument(
         state="issued" if issued else "draft",
         number=issued.number if issued else None,
@@ -80,7 +83,7 @@ def compose(
         net=str(tax.net),
         tax=tuple(_tax_row(row) for row in tax.rows),
         total=str(tax.total),
-        due=str(tax.total),
+        due=str(tax.total - prepaid),
     )
 
 

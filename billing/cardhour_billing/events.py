@@ -63,12 +63,12 @@ def raise_event(customer: Customer, subject: str, kind: str, detail: dict[str, A
     )
 
 
-def told(events: Sequence[Event]) -> list[Told]:
-    """Each event with what its deliveries have come to."""
+def told(events: Sequence[Event], now_ms: int) -> list[Told]:
+    """Each event with what its deliveries have come to by now."""
     by_event: dict[int, list[EventDelivery]] = {}
     for row in EventDelivery.objects.filter(event__in=events).order_by("attempt"):
         by_event.setdefault(row.event_id, []).append(row)
-    return [_told(each, by_event.get(each.pk, [])) for each in events]
+    return [_told(each, by_event.get(each.pk, []), now_ms) for each in events]
 
 
 def tell_due(settings: WebhookSettings, clock: Clock) -> list[Told]:
@@ -77,7 +77,7 @@ def tell_due(settings: WebhookSettings, clock: Clock) -> list[Told]:
         return []
     now_ms = clock.now_ms()
     young = Event.objects.filter(at_ms__gt=now_ms - GIVE_UP_MS).exclude(deliveries__delivered=True)
-    waiting = told(list(young.select_related("customer").order_by("id")))
+    waiting = told(list(young.select_related("customer").order_by("id")), now_ms)
     due = [each for each in waiting if each.next_at_ms is not None and each.next_at_ms <= now_ms]
     return [tell_now(each.event, settings, clock) for each in due[:BATCH]]
 
@@ -86,7 +86,7 @@ def tell_now(event: Event, settings: WebhookSettings, clock: Clock) -> Told:
     """Tell one event, whatever was tried before."""
     heard = tell(event, settings, clock)
     _record(event, heard, clock)
-    return told([event])[0]
+    return told([event], clock.now_ms())[0]
 
 
 def _record(event: Event, heard: Heard, clock: Clock) -> None:
@@ -105,7 +105,7 @@ def _record(event: Event, heard: Heard, clock: Clock) -> None:
         return  # another process told it at the same moment, and its record says what came of it
 
 
-def _told(event: Event, deliveries: Sequence[EventDelivery]) -> Told:
+def _told(event: Event, deliveries: Sequence[EventDelivery], now_ms: int) -> Told:
     delivered = any(each.delivered for each in deliveries)
     next_at_ms: int | None = None
     if not delivered:
@@ -113,7 +113,7 @@ def _told(event: Event, deliveries: Sequence[EventDelivery]) -> Told:
         if deliveries:
             last = deliveries[-1]
             next_at_ms = last.at_ms + min(FIRST_WAIT_MS * 2 ** (last.attempt - 1), WAIT_MAX_MS)
-        if next_at_ms >= event.at_ms + GIVE_UP_MS:
+        if max(next_at_ms, now_ms) >= event.at_ms + GIVE_UP_MS:
             next_at_ms = None
     return Told(
         event=event,

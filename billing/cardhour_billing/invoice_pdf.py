@@ -127,6 +127,7 @@ def _payload(document: InvoiceDocument) -> dict[str, Any]:
         "total": figures.grouped(document.total),
         "due": figures.grouped(document.due),
         "part_paid": document.due != document.total,
+        "prepaid": figures.grouped("-" + document.prepaid) if document.prepaid else "",
         "bank": {
             "account_name": _printable(issuer.bank.account_name),
             "bank": _printable(issuer.bank.bank),

@@ -13,6 +13,7 @@ from datetime import timedelta
 from django.db import transaction
 from msgspec import Struct
 
+from cardhour_billing.allocating import pay_from_prepaid
 from cardhour_billing.audit import audit
 from cardhour_billing.billed_before import still_to_bill
 from cardhour_billing.binding import BindingRow
@@ -21,6 +22,7 @@ from cardhour_billing.content import Content
 from cardhour_billing.drafting import KIND, IssueFacts, compose, invoice_of, write, write_lines
 from cardhour_billing.frozen_cover import claims, frozen_quantities
 from cardhour_billing.frozen_inputs import freeze_inputs
+from cardhour_billing.granting import draw, moved
 from cardhour_billing.lease import LeaseRow
 from cardhour_billing.lease_cover import Covered
 from cardhour_billing.ledger import Frozen, Ledger
@@ -113,6 +115,8 @@ def _write(customer: Customer, rated: Issuable, inputs: bytes, digest: str, cloc
     if known and known.state == Invoice.State.ISSUED:
         return known
     _check_current(customer, rated)
+    if moved(rated.charges):
+        raise InputsMoved(f"a grant of {customer.key} was drawn on meanwhile; try again")
     today = local_day(now_ms, customer.issuer.timezone)
     series, sequence, number, issue_date = take_number(customer.issuer, KIND, today)
     due_date = issue_date + timedelta(days=customer.terms_days)
@@ -128,6 +132,9 @@ def _write(customer: Customer, rated: Issuable, inputs: bytes, digest: str, cloc
     invoice.issue_date, invoice.due_date, invoice.issued_at_ms = issue_date, due_date, now_ms
     invoice.inputs, invoice.digest = inputs, digest
     invoice.save()
+    # What the document says was taken of grants and of money paid ahead is taken, with its number or not at all.
+    draw(customer, rated.charges, number, clock=clock, who=who)
+    pay_from_prepaid(invoice, clock=clock, who=who)
     audit(clock, who, "invoice.issue", number, {"customer": customer.key, "period": invoice.period, "digest": digest})
     return invoice
 

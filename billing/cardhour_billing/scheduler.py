@@ -22,6 +22,7 @@ from cardhour_billing.binding import BindingRow
 from cardhour_billing.close import CloseOrder, close_month
 from cardhour_billing.config import BillingConfig, BillingSettings
 from cardhour_billing.current import current_bindings
+from cardhour_billing.hourly import run_hour, tell_events
 from cardhour_billing.ledger import Ledger, WarehouseLedger
 from cardhour_billing.lock import exclusive
 from cardhour_billing.models import Customer, Issuer, JobRun
@@ -55,6 +56,14 @@ def start_scheduler(config: BillingConfig, open_ledger: OpenLedger, clock: Clock
         finally:
             connections.close_all()  # this thread's; APScheduler may use another next time
 
+    def tell() -> None:
+        try:
+            tell_events(config, clock)
+        except CardHourError as error:
+            log.warning("events: trying again in a minute", error=str(error))
+        finally:
+            connections.close_all()
+
     scheduler = BackgroundScheduler(timezone="UTC")
     scheduler.add_job(
         tick,
@@ -67,6 +76,7 @@ def start_scheduler(config: BillingConfig, open_ledger: OpenLedger, clock: Clock
         misfire_grace_time=None,  # a late check is still a check; the default drops it after a second
     )
     scheduler.add_job(tick, id="month-close-now", misfire_grace_time=None)
+    scheduler.add_job(tell, "interval", minutes=1, id="events", coalesce=True, max_instances=1, misfire_grace_time=None)
     scheduler.start()
     return scheduler
 
@@ -90,6 +100,7 @@ def run_due(config: BillingConfig, ledger: Ledger, clock: Clock) -> list[JobRun]
         if not leader:
             return []
         render_missing(clock, who="scheduler")  # what a crash after issuing left without files
+        run_hour(ledger, clock)
         runs = [_run(job, month, config.billing, ledger, clock) for job, month in _due(config.billing, clock)]
         _export_head(config, clock)  # last: a folder that cannot be written keeps no month from being closed
         return runs
@@ -121,7 +132,8 @@ def _due(settings: BillingSettings, clock: Clock) -> Iterator[tuple[str, Month]]
     if issuer is None or not zones or not bindings:
         return
     now_ms = clock.now_ms()
-    done = set(JobRun.objects.filter(state=JobRun.State.DONE).values_list("job", "period"))
+    finished = JobRun.objects.filter(state=JobRun.State.DONE, job__in=(DRAFT, ISSUE))
+    done = set(finished.values_list("job", "period"))
     for month in _months(bindings, issuer.timezone, now_ms):
         ended_ms = max(billing_period(month, zone).end_ms for zone in zones)
         settled = now_ms >= ended_ms + settings.grace_hours * HOUR_MS

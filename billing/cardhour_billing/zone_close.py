@@ -97,13 +97,14 @@ class ZoneClose:
                     yield customer, self._draft(customer)
 
     def _can_issue(self, customer: Customer) -> bool:
-        return bool(self._content(customer)) and not self._findings(customer)
+        return bool(self.content(customer)) and not self._findings(customer)
 
     def _draft(self, customer: Customer) -> ClosedInvoice | None:
-        draft = save_draft(customer, self.period, self._content(customer), self._findings(customer), self._clock)
+        draft = save_draft(customer, self.period, self.content(customer), self._findings(customer), self._clock)
         return _closed(draft, warnings=self._charges[customer.key].warnings) if draft else None
 
-    def _content(self, customer: Customer) -> Content:
+    def content(self, customer: Customer) -> Content:
+        """Everything that the month bills a customer."""
         return Content(lines=self._rating.lines[customer.key], charges=self._charges[customer.key].charges)
 
     def _issuable(self, customer: Customer) -> Issuable:
@@ -163,7 +164,7 @@ class ZoneClose:
             if each.customer == customer.key:
                 day = local_day(each.first_at_ms, self.period.timezone)
                 yield f"no tax rule covers {each.model} for this customer (first on {day})"
-        reversed_charge = any(rule.category == REVERSE_CHARGE for rule in self._content(customer).taxes)
+        reversed_charge = any(rule.category == REVERSE_CHARGE for rule in self.content(customer).taxes)
         if reversed_charge:
             for party, tax_id in (("customer", customer.tax_id), ("issuer", customer.issuer.tax_id)):
                 if not tax_id:

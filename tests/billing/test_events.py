@@ -85,7 +85,7 @@ def test_a_receiver_that_fails_is_told_again_after_ever_longer_waits(event: Even
 def test_an_event_that_nobody_hears_is_given_up_and_can_be_told_by_hand(event: Event, receiver: Receiver) -> None:
     closed = WebhookSettings(url="http://127.0.0.1:1/", secret=Secret(SECRET))
     clock, tries = clock_at(AT), 0
-    while (state := told([event])[0]).next_at_ms is not None:
+    while (state := told([event], clock.now_ms())[0]).next_at_ms is not None:
         clock.sleep_ms(max(0, state.next_at_ms - clock.now_ms()))
         tries += len(tell_due(closed, clock))
     assert (state.state, state.outcome) == ("given up", "no answer: NewConnectionError")
@@ -102,7 +102,7 @@ def test_a_receiver_that_hangs_is_left_after_its_time(event: Event, receiver: Re
 
 def test_without_a_webhook_events_wait(event: Event) -> None:
     assert tell_due(WebhookSettings(), clock_at(AT)) == []
-    assert told([event])[0].state == "waiting"
+    assert told([event], clock_at(AT).now_ms())[0].state == "waiting"
 
 
 @pytest.mark.parametrize(

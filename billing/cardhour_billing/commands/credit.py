@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 CATEGORIES = ("everything", "usage", "lease", "add-on", "commitment")
-BALANCE_COLUMNS = ("customer", "account", "currency", "balance", "pays_for", "priority", "expires_at", "reason")
+BALANCE_COLUMNS = (
+    "customer", "account", "currency", "balance", "unbilled", "available", "pays_for", "priority", "expires_at",
+    "reason",
+)  # fmt: skip
 LIST_COLUMNS = ("at", "kind", "account", "currency", "amount", "balance", "reference", "who")
 
 
@@ -63,6 +66,7 @@ def _prepaid(customer: str, amount: str, currency: str, yes: bool, reference: st
     open_store()
     from cardhour_billing import credit as credits
     from cardhour_billing.audit import login_name
+    from cardhour_billing.credit_level import look
     from cardhour_contract.clock import SystemClock
 
     with answering():
@@ -75,8 +79,11 @@ def _prepaid(customer: str, amount: str, currency: str, yes: bool, reference: st
             notes().print(f"Prepaid balance {_text(before)}, then {_text(after)}.")
             click.confirm("Record it?", abort=True, err=True)
         book(whom, money, reference, clock=SystemClock(), who=login_name())
+        crossed = look(whom, SystemClock())
         left = credits.prepaid_of(whom, money.currency)
     notes().print(f"Recorded. {customer} has {_text(left)} prepaid.")
+    if crossed:
+        notes().print(f"Event {crossed.pk}: {crossed.kind}, {crossed.detail['available']} {money.currency} available.")
 
 
 @credit.command()
@@ -164,10 +171,13 @@ def expire(grants: tuple[int, ...], yes: bool, form: str) -> None:
 @click.argument("customer", metavar="[CUSTOMER]", default="")
 @format_option
 def balance(customer: str, form: str) -> None:
-    """What customers have: prepaid, then their grants in the order in which they are spent."""
+    """What customers have: prepaid, then their grants in the order in which they are spent.
+
+    For customers who are billed ahead, also what they have used since their last invoice, as of the last hour.
+    """
     open_store()
     from cardhour_billing.credit import customer_of
-    from cardhour_billing.credit_view import holdings
+    from cardhour_billing.credit_view import holdings, unbilled_of
     from cardhour_billing.models import Customer
 
     with answering():
@@ -180,11 +190,13 @@ def balance(customer: str, form: str) -> None:
                 "account": "prepaid",
                 "currency": each.balance.currency,
                 "balance": str(each.balance),
+                "unbilled": str(unbilled_of(each)) if each.customer.prepaid else None,
+                "available": str(each.balance - unbilled_of(each)) if each.customer.prepaid else None,
             }
             for each in holdings(whom)
         ]
-    print_rows([{name: row.get(name) for name in BALANCE_COLUMNS} for row in rows], form, columns=BALANCE_COLUMNS,
-               right=("balance",))  # fmt: skip
+    rows = [{name: row.get(name) for name in BALANCE_COLUMNS} for row in rows]
+    print_rows(rows, form, columns=BALANCE_COLUMNS, right=("balance", "unbilled", "available"))
 
 
 @credit.command("list")

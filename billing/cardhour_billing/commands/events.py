@@ -32,11 +32,16 @@ def list_(customer: str, undelivered: bool, form: str) -> None:
     open_store()
     from cardhour_billing.events import told
     from cardhour_billing.models import Event
+    from cardhour_contract.clock import SystemClock
 
     with answering():
         found = Event.objects.select_related("customer").order_by("id")
         found = found.filter(customer__key=customer) if customer else found
-        rows = [_row(each, form) for each in told(list(found)) if not (undelivered and each.delivered)]
+        rows = [
+            _row(each, form)
+            for each in told(list(found), SystemClock().now_ms())
+            if not (undelivered and each.delivered)
+        ]
     print_rows(rows, form, columns=COLUMNS)
 
 
@@ -58,7 +63,7 @@ def retry(ids: tuple[int, ...], form: str) -> None:
         missing = [str(each) for each in ids if each not in {event.pk for event in chosen}]
         if missing:
             raise Refuse(f"there is no event {', '.join(missing)}: cardhour events list shows those there are")
-        wanting = [each.event for each in told(chosen) if ids or not each.delivered]
+        wanting = [each.event for each in told(chosen, SystemClock().now_ms()) if ids or not each.delivered]
         done = [tell_now(each, config.webhook, SystemClock()) for each in wanting]
     print_rows([_row(each, form) for each in done], form, columns=COLUMNS)
     left = sum(not each.delivered for each in done)

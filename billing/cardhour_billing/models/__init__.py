@@ -1,7 +1,8 @@
 """What the money store keeps. One file a noun: who pays (``party``), whose usage is whose (``binding``), what it costs
 (``price``, ``contract``), what is charged by time (``lease``), how it is taxed (``tax``), what was billed
 (``invoice``), what it looked like (``rendering``), what was paid ahead or granted (``credit``), what outsiders hear of
-(``event``), what was mailed (``mail``), what cards cost their owner (``cost``), who did what (``operation``).
+(``event``), what was mailed (``mail``), what is unbilled (``provisional``), what cards cost their owner (``cost``),
+who did what (``operation``).
 
 Amounts are integers of the currency's minor unit, prices integers of 1e-9, instants UTC milliseconds. Issued rows
 and facts are insert-only: triggers on SQLite and PostgreSQL refuse what the code should never try.
@@ -23,6 +24,7 @@ from cardhour_billing.models.operation import AuditLog, JobRun
 from cardhour_billing.models.party import Customer, Issuer, PortalUser, Project
 from cardhour_billing.models.payment import Allocation, Payment
 from cardhour_billing.models.price import Price, PriceBook
+from cardhour_billing.models.provisional import ProvisionalCharge
 from cardhour_billing.models.rendering import RenderedDocument
 from cardhour_billing.models.tax import TaxRule
 
@@ -55,6 +57,7 @@ __all__ = [
     "Price",
     "PriceBook",
     "Project",
+    "ProvisionalCharge",
     "Reminder",
     "RenderedDocument",
     "TaxRule",

@@ -45,6 +45,10 @@ class Customer(models.Model):
     """Where invoices are sent: addresses separated by line breaks."""
     currency = models.CharField(max_length=3)
     timezone = models.CharField(max_length=KEY_CHARS_MAX)
+    prepaid = models.BooleanField(default=False)
+    """Looked at each hour: suspended where nothing is left of what was paid ahead."""
+    low_balance = models.BigIntegerField(null=True, blank=True)
+    """Available money below this is low. Minor units of ``currency``."""
     terms_days = models.PositiveIntegerField(default=30)
     """Days from issue to due date."""
 

@@ -1,0 +1,57 @@
+"""What the scheduler does between months: each hour for prepaid customers and grants, each minute for events.
+
+Owns when that is due. The truth is ``JobRun`` (job, hour), as for months. An hour that was missed is not caught up: a
+look at the present says all that it would have said.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from cardhour_billing.config import BillingConfig
+from cardhour_billing.credit import expire, expired
+from cardhour_billing.events import Told, tell_due
+from cardhour_billing.ledger import Ledger
+from cardhour_billing.lock import exclusive
+from cardhour_billing.models import Customer, JobRun
+from cardhour_billing.provisional import charge_provisionally
+from cardhour_contract.clock import Clock
+from cardhour_contract.errors import CardHourError
+from cardhour_contract.moment import HOUR_MS, floor_to, format_rfc3339
+
+log = structlog.get_logger()
+
+JOB = "provisional"
+WHO = "scheduler"
+
+
+def run_hour(ledger: Ledger, clock: Clock) -> JobRun | None:
+    """The hour's look at prepaid customers, where there are any and it was not done; grants that are over expire."""
+    for grant in expired(clock.now_ms()):
+        expire(grant, clock=clock, who=WHO)
+    if not Customer.objects.filter(prepaid=True).exists():
+        return None
+    hour = format_rfc3339(floor_to(clock.now_ms(), HOUR_MS))
+    run, created = JobRun.objects.get_or_create(job=JOB, period=hour, defaults={"started_at_ms": clock.now_ms()})
+    if not created:
+        if run.state == JobRun.State.DONE:
+            return None
+        run.state, run.started_at_ms, run.attempts = JobRun.State.RUNNING, clock.now_ms(), run.attempts + 1
+        run.save()
+    try:
+        crossed = charge_provisionally(ledger, clock)
+    except CardHourError as error:
+        run.state, run.outcome = JobRun.State.FAILED, str(error)
+    else:
+        said = ", ".join(f"{each.customer.key}: {each.kind}" for each in crossed)
+        run.state, run.outcome = JobRun.State.DONE, said or "no crossing"
+    run.finished_at_ms = clock.now_ms()
+    run.save()
+    log.info("provisional charge", hour=hour, state=run.state, outcome=run.outcome)
+    return run
+
+
+def tell_events(config: BillingConfig, clock: Clock) -> list[Told]:
+    """Tell the webhook what is due, if nobody else is doing it."""
+    with exclusive("events", config.home, wait=False) as leader:
+        return tell_due(config.webhook, clock) if leader else []

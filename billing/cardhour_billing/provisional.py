@@ -1,0 +1,85 @@
+"""Prepaid customers, hour by hour: what they have used and not been billed for, against what they paid ahead.
+
+Owns that look and its hour. What is unbilled is rated anew each time, from the first instant of each open month, as its
+draft would be: so late usage, a corrected price or a grant correct it by themselves, and no charge of an earlier hour
+has to be undone. Does not own levels and events (``credit_level``) nor invoices (``zone_close``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cardhour_billing.credit import prepaid_of
+from cardhour_billing.credit_level import look
+from cardhour_billing.ledger import Ledger
+from cardhour_billing.models import Customer, Event, Invoice, ProvisionalCharge
+from cardhour_billing.money import Money
+from cardhour_billing.month import Month, billing_period, local_day, month_of
+from cardhour_billing.zone_close import ZoneClose
+from cardhour_contract.clock import Clock
+from cardhour_contract.moment import HOUR_MS, floor_to
+
+OPEN_MONTHS = 3
+"""How far back a month without an invoice counts as unbilled: this one, the one in its grace hours, and one more."""
+
+
+def charge_provisionally(ledger: Ledger, clock: Clock) -> list[Event]:
+    """Look at every prepaid customer for the hour that has begun; what was crossed. Twice adds nothing."""
+    customers = list(Customer.objects.select_related("issuer").filter(prepaid=True))
+    if not customers:
+        return []
+    ledger.settle()
+    hour_ms = floor_to(clock.now_ms(), HOUR_MS)
+    unbilled = _unbilled(customers, ledger, clock)
+    crossed: list[Event] = []
+    for customer in customers:
+        amount = unbilled[customer.pk]
+        ProvisionalCharge.objects.get_or_create(
+            customer=customer,
+            hour_ms=hour_ms,
+            defaults={
+                "currency": customer.currency,
+                "unbilled": amount.amount,
+                "prepaid": prepaid_of(customer, customer.currency).amount,
+                "at_ms": clock.now_ms(),
+            },
+        )
+        if event := look(customer, clock):
+            crossed.append(event)
+    return crossed
+
+
+def _unbilled(customers: Iterable[Customer], ledger: Ledger, clock: Clock) -> dict[int, Money]:
+    sums = {each.pk: Money(amount=0, currency=each.currency) for each in customers}
+    zones: dict[str, list[Customer]] = {}
+    for each in customers:
+        zones.setdefault(each.timezone, []).append(each)
+    for zone, here in sorted(zones.items()):
+        for month in _open_months(local_month(clock, zone)):
+            period = billing_period(month, zone)
+            billed = set(
+                Invoice.objects.filter(customer__in=here, period=str(month), state=Invoice.State.ISSUED).values_list(
+                    "customer", flat=True
+                )
+            )
+            wanting = [each for each in here if each.pk not in billed]
+            if not wanting:
+                continue
+            # What the draft of this month would come to: grants and tax, and every charge, as it would be issued.
+            rated = ZoneClose(period, wanting, wanting[0].issuer.currency, ledger, clock)
+            for each in wanting:
+                assessed = rated.content(each).assess(each.currency)
+                sums[each.pk] = sums[each.pk] + assessed.total
+    return sums
+
+
+def local_month(clock: Clock, zone: str) -> Month:
+    """The month that it is in a zone."""
+    return month_of(local_day(clock.now_ms(), zone))
+
+
+def _open_months(now: Month) -> list[Month]:
+    months = [now]
+    for _ in range(OPEN_MONTHS - 1):
+        months.append(months[-1].minus(1))
+    return months[::-1]
