@@ -36,8 +36,8 @@ SELECT concat('GPU-', toString(number)), 1, concat('node-', toString(intDiv(numb
        {at:UInt64}, {at:UInt64}
 FROM numbers({cards:UInt32})"""
 
-NODES = """INSERT INTO node
-SELECT concat('node-', toString(number)), 'bench', 0, 'boot', {at:UInt64}
+NODES = """INSERT INTO node_basis
+SELECT concat('node-', toString(number)), toUInt32(intDiv({at:UInt64}, 86400000)), 0, {at:UInt64}, {at:UInt64}
 FROM numbers({nodes:UInt32})"""
 
 MARKS = """INSERT INTO dirty_hour (hour, node, mark, done)

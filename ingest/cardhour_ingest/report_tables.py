@@ -36,9 +36,22 @@ def node(arrived: Sequence[Arrived]) -> pa.Table:
     return pa.table({
         "node": pa.array([each.node for each in reports], pa.string()),
         "cluster": pa.array([each.cluster for each in reports], pa.string()),
-        "basis": pa.array([BASIS[each.basis] for each in reports], pa.uint8()),
         "boot_id": pa.array([each.boot_id for each in reports], pa.string()),
         "seen_at_ms": pa.array([each.wall_ms for each in reports], pa.uint64()),
+    })  # fmt: skip
+
+
+def node_basis(arrived: Sequence[Arrived]) -> pa.Table:
+    """The first and the last word of each node about its basis, for each day and basis."""
+    words: dict[tuple[str, int, Basis], list[int]] = {}
+    for each in (each.report for each in arrived):
+        words.setdefault((each.node, each.wall_ms // DAY_MS, BASIS[each.basis]), []).append(each.wall_ms)
+    return pa.table({
+        "node": pa.array([node for node, _, _ in words], pa.string()),
+        "day": pa.array([day for _, day, _ in words], pa.uint32()),
+        "basis": pa.array([basis for _, _, basis in words], pa.uint8()),
+        "first_ms": pa.array([min(times) for times in words.values()], pa.uint64()),
+        "last_ms": pa.array([max(times) for times in words.values()], pa.uint64()),
     })  # fmt: skip
 
 

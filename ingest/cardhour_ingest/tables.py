@@ -66,6 +66,7 @@ def facts_of(arrived: Sequence[Arrived]) -> tuple[Facts, dict[int, Reject]]:
         workloads[key_of_workload(late.owner, late.workload)] = (late.owner, late.workload)
     tables = {
         "node": report_tables.node(good),
+        "node_basis": report_tables.node_basis(good),
         "card": report_tables.card(good),
         "node_scan": report_tables.node_scan(good),
         "process": report_tables.process(good),

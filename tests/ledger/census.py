@@ -9,12 +9,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from cardhour_contract.interval import Interval
-from cardhour_contract.moment import QUARTER_MS
+from cardhour_contract.moment import HOUR_MS, QUARTER_MS
 from cardhour_contract.record import SHARE_WHOLE, Basis
 from tests.ledger.facts import Facts, UsageRow
 from tests.ledger.fleet import HOURS_MS
 from tests.ledger.instant import holders, is_system, is_unknown, owner_share, weights, workload_shares
 from tests.ledger.page import QUARTERS
+from tests.ledger.places import home_at
 from tests.ledger.sight import Sight, meets, sight_of
 
 
@@ -24,13 +25,22 @@ def census(fleets: Iterable[Facts]) -> Counter[str]:
     for facts in fleets:
         late = {each.process for each in facts.attributions}
         for card in facts.cards:
-            sight = sight_of(facts, card.card)
+            sights = {hour_ms: sight_of(facts, card.card, hour_ms) for hour_ms in HOURS_MS}
+            bases = {each.card.basis for each in sights.values()}
             for window in _quarters():
+                sight = sights[window.start_ms - window.start_ms % HOUR_MS]
                 told = [row for row in facts.usage if row.card == card.card and meets(row.start_ms, row.end_ms, window)]
                 counts.update(_cases(sight.within(window), window))
-                counts["retracted"] += any(
-                    each.after and meets(each.from_ms, each.to_ms, window) for each in facts.retractions
-                )
+                back = [each for each in facts.retractions if each.after and meets(each.from_ms, each.to_ms, window)]
+                counts["retracted"] += bool(back)
+                for scope in ("batch", "owner"):
+                    counts[f"{scope}_retracted"] += any(
+                        each.scope == scope and each.names(row) for each in back for row in told
+                    )
+                homes = {home_at(sight.stays, at_ms) for at_ms in (window.start_ms, window.end_ms - 1)}
+                counts["moved"] += len(homes) > 1
+                counts["told_by_another_node"] += any(row.node not in homes for row in told if sight.stays)
+                counts["basis_changed"] += len(bases) > 1 and bool(told)
                 counts["late_attribution"] += any(row.process in late and is_unknown(row.claim.owner) for row in told)
     return counts
 

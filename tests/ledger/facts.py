@@ -6,8 +6,9 @@ Times are UTC milliseconds, intervals half-open.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, TypeVar
 
 from cardhour_contract.record import SHARE_WHOLE, Basis, CardState
 
@@ -37,6 +38,10 @@ class UsageRow:
     memory: int | None = None
     """Byte × ms over the row."""
     bridged: bool = False
+    batch: int = 0
+    """The file or run of reports that it came with."""
+    reported_owner: str = ""
+    """What it said before a late answer replaced it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +52,8 @@ class CardRow:
     start_ms: int
     end_ms: int
     state: CardState = CardState.OBSERVED
+    node: str = "n"
+    batch: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +63,8 @@ class FaultRow:
     card: str
     opened_at_ms: int
     closed_at_ms: int | None = None
+    node: str = "n"
+    batch: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +74,28 @@ class Attribution:
     process: int
     claim: Claim
     at_ms: int
+    node: str = "n"
+    batch: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """The contested cards that a node has at a time."""
+
+    node: str
+    at_ms: int
+    cards: tuple[str, ...]
+
+
+Row = TypeVar("Row", "UsageRow", "CardRow", "FaultRow", "Attribution")
+Told = UsageRow | CardRow | FaultRow | Attribution | Scan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retraction:
     """Takes ``[from_ms, to_ms)`` of its subject back: time of rows, and faults and answers that were told of it."""
 
-    scope: Literal["card", "node", "process"]
+    scope: Literal["batch", "card", "node", "process", "owner"]
     subject: str | int
     from_ms: int
     to_ms: int
@@ -80,6 +104,30 @@ class Retraction:
 
     def covers(self, start_ms: int, end_ms: int) -> bool:
         return self.after and self.from_ms <= start_ms and end_ms <= self.to_ms
+
+    def names(self, told: Told) -> bool:
+        """Whether it speaks of this row. An owner is the one that was reported, whatever was answered since."""
+        if self.scope == "owner":
+            return isinstance(told, UsageRow) and self.subject == (told.reported_owner or told.claim.owner)
+        return bool(getattr(told, self.scope, None) == self.subject)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """Staff say that a card is at home on a node from a time on."""
+
+    card: str
+    node: str
+    from_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BasisWord:
+    """A node says on which basis its cards count."""
+
+    node: str
+    at_ms: int
+    basis: Basis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +138,7 @@ class Card:
     model: str = "H100"
     cluster: str = "main"
     basis: Basis = Basis.PROCESS
+    """What its node said first, long ago."""
     imported_only: bool = False
     parent: str = ""
     """The GPU that a MIG instance is cut from; empty for a whole GPU."""
@@ -105,10 +154,13 @@ class Facts:
     faults: tuple[FaultRow, ...] = ()
     attributions: tuple[Attribution, ...] = ()
     retractions: tuple[Retraction, ...] = ()
+    scans: tuple[Scan, ...] = ()
+    moves: tuple[Move, ...] = ()
+    words: tuple[BasisWord, ...] = ()
 
 
 def relabelled(facts: Facts, number: int) -> Facts:
-    """The same facts about other cards, nodes and processes, so that many examples fit in one store.
+    """The same facts about other cards, nodes, owners and processes, so that many examples fit in one store.
 
     Names keep their order, and processes stay apart as long as an example uses fewer than a million.
     """
@@ -119,29 +171,43 @@ def relabelled(facts: Facts, number: int) -> Facts:
     def process(key: int) -> int:
         return number * 1_000_000 + key
 
+    def batch(key: int) -> int:
+        return number * 1_000 + key
+
+    def owner(name: str) -> str:
+        kind, _, who = name.partition(":")
+        return f"{kind}:{label(who)}"
+
+    def told(row: Row) -> Row:
+        names: dict[str, Any] = {"node": label(row.node), "batch": batch(row.batch)}
+        if not isinstance(row, Attribution):
+            names["card"] = label(row.card)
+        if isinstance(row, UsageRow | Attribution):
+            names["process"] = process(row.process)
+            names["claim"] = replace(row.claim, owner=owner(row.claim.owner))
+        return replace(row, **names)
+
+    subjects: dict[str, Callable[[Any], str | int]] = {
+        "card": label,
+        "node": label,
+        "process": process,
+        "batch": batch,
+        "owner": owner,
+    }
     return Facts(
         cards=tuple(replace(each, card=label(each.card), parent=label(each.parent)) for each in facts.cards),
-        usage=tuple(
-            replace(each, card=label(each.card), node=label(each.node), process=process(each.process))
-            for each in facts.usage
-        ),
-        card_rows=tuple(replace(each, card=label(each.card)) for each in facts.card_rows),
-        faults=tuple(replace(each, card=label(each.card)) for each in facts.faults),
-        attributions=tuple(replace(each, process=process(each.process)) for each in facts.attributions),
-        retractions=tuple(
-            replace(each, subject=process(each.subject) if isinstance(each.subject, int) else label(each.subject))
-            for each in facts.retractions
-        ),
+        usage=tuple(map(told, facts.usage)),
+        card_rows=tuple(map(told, facts.card_rows)),
+        faults=tuple(map(told, facts.faults)),
+        attributions=tuple(map(told, facts.attributions)),
+        retractions=tuple(replace(each, subject=subjects[each.scope](each.subject)) for each in facts.retractions),
+        scans=tuple(replace(each, node=label(each.node), cards=tuple(map(label, each.cards))) for each in facts.scans),
+        moves=tuple(replace(each, card=label(each.card), node=label(each.node)) for each in facts.moves),
+        words=tuple(replace(each, node=label(each.node)) for each in facts.words),
     )
 
 
 def together(examples: list[Facts]) -> Facts:
     """All examples in one store; each must be relabelled."""
-    return Facts(
-        cards=tuple(row for each in examples for row in each.cards),
-        usage=tuple(row for each in examples for row in each.usage),
-        card_rows=tuple(row for each in examples for row in each.card_rows),
-        faults=tuple(row for each in examples for row in each.faults),
-        attributions=tuple(row for each in examples for row in each.attributions),
-        retractions=tuple(row for each in examples for row in each.retractions),
-    )
+    tables = {field.name: [row for each in examples for row in getattr(each, field.name)] for field in fields(Facts)}
+    return Facts(**{name: tuple(rows) for name, rows in tables.items()})

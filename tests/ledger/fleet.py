@@ -20,8 +20,21 @@ from hypothesis import strategies as st
 from cardhour_contract.interval import Interval, split
 from cardhour_contract.moment import DAY_MS, HOUR_MS, QUARTER_MS, parse_rfc3339
 from cardhour_contract.record import ACTIVE_WHOLE, Basis, CardState
-from tests.ledger.facts import Attribution, Card, CardRow, Claim, Facts, FaultRow, Retraction, UsageRow
+from tests.ledger.facts import (
+    Attribution,
+    BasisWord,
+    Card,
+    CardRow,
+    Claim,
+    Facts,
+    FaultRow,
+    Move,
+    Retraction,
+    Scan,
+    UsageRow,
+)
 from tests.ledger.instant import is_unknown
+from tests.ledger.places import home
 
 Row = TypeVar("Row")
 
@@ -58,6 +71,10 @@ TENANTS = tuple(each for each in CLAIMS if not each.owner.startswith(("unknown:"
 IMPORTED = 1000
 """Added to the key of a process that a file names: it never is the key of an observed one."""
 
+CLAIMANTS = ("node-1", "node-2")
+"""The nodes that report, and that may both claim a card."""
+
+_batches = st.integers(0, 2)
 _edges = st.sampled_from((0, 0, 0, 0, 1, 7, 60_000, 120_000, 300_000, 450_000, 899_999))
 _times = st.builds(
     lambda quarter, at_ms: MIDNIGHT_MS + quarter * QUARTER_MS + at_ms,
@@ -80,13 +97,18 @@ def fleets(draw: st.DrawFn) -> Facts:
     if draw(st.integers(0, 3)) == 0:
         cards.append(Card(card="imported-2", model="T4", cluster="edge", imported_only=True))
     usage = [row for each in cards for row in draw(_usage(each))]
+    contested = draw(st.integers(0, 3)) == 0
+    nodes = [home(each) for each in cards] + (list(CLAIMANTS) if contested else [])
     return Facts(
         cards=tuple(cards),
         usage=tuple(usage),
         card_rows=tuple(row for each in cards if not each.imported_only for row in draw(_card_rows(each.card))),
         faults=tuple(row for told in draw(st.lists(_faults(), max_size=2)) for row in told),
         attributions=tuple(draw(st.just([]) | st.lists(_attributions(usage), min_size=1, max_size=4))),
-        retractions=tuple(draw(st.just([]) | st.just([]) | st.lists(_retractions, min_size=1, max_size=2))),
+        retractions=tuple(draw(st.just([]) | st.just([]) | st.lists(_retractions, min_size=1, max_size=3))),
+        scans=tuple(draw(_scans())) if contested else (),
+        moves=tuple(draw(st.lists(_moves, max_size=1))) if contested else (),
+        words=tuple(draw(st.just([]) | st.lists(_words(nodes), min_size=1, max_size=3))),
     )
 
 
@@ -94,7 +116,7 @@ def fleets(draw: st.DrawFn) -> Facts:
 def _usage(draw: st.DrawFn, card: Card) -> list[UsageRow]:
     """A few spans by a few processes, so that some speak twice of the same time."""
     rows: list[UsageRow] = []
-    for number in draw(st.lists(st.integers(0, len(USUAL) - 1), min_size=7, max_size=12)):
+    for number in draw(st.lists(st.integers(0, len(USUAL) - 1), min_size=8, max_size=13)):
         usual = CLAIMS[USUAL[number]]
         claim = draw(st.just(usual) | st.just(usual) | st.sampled_from(CLAIMS))
         rows += draw(_span(card, process=number, claim=claim))
@@ -120,6 +142,7 @@ def _span(draw: st.DrawFn, card: Card, *, process: int, claim: Claim) -> list[Us
     else:
         node = "node-1" if process % 3 else "node-2"
     bridged = draw(st.integers(0, 3)) == 0
+    batch = draw(_batches)
     return [
         UsageRow(
             card=card.card,
@@ -133,6 +156,7 @@ def _span(draw: st.DrawFn, card: Card, *, process: int, claim: Claim) -> list[Us
             active=None if active is None else max(0, active * part.length_ms - odd),
             memory=None if memory is None else memory * part.length_ms + odd,
             bridged=bridged,
+            batch=batch,
         )
         for part in (split(whole, QUARTER_MS) if whole.length_ms else (whole,))
     ]
@@ -144,8 +168,9 @@ def _card_rows(draw: st.DrawFn, card: str) -> list[CardRow]:
     for state in draw(st.lists(st.sampled_from((CardState.OBSERVED, *CardState)), max_size=4)):
         start_ms = draw(_times)
         whole = Interval(start_ms, start_ms + draw(_lengths))
+        node, batch = draw(st.sampled_from(CLAIMANTS)), draw(_batches)
         rows += [
-            CardRow(card=card, start_ms=part.start_ms, end_ms=part.end_ms, state=state)
+            CardRow(card=card, start_ms=part.start_ms, end_ms=part.end_ms, state=state, node=node, batch=batch)
             for part in split(whole, QUARTER_MS)
         ]
     return rows
@@ -157,8 +182,15 @@ def _faults(draw: st.DrawFn) -> list[FaultRow]:
     card = draw(st.sampled_from(("gpu-0", "mig-1", "gpu-9")))
     opened_at_ms = draw(_times | st.sampled_from((MIDNIGHT_MS - DAY_MS + 1, MIDNIGHT_MS + 450_000 - DAY_MS)))
     lasts_ms = st.sampled_from((None, 0, 1, 60_000, 700_000, 2 * DAY_MS))
+    node, batch = draw(st.sampled_from(CLAIMANTS)), draw(_batches)
     return [
-        FaultRow(card=card, opened_at_ms=opened_at_ms, closed_at_ms=None if each is None else opened_at_ms + each)
+        FaultRow(
+            card=card,
+            opened_at_ms=opened_at_ms,
+            closed_at_ms=None if each is None else opened_at_ms + each,
+            node=node,
+            batch=batch,
+        )
         for each in draw(st.lists(lasts_ms, min_size=1, max_size=2))
     ]
 
@@ -172,17 +204,41 @@ def _attributions(usage: list[UsageRow]) -> st.SearchStrategy[Attribution]:
         process=st.sampled_from(unknown) | st.sampled_from(unknown) | st.sampled_from(processes),
         claim=st.sampled_from(TENANTS),
         at_ms=st.sampled_from((MIDNIGHT_MS, MIDNIGHT_MS, MIDNIGHT_MS + 1)),
+        node=st.sampled_from(CLAIMANTS),
+        batch=_batches,
     )
 
 
-_subjects = st.sampled_from((("card", "gpu-0"), ("card", "mig-1"), ("node", "node-1"), ("process", 0), ("process", 2)))
+@st.composite
+def _scans(draw: st.DrawFn) -> list[Scan]:
+    """Both nodes list the card at some time, and now and then each has it or has not."""
+    seen = [*((node, True) for node in CLAIMANTS), *draw(st.lists(_sightings, min_size=1, max_size=6))]
+    return [Scan(node=node, at_ms=draw(_times), cards=("gpu-0",) if there else ()) for node, there in seen]
+
+
+_sightings = st.tuples(st.sampled_from(CLAIMANTS), st.booleans())
+_moves = st.builds(Move, card=st.just("gpu-0"), node=st.sampled_from(CLAIMANTS), from_ms=_times)
+
+
+def _words(nodes: list[str]) -> st.SearchStrategy[BasisWord]:
+    """Nodes change their basis, mostly between the two hours, and never twice within a day."""
+    at_ms = st.sampled_from((MIDNIGHT_MS - 1, MIDNIGHT_MS - 1, MIDNIGHT_MS, MIDNIGHT_MS + 1, MIDNIGHT_MS - DAY_MS))
+    bases = st.sampled_from((Basis.PROCESS, Basis.ALLOCATION))
+    return st.builds(BasisWord, node=st.sampled_from(nodes), at_ms=at_ms, basis=bases)
+
+
+_subjects = st.one_of(
+    st.sampled_from((("card", "gpu-0"), ("card", "mig-1"), ("node", "node-1"), ("process", 0), ("process", 2))),
+    st.tuples(st.just("batch"), _batches),
+    st.tuples(st.just("owner"), st.sampled_from(("k8s:a", "k8s:b", "unknown:exited"))),
+)
 _retractions = st.builds(
     lambda subject, from_ms, length_ms, after: Retraction(
         scope=subject[0], subject=subject[1], from_ms=from_ms, to_ms=from_ms + length_ms, after=after
     ),
     _subjects,
     _times,
-    st.sampled_from((1, 60_000, 400_000, QUARTER_MS, HOUR_MS)),
+    st.sampled_from((1, 60_000, 400_000, QUARTER_MS, HOUR_MS, HOUR_MS)),
     st.sampled_from((True, True, False)),
 )
 
@@ -203,6 +259,9 @@ def _resent(facts: Facts, seed: int) -> Facts:
         usage += chance.choice(((), (row,)))
     return Facts(
         cards=facts.cards,
+        scans=_shuffled(chance, (*facts.scans, *facts.scans[:1])),
+        moves=facts.moves + facts.moves[:1],
+        words=_shuffled(chance, (*facts.words, *facts.words[:1])),
         usage=_shuffled(chance, usage),
         card_rows=_shuffled(chance, (*facts.card_rows, *facts.card_rows[:1])),
         faults=_shuffled(chance, (*facts.faults, *facts.faults[:1])),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 
 from cardhour_contract.interval import Interval
@@ -40,14 +41,15 @@ def page(facts: Facts, card: str, hour_ms: int) -> Page:
 def raw_rows(facts: Facts, card: str, hour_ms: int) -> int:
     """How many distinct raw rows a page rests on: not what they prove, but that none of them has expired."""
     hour = Interval(hour_ms, hour_ms + QUARTERS * QUARTER_MS)
-    rows: set[UsageRow | CardRow] = {*facts.usage, *facts.card_rows}
+    rows: set[UsageRow | CardRow] = {replace(each, batch=0) for each in facts.usage}
+    rows |= {replace(each, batch=0, node="") for each in facts.card_rows}
     return sum(row.card == card and meets(row.start_ms, row.end_ms, hour) for row in rows)
 
 
 def sums_of(facts: Facts, card: str, hour_ms: int) -> Sums:
     """The exact sums behind a page."""
     sums = Sums()
-    sight = sight_of(facts, card)
+    sight = sight_of(facts, card, hour_ms)
     for quarter in range(QUARTERS):
         start_ms = hour_ms + quarter * QUARTER_MS
         window = Interval(start_ms, start_ms + QUARTER_MS)

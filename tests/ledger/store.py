@@ -14,14 +14,18 @@ from typing import Any
 import pyarrow as pa
 
 from cardhour_contract.identity import workload_key
-from cardhour_contract.moment import HOUR_MS
+from cardhour_contract.moment import DAY_MS, HOUR_MS
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.rollup import roll_up
 from tests.ledger.facts import Card, Claim, Facts
 from tests.ledger.page import Entry, Page, Unobserved
+from tests.ledger.places import basis_at, cluster_at, home
 from tests.ledger.reference import page, raw_rows
 
 RECEIVED_AT = datetime(2026, 3, 2, tzinfo=UTC)
+
+KEYS = 8
+"""Keys of one batch, in the store."""
 
 READ = """SELECT hour, card, model, cluster, basis,
        by_owner.quarter AS o_quarter, by_owner.node AS o_node, by_owner.owner AS o_owner,
@@ -40,11 +44,6 @@ FROM card_hour FINAL"""
 QUANTITIES = ("held_us", "billable_us", "active_us", "memory_mib_ms", "measured_us", "bridged_us")
 
 
-def home(card: Card) -> str:
-    """The node whose scans list the card; its basis is the card's."""
-    return f"home-{card.card}"
-
-
 def put(warehouse: Warehouse, facts: Facts, hours_ms: Sequence[int]) -> None:
     """Insert the facts and mark ``hours_ms`` of every node as dirty."""
     _insert(warehouse, "usage_record", _usage(facts))
@@ -53,9 +52,11 @@ def put(warehouse: Warehouse, facts: Facts, hours_ms: Sequence[int]) -> None:
     _insert(warehouse, "attribution", _attributions(facts))
     _insert(warehouse, "retraction", _retractions(facts))
     _insert(warehouse, "workload", [_workload(each) for each in _claims(facts)])
-    _insert(warehouse, "card", [_card(each) for each in facts.cards])
-    _insert(warehouse, "node", [_node(each) for each in facts.cards])
-    nodes = {home(each) for each in facts.cards} | {row.node for row in facts.usage}
+    _insert(warehouse, "card", [row for each in facts.cards for row in _card(each, facts)])
+    _insert(warehouse, "node_basis", _words(facts))
+    _insert(warehouse, "node_scan", _scans(facts))
+    _insert(warehouse, "card_move", _moves(facts))
+    nodes = {home(each) for each in facts.cards} | {row.node for row in facts.usage} | {row.node for row in facts.scans}
     marks = [(hour_ms // HOUR_MS, node) for hour_ms in hours_ms for node in sorted(nodes)]
     _insert(
         warehouse,
@@ -96,8 +97,8 @@ def expected(facts: Facts, hours_ms: Sequence[int], *, sent: Facts | None = None
             page=page(facts, card.card, at),
             raw_rows=raw_rows(sent or facts, card.card, at),
             model=card.model,
-            cluster=card.cluster,
-            basis=card.basis,
+            cluster=cluster_at(facts, card, at),
+            basis=basis_at(facts, card, at),
         )
         for card in facts.cards
         for at in hours_ms
@@ -110,7 +111,7 @@ def clear(warehouse: Warehouse) -> None:
     """Empty every table that facts, marks and pages are in."""
     for table in (
         *("usage_record", "card_record", "fault", "attribution", "retraction", "workload"),
-        *("card", "node", "dirty_hour", "card_hour", "ledger_breach"),
+        *("card", "node_basis", "node_scan", "card_move", "card_home", "dirty_hour", "card_hour", "ledger_breach"),
     ):
         warehouse.command("TRUNCATE TABLE {table:Identifier}", table=table)
 
@@ -128,18 +129,20 @@ def _insert(warehouse: Warehouse, table: str, rows: Iterable[dict[str, Any]]) ->
 
 def _column(values: list[Any]) -> pa.Array:
     """Integers as unsigned: keys use all 64 bits."""
+    if isinstance(values[0], list):
+        return pa.array(values, pa.list_(pa.string()))
     whole = all(each is None or isinstance(each, int) for each in values)
     return pa.array(values, type=pa.uint64() if whole else None)
 
 
 def _usage(facts: Facts) -> Iterable[dict[str, Any]]:
-    for batch, row in enumerate(facts.usage):
+    for number, row in enumerate(facts.usage):
         yield {
             "hour": row.start_ms // HOUR_MS,
             "card": row.card,
             "process": row.process,
             "start_ms": row.start_ms,
-            "batch": batch,
+            "batch": _batch(row.batch, number),
             "end_ms": row.end_ms,
             "node": row.node,
             "basis": int(row.basis),
@@ -154,14 +157,14 @@ def _usage(facts: Facts) -> Iterable[dict[str, Any]]:
 
 
 def _card_records(facts: Facts) -> Iterable[dict[str, Any]]:
-    for batch, row in enumerate(facts.card_rows):
+    for number, row in enumerate(facts.card_rows):
         yield {
             "hour": row.start_ms // HOUR_MS,
             "card": row.card,
             "start_ms": row.start_ms,
-            "batch": batch,
+            "batch": _batch(row.batch, number),
             "end_ms": row.end_ms,
-            "node": "n",
+            "node": row.node,
             "state": int(row.state),
             "energy_mj": None,
             "received_at": RECEIVED_AT,
@@ -169,38 +172,50 @@ def _card_records(facts: Facts) -> Iterable[dict[str, Any]]:
 
 
 def _faults(facts: Facts) -> Iterable[dict[str, Any]]:
-    for batch, row in enumerate(facts.faults):
+    for number, row in enumerate(facts.faults):
         yield {
             "card": row.card,
             "opened_at_ms": row.opened_at_ms,
             "closed_at_ms": row.closed_at_ms or 0,
             "reason": "xid:79",
-            "node": "n",
-            "batch": batch,
+            "node": row.node,
+            "batch": _batch(row.batch, number),
             "received_at": RECEIVED_AT,
         }
 
 
 def _attributions(facts: Facts) -> Iterable[dict[str, Any]]:
-    for batch, each in enumerate(facts.attributions):
+    for number, each in enumerate(facts.attributions):
         yield {
             "process": each.process,
             "at_ms": each.at_ms,
             "owner": each.claim.owner,
             "workload": workload_key(each.claim.owner, each.claim.workload),
             "share": each.claim.share,
-            "node": "n",
-            "batch": batch,
+            "node": each.node,
+            "batch": _batch(each.batch, number),
             "received_at": RECEIVED_AT,
         }
 
 
+def _batch(batch: int, number: int) -> int:
+    """A batch is a few keys, so that a row and its repeat, which stand near each other, mostly have two of them."""
+    return batch * KEYS + number % KEYS
+
+
 def _retractions(facts: Facts) -> Iterable[dict[str, Any]]:
-    for number, each in enumerate(facts.retractions):
+    named = [
+        (each, subject)
+        for each in facts.retractions
+        for subject in (
+            [_batch(int(each.subject), number) for number in range(KEYS)] if each.scope == "batch" else [each.subject]
+        )
+    ]
+    for number, (each, subject) in enumerate(named):
         yield {
             "retraction": number,
             "scope": each.scope,
-            "subject": str(each.subject),
+            "subject": str(subject),
             "from_ms": each.from_ms,
             "to_ms": each.to_ms,
             "reason": "a clock was wrong",
@@ -209,26 +224,56 @@ def _retractions(facts: Facts) -> Iterable[dict[str, Any]]:
         }
 
 
+def _scans(facts: Facts) -> Iterable[dict[str, Any]]:
+    for number, each in enumerate(facts.scans):
+        yield {
+            "node": each.node,
+            "at_ms": each.at_ms,
+            "cards": list(each.cards),
+            "batch": 2**63 + number,
+            "received_at": RECEIVED_AT,
+        }
+
+
+def _moves(facts: Facts) -> Iterable[dict[str, Any]]:
+    for each in facts.moves:
+        row = {"card": each.card, "from_ms": each.from_ms, "node": each.node, "who": "staff"}
+        yield row | {"recorded_at": RECEIVED_AT}
+
+
+def _words(facts: Facts) -> Iterable[dict[str, Any]]:
+    """What each node said of its basis; what a card's nodes said first is the card's own."""
+    first = {
+        (node, each.basis) for each in facts.cards for node in (home(each), *_claimants(facts, each.card))
+    }  # fmt: skip
+    said = [(node, 0, basis) for node, basis in sorted(first)]
+    said += [(each.node, each.at_ms, each.basis) for each in facts.words]
+    for node, at_ms, basis in said:
+        yield {"node": node, "day": at_ms // DAY_MS, "basis": int(basis), "first_ms": at_ms, "last_ms": at_ms}
+
+
+def _claimants(facts: Facts, card: str) -> list[str]:
+    return sorted({each.node for each in facts.scans if card in each.cards})
+
+
 def _workload(claim: Claim) -> dict[str, Any]:
     return {"workload": workload_key(claim.owner, claim.workload), "owner": claim.owner, "name": claim.workload}
 
 
-def _card(card: Card) -> dict[str, Any]:
-    return {
-        "card": card.card,
-        "scanned": int(not card.imported_only),
-        "node": home(card),
-        "cluster": card.cluster,
-        "model": card.model,
-        "parent": card.parent,
-        "memory_bytes": 0,
-        "first_seen_ms": 0,
-        "last_seen_ms": 0,
-    }
-
-
-def _node(card: Card) -> dict[str, Any]:
-    return {"node": home(card), "cluster": card.cluster, "basis": int(card.basis), "boot_id": "", "seen_at_ms": 0}
+def _card(card: Card, facts: Facts) -> Iterable[dict[str, Any]]:
+    claimants = {node: f"of-{node}" for node in _claimants(facts, card.card)}
+    for node, cluster in (claimants or {home(card): card.cluster}).items():
+        yield {
+            "card": card.card,
+            "scanned": int(not card.imported_only),
+            "node": node,
+            "cluster": cluster,
+            "model": card.model,
+            "parent": card.parent,
+            "memory_bytes": 0,
+            "first_seen_ms": 0,
+            "last_seen_ms": 0,
+        }
 
 
 def _stored(row: Mapping[str, Any], names: Mapping[int, str]) -> Stored:

@@ -20,6 +20,11 @@ HARD_CASES = (
     "several_workloads",
     "faulted_while_held",
     "retracted",
+    "batch_retracted",
+    "owner_retracted",
+    "moved",
+    "told_by_another_node",
+    "basis_changed",
 )
 
 

@@ -121,6 +121,36 @@ MUTANTS = (
     Mutant("retracted_sightings_count", "seen", "(x.1 = 'card' AND x.2 = r.card)", "0"),
     Mutant("retracted_faults_count", "outage", "(r.1 = 'card' AND r.2 = f.card)", "0"),
     Mutant("retracted_answers_count", "record", "(r.1 = 'process' AND r.2 = toString(a.process))", "0"),
+    Mutant("batch_retracted_in_vain", "kept", "(x.1 = 'batch' AND x.2 = toString(r.batch))", "0"),
+    Mutant("owner_retracted_in_vain", "kept", "(x.1 = 'owner' AND x.2 = r.raw_owner)", "0"),
+    Mutant("owner_retracted_by_a_later_answer", "kept", "x.2 = r.raw_owner", "x.2 = r.owner"),
+    Mutant(
+        "owner_retracted_in_vain_in_a_quick_quarter",
+        "quick",
+        "OR owner IN (SELECT subject FROM {retraction:Identifier} WHERE scope = 'owner')",
+        "",
+    ),
+    Mutant("sightings_retracted_in_vain", "seen", "(x.1 = 'batch' AND x.2 = toString(r.batch))", "0"),
+    Mutant("faults_retracted_in_vain", "outage", "(r.1 = 'batch' AND r.2 = toString(f.batch))", "0"),
+    Mutant("answers_retracted_in_vain", "record", "(r.1 = 'batch' AND r.2 = toString(a.batch))", "0"),
+    Mutant("usage_of_another_node_counts", "kept", "(empty(spans) OR", "(1 OR"),
+    Mutant("sightings_of_another_node_count", "seen", "(empty(spans) OR", "(1 OR"),
+    Mutant("moved_cards_keep_a_quick_quarter", "quick", "OR card IN (SELECT card FROM {home:Identifier})", ""),
+    Mutant(
+        "newest_basis_for_all_time",
+        "page_key",
+        "arrayLastIndex(w -> w.1 <= p.hour::UInt64 * 3600000, told.words)",
+        "length(told.words)",
+    ),
+    Mutant(
+        "basis_of_the_latest_home",
+        "page_key",
+        "greatest(1, arrayLastIndex(f -> f <= wanted.hour::UInt64 * 3600000, moved.froms))",
+        "-1",
+    ),
+    Mutant(
+        "cluster_of_the_latest_home", "page_key", "if(c.node != '', c.cluster, p.latest_cluster)", "p.latest_cluster"
+    ),
     Mutant("imported_reads_silent", "page_key", "'imported', 'silent'", "'silent', 'silent'"),
 )
 

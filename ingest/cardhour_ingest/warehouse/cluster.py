@@ -54,7 +54,7 @@ SETTINGS: dict[str, str | int] = {
 
 READ_BY_ROLLUP = (
     *("usage_record", "card_record", "card_hour", "workload"),
-    *("card", "node", "fault", "attribution", "retraction", "card_home"),
+    *("card", "node_basis", "fault", "attribution", "retraction", "card_home", "card_retirement"),
 )
 """What pages are computed from."""
 

@@ -15,6 +15,7 @@ from cardhour_ingest.warehouse.sql import sql
 
 ORDER = (
     "node",
+    "node_basis",
     "card",
     "node_scan",
     "process",

@@ -19,6 +19,11 @@ TABLES = """
 SELECT name, engine, partition_key, sorting_key FROM system.tables WHERE database = currentDatabase() ORDER BY name
 """
 
+INDEXES = """
+SELECT name, type_full, expr, granularity FROM system.data_skipping_indices
+WHERE database = currentDatabase() AND table = {table:String} ORDER BY name
+"""
+
 COLUMNS = """
 SELECT name, type, default_kind, default_expression FROM system.columns
 WHERE database = currentDatabase() AND table = {table:String} ORDER BY position
@@ -34,6 +39,9 @@ def listing(warehouse: Warehouse) -> str:
         for column in warehouse.rows(COLUMNS, table=table["name"]):
             default = f" {column['default_kind']} {column['default_expression']}" if column["default_kind"] else ""
             lines.append(f"    {column['name']} {column['type']}{default}")
+        for index in warehouse.rows(INDEXES, table=table["name"]):
+            kind = f"{index['type_full']} on ({index['expr']}) each {index['granularity']}"
+            lines.append(f"    index {index['name']} {kind}")
     return "\n".join(lines) + "\n"
 
 

@@ -29,6 +29,7 @@ from msgspec import Struct
 from cardhour_contract.moment import DAY_MS, HOUR_MS
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.homes import settle_homes
+from cardhour_ingest.warehouse.retirement import settle_retirements
 from cardhour_ingest.warehouse.rollup.run import Run
 from cardhour_ingest.warehouse.sql import sql
 
@@ -69,6 +70,7 @@ def roll_up(
     progress: called after each run with the result so far and the number of pairs still open.
     """
     settle_homes(warehouse)
+    settle_retirements(warehouse)
     total = RollupResult()
     while True:
         result = _roll_up_some(warehouse, pairs_max)
