@@ -106,6 +106,7 @@ def test_a_wrong_file_is_retracted_by_its_name_after_its_price_was_shown(tmp_pat
         (("dead-letters", "show", "seven"), "16 hexadecimal digits"),
         (("dead-letters", "replay"), "name letters, or --reason"),
         (("card", "move", "GPU-0", "n2", "--from", "2026-01-05T00:00:00Z"), "no scan has ever listed"),
+        (("card", "retire", "GPU-0", "--from", "2026-01-05T00:00:00Z", "--reason", "sold"), "no scan has ever listed"),
     ],
 )
 def test_what_cannot_be_done_is_a_sentence(imported: Path, arguments: tuple[str, ...], sentence: str) -> None:

@@ -63,6 +63,17 @@ def test_the_latest_word_of_a_node_about_itself_counts_whatever_the_order() -> N
         assert facts(*pair).tables["node"].column("cluster").to_pylist() == ["new"]
 
 
+def test_the_first_and_the_last_word_of_a_node_about_its_basis_are_kept_for_each_day() -> None:
+    said = [(0, "process"), (2, "process"), (1, "process"), (3, "allocation"), (24 * 60, "process")]
+    reports = (report(wall_ms=AT_MS + minute * MINUTE_MS, basis=basis) for minute, basis in said)
+    words = facts(*reports).tables["node_basis"].select(["basis", "first_ms", "last_ms"]).to_pylist()
+    assert sorted((each["first_ms"] - AT_MS, each["last_ms"] - AT_MS, each["basis"]) for each in words) == [
+        (0, 2 * MINUTE_MS, 0),
+        (3 * MINUTE_MS, 3 * MINUTE_MS, 1),
+        (24 * 60 * MINUTE_MS, 24 * 60 * MINUTE_MS, 0),
+    ]
+
+
 def test_a_scan_says_which_cards_a_node_has() -> None:
     scan = Scan(
         at_ms=AT_MS,

@@ -6,12 +6,13 @@ Times are milliseconds from the first midnight of March 2026.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from cardhour_contract.identity import workload_key
-from cardhour_contract.moment import DAY_MS, QUARTER_MS
+from cardhour_contract.moment import DAY_MS, HOUR_MS, QUARTER_MS
 from cardhour_contract.record import Basis, CardState
-from tests.ledger.facts import Attribution, Card, CardRow, Claim, Facts, FaultRow, Retraction, UsageRow
+from tests.ledger.facts import Attribution, BasisWord, Card, CardRow, Claim, Facts, FaultRow, Retraction, Scan, UsageRow
 from tests.ledger.fleet import MIDNIGHT_MS as T
 
 GPU = Card(card="gpu")
@@ -30,6 +31,7 @@ def row(
     active: int | None = None,
     memory: int | None = None,
     bridged: bool = False,
+    batch: int = 0,
 ) -> UsageRow:
     """A row of the first quarter after midnight; each (owner, workload) is one process unless told otherwise."""
     return UsageRow(
@@ -43,6 +45,7 @@ def row(
         active=active,
         memory=memory,
         bridged=bridged,
+        batch=batch,
     )
 
 
@@ -79,7 +82,7 @@ def fault(opened_at_ms: int, closed_at_ms: int | None = None, *, card: str = "gp
     )
 
 
-def back(scope: Literal["card", "process"], subject: str | int, *, after: bool = True) -> Retraction:
+def back(scope: Literal["batch", "card", "process", "owner"], subject: str | int, *, after: bool = True) -> Retraction:
     """The first 200 ms, taken back."""
     return Retraction(scope=scope, subject=subject, from_ms=T, to_ms=T + 200, after=after)
 
@@ -105,6 +108,22 @@ ON_MINUTES = tuple(
     )
 )
 
+
+def answer(*, batch: int = 0) -> Attribution:
+    return Attribution(process=1, claim=Claim(owner="k8s:a", workload="v"), at_ms=T, batch=batch)
+
+
+def moved(*usage: UsageRow, card_rows: tuple[CardRow, ...] = ()) -> Facts:
+    """The card was at home on n1 until 300 ms after midnight, when n2 first listed it."""
+    had = [("n1", -HOUR_MS, True), ("n1", 200, True), ("n2", 300, True), ("n1", 400, False)]
+    scans = tuple(Scan(node=node, at_ms=T + at_ms, cards=("gpu",) if there else ()) for node, at_ms, there in had)
+    return Facts(cards=(GPU,), usage=usage, card_rows=card_rows, scans=scans)
+
+
+def word(basis: Basis, at_ms: int, node: str = "gpu-home") -> BasisWord:
+    return BasisWord(node=node, at_ms=T + at_ms, basis=basis)
+
+
 ALLOCATED = Card(card="gpu", basis=Basis.ALLOCATION)
 
 SELDOM = (
@@ -124,8 +143,33 @@ SELDOM = (
     Facts(
         cards=(GPU,),
         usage=(row("unknown:x", process=1),),
-        attributions=(Attribution(process=1, claim=Claim(owner="k8s:a", workload="v"), at_ms=T),),
+        attributions=(answer(),),
         retractions=(back("process", 1),),
     ),
     *ON_MINUTES,
+    Facts(cards=(GPU,), usage=(row("k8s:a", share=500),)),
+    Facts(cards=(GPU,), usage=(row("k8s:a", batch=1), row("k8s:b", batch=2)), retractions=(back("batch", 1),)),
+    Facts(cards=(GPU,), usage=(row("k8s:a"),), retractions=(back("owner", "k8s:a"),)),
+    Facts(cards=(GPU,), card_rows=(replace(seen(0, 700), batch=1),), retractions=(back("batch", 1),)),
+    Facts(
+        cards=(GPU,), usage=(row("k8s:a"),), faults=(replace(fault(0, 700), batch=1),), retractions=(back("batch", 1),)
+    ),
+    Facts(
+        cards=(GPU,),
+        usage=(row("unknown:x", process=1),),
+        attributions=(answer(batch=1),),
+        retractions=(back("batch", 1),),
+    ),
+    # An owner is retracted by the name that was reported, not by the one that was answered.
+    Facts(
+        cards=(GPU,),
+        usage=(row("unknown:x", process=1),),
+        attributions=(answer(),),
+        retractions=(back("owner", "k8s:a"),),
+    ),
+    moved(row("k8s:a", node="n2")),
+    moved(row("k8s:a", node="n1"), row("k8s:b", node="n2"), card_rows=(replace(seen(0, 900), node="n1"),)),
+    Facts(cards=(GPU,), usage=(row("k8s:a"),), words=(word(Basis.ALLOCATION, 1),)),
+    Facts(cards=(GPU,), usage=(row("k8s:a"),), words=(word(Basis.ALLOCATION, 0),)),
+    replace(moved(row("k8s:a", node="n1")), words=(word(Basis.ALLOCATION, -HOUR_MS, node="n2"),)),
 )

@@ -32,7 +32,7 @@ class Listing(NamedTuple):
 
 def home(card: Card) -> str:
     """The node whose scans list the card, where no others do."""
-    return f"home-{card.card}"
+    return f"{card.card}-home"
 
 
 def stays(facts: Facts, card: str) -> tuple[Stay, ...]:

@@ -8,24 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
 from cardhour_contract.identity import workload_key
-from cardhour_contract.moment import DAY_MS, HOUR_MS
+from cardhour_contract.moment import HOUR_MS
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.rollup import roll_up
-from tests.ledger.facts import Card, Claim, Facts
+from tests.ledger.facts import Claim, Facts
 from tests.ledger.page import Entry, Page, Unobserved
 from tests.ledger.places import basis_at, cluster_at, home
 from tests.ledger.reference import page, raw_rows
-
-RECEIVED_AT = datetime(2026, 3, 2, tzinfo=UTC)
-
-KEYS = 8
-"""Keys of one batch, in the store."""
+from tests.ledger.rows import (
+    attribution_rows,
+    card_rows,
+    card_rows_of,
+    fault_rows,
+    move_rows,
+    retraction_rows,
+    scan_rows,
+    usage_rows,
+    word_rows,
+    workload_row,
+)
 
 READ = """SELECT hour, card, model, cluster, basis,
        by_owner.quarter AS o_quarter, by_owner.node AS o_node, by_owner.owner AS o_owner,
@@ -46,16 +52,16 @@ QUANTITIES = ("held_us", "billable_us", "active_us", "memory_mib_ms", "measured_
 
 def put(warehouse: Warehouse, facts: Facts, hours_ms: Sequence[int]) -> None:
     """Insert the facts and mark ``hours_ms`` of every node as dirty."""
-    _insert(warehouse, "usage_record", _usage(facts))
-    _insert(warehouse, "card_record", _card_records(facts))
-    _insert(warehouse, "fault", _faults(facts))
-    _insert(warehouse, "attribution", _attributions(facts))
-    _insert(warehouse, "retraction", _retractions(facts))
-    _insert(warehouse, "workload", [_workload(each) for each in _claims(facts)])
-    _insert(warehouse, "card", [row for each in facts.cards for row in _card(each, facts)])
-    _insert(warehouse, "node_basis", _words(facts))
-    _insert(warehouse, "node_scan", _scans(facts))
-    _insert(warehouse, "card_move", _moves(facts))
+    _insert(warehouse, "usage_record", usage_rows(facts))
+    _insert(warehouse, "card_record", card_rows(facts))
+    _insert(warehouse, "fault", fault_rows(facts))
+    _insert(warehouse, "attribution", attribution_rows(facts))
+    _insert(warehouse, "retraction", retraction_rows(facts))
+    _insert(warehouse, "workload", [workload_row(each) for each in _claims(facts)])
+    _insert(warehouse, "card", [row for each in facts.cards for row in card_rows_of(each, facts)])
+    _insert(warehouse, "node_basis", word_rows(facts))
+    _insert(warehouse, "node_scan", scan_rows(facts))
+    _insert(warehouse, "card_move", move_rows(facts))
     nodes = {home(each) for each in facts.cards} | {row.node for row in facts.usage} | {row.node for row in facts.scans}
     marks = [(hour_ms // HOUR_MS, node) for hour_ms in hours_ms for node in sorted(nodes)]
     _insert(
@@ -133,147 +139,6 @@ def _column(values: list[Any]) -> pa.Array:
         return pa.array(values, pa.list_(pa.string()))
     whole = all(each is None or isinstance(each, int) for each in values)
     return pa.array(values, type=pa.uint64() if whole else None)
-
-
-def _usage(facts: Facts) -> Iterable[dict[str, Any]]:
-    for number, row in enumerate(facts.usage):
-        yield {
-            "hour": row.start_ms // HOUR_MS,
-            "card": row.card,
-            "process": row.process,
-            "start_ms": row.start_ms,
-            "batch": _batch(row.batch, number),
-            "end_ms": row.end_ms,
-            "node": row.node,
-            "basis": int(row.basis),
-            "owner": row.claim.owner,
-            "workload": workload_key(row.claim.owner, row.claim.workload),
-            "share": row.claim.share,
-            "bridged": int(row.bridged),
-            "active": row.active,
-            "memory": row.memory,
-            "received_at": RECEIVED_AT,
-        }
-
-
-def _card_records(facts: Facts) -> Iterable[dict[str, Any]]:
-    for number, row in enumerate(facts.card_rows):
-        yield {
-            "hour": row.start_ms // HOUR_MS,
-            "card": row.card,
-            "start_ms": row.start_ms,
-            "batch": _batch(row.batch, number),
-            "end_ms": row.end_ms,
-            "node": row.node,
-            "state": int(row.state),
-            "energy_mj": None,
-            "received_at": RECEIVED_AT,
-        }
-
-
-def _faults(facts: Facts) -> Iterable[dict[str, Any]]:
-    for number, row in enumerate(facts.faults):
-        yield {
-            "card": row.card,
-            "opened_at_ms": row.opened_at_ms,
-            "closed_at_ms": row.closed_at_ms or 0,
-            "reason": "xid:79",
-            "node": row.node,
-            "batch": _batch(row.batch, number),
-            "received_at": RECEIVED_AT,
-        }
-
-
-def _attributions(facts: Facts) -> Iterable[dict[str, Any]]:
-    for number, each in enumerate(facts.attributions):
-        yield {
-            "process": each.process,
-            "at_ms": each.at_ms,
-            "owner": each.claim.owner,
-            "workload": workload_key(each.claim.owner, each.claim.workload),
-            "share": each.claim.share,
-            "node": each.node,
-            "batch": _batch(each.batch, number),
-            "received_at": RECEIVED_AT,
-        }
-
-
-def _batch(batch: int, number: int) -> int:
-    """A batch is a few keys, so that a row and its repeat, which stand near each other, mostly have two of them."""
-    return batch * KEYS + number % KEYS
-
-
-def _retractions(facts: Facts) -> Iterable[dict[str, Any]]:
-    named = [
-        (each, subject)
-        for each in facts.retractions
-        for subject in (
-            [_batch(int(each.subject), number) for number in range(KEYS)] if each.scope == "batch" else [each.subject]
-        )
-    ]
-    for number, (each, subject) in enumerate(named):
-        yield {
-            "retraction": number,
-            "scope": each.scope,
-            "subject": str(subject),
-            "from_ms": each.from_ms,
-            "to_ms": each.to_ms,
-            "reason": "a clock was wrong",
-            "who": "staff",
-            "recorded_at": RECEIVED_AT + timedelta(hours=1 if each.after else -1),
-        }
-
-
-def _scans(facts: Facts) -> Iterable[dict[str, Any]]:
-    for number, each in enumerate(facts.scans):
-        yield {
-            "node": each.node,
-            "at_ms": each.at_ms,
-            "cards": list(each.cards),
-            "batch": 2**63 + number,
-            "received_at": RECEIVED_AT,
-        }
-
-
-def _moves(facts: Facts) -> Iterable[dict[str, Any]]:
-    for each in facts.moves:
-        row = {"card": each.card, "from_ms": each.from_ms, "node": each.node, "who": "staff"}
-        yield row | {"recorded_at": RECEIVED_AT}
-
-
-def _words(facts: Facts) -> Iterable[dict[str, Any]]:
-    """What each node said of its basis; what a card's nodes said first is the card's own."""
-    first = {
-        (node, each.basis) for each in facts.cards for node in (home(each), *_claimants(facts, each.card))
-    }  # fmt: skip
-    said = [(node, 0, basis) for node, basis in sorted(first)]
-    said += [(each.node, each.at_ms, each.basis) for each in facts.words]
-    for node, at_ms, basis in said:
-        yield {"node": node, "day": at_ms // DAY_MS, "basis": int(basis), "first_ms": at_ms, "last_ms": at_ms}
-
-
-def _claimants(facts: Facts, card: str) -> list[str]:
-    return sorted({each.node for each in facts.scans if card in each.cards})
-
-
-def _workload(claim: Claim) -> dict[str, Any]:
-    return {"workload": workload_key(claim.owner, claim.workload), "owner": claim.owner, "name": claim.workload}
-
-
-def _card(card: Card, facts: Facts) -> Iterable[dict[str, Any]]:
-    claimants = {node: f"of-{node}" for node in _claimants(facts, card.card)}
-    for node, cluster in (claimants or {home(card): card.cluster}).items():
-        yield {
-            "card": card.card,
-            "scanned": int(not card.imported_only),
-            "node": node,
-            "cluster": cluster,
-            "model": card.model,
-            "parent": card.parent,
-            "memory_bytes": 0,
-            "first_seen_ms": 0,
-            "last_seen_ms": 0,
-        }
 
 
 def _stored(row: Mapping[str, Any], names: Mapping[int, str]) -> Stored:

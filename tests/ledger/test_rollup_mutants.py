@@ -160,7 +160,7 @@ def sample() -> list[Facts]:
     """The same fleets for every mutant and every run, and the cases that they seldom meet."""
     seen: list[Facts] = []
 
-    @settings(PATIENT, max_examples=60, derandomize=True, database=None)
+    @settings(PATIENT, max_examples=30, derandomize=True, database=None)
     @given(fleets())
     def collect(facts: Facts) -> None:
         seen.append(facts)

@@ -3,8 +3,8 @@
 Owns the decomposition and what time counts. Does not own the pages it reads (``rollup``) nor leases, which billing
 derives. For a card and a span ``[from, to)`` on quarter hours, the time to account for (``span_us``) is:
 
-* of a card that scans have listed: from the hour of its first sight until it is retired, which is 30 days after the
-  last scan that listed it. Before and after, nobody claims that the card exists.
+* of a card that scans have listed: from the hour of its first sight, but for the hours in which it is retired
+  (``retirement``). Outside of that, nobody claims that the card exists.
 * of a card known only from imports: all of the span. Outside its rows nobody watched it, which ``imported`` says.
 * hours of either that have raw rows and lie outside those times, such as a record from before the first scan.
 * never an hour that has not begun, unless it has raw rows.

@@ -14,6 +14,7 @@ from cardhour_contract.moment import DAY_MS, HOUR_MS, MINUTE_MS, MS_US, QUARTER_
 from cardhour_contract.record import Basis, CardState
 from cardhour_ingest.warehouse.balance import By, CardTime, Unobserved, decompose, summed, unobserved
 from cardhour_ingest.warehouse.client import Warehouse
+from cardhour_ingest.warehouse.retirement import Word, retire
 from cardhour_ingest.warehouse.rollup import roll_up
 
 START = 480_000 * HOUR_MS
@@ -61,6 +62,11 @@ def held(name: str, node: str, owner: str, start_ms: int, end_ms: int, basis: Ba
     return UsageRow(card=name, process=process, node=node, start_ms=start_ms, end_ms=end_ms, claim=claim, basis=basis)
 
 
+def alive(warehouse: Warehouse, node: str, at_ms: int) -> None:
+    """The node reported at that time."""
+    warehouse.insert("node", pa.Table.from_pylist([{"node": node, "cluster": "main", "seen_at_ms": at_ms}]))
+
+
 def fault(warehouse: Warehouse, name: str, from_minute: int, to_minute: int) -> None:
     row = {"card": name, "opened_at_ms": minutes(from_minute), "closed_at_ms": minutes(to_minute), "reason": "xid:79"}
     table = pa.Table.from_pylist([row | {"node": "n1", "batch": from_minute}])
@@ -93,7 +99,13 @@ def fleet(warehouse: Warehouse) -> Warehouse:
     watched(warehouse, "GPU-M", "n1", 0, 90)
     watched(warehouse, "GPU-M", "n2", 105, 240)
 
-    card(warehouse, "GPU-R", "n2", START - 60 * DAY_MS, minutes(120) - 30 * DAY_MS)
+    # Missed by its node for thirty days at 02:00; and one whose node is dead, which staff gave up from 01:00 on.
+    listed(warehouse, "n2", START - 60 * DAY_MS, "GPU-R")
+    listed(warehouse, "n2", minutes(120) - 30 * DAY_MS)
+    listed(warehouse, "n2", minutes(180), "GPU-M")
+    alive(warehouse, "n2", END)
+    listed(warehouse, "n3", START - DAY_MS, "GPU-Q")
+    retire(warehouse, Word(card="GPU-Q", from_ms=minutes(60), reason="burnt", who="lin"))
 
     card(warehouse, "GPU-N", "n1", minutes(80), END)
     watched(warehouse, "GPU-N", "n1", 80, 240)
@@ -111,6 +123,7 @@ def fleet(warehouse: Warehouse) -> Warehouse:
     )
     put(warehouse, Facts(cards=(), usage=rows), [])
     marks = [("n1", at) for at in range(4)] + [("n2", at) for at in range(1, 4)] + [("files", 1)]
+    marks += [("n3", at) for at in range(4)]
     for key, (node, at) in enumerate(marks):
         row = {"hour": START // HOUR_MS + at, "node": node, "mark": key, "done": 0}
         warehouse.insert("dirty_hour", pa.Table.from_pylist([row]))
@@ -142,7 +155,8 @@ PLANTED = [
     CardTime(
         card="GPU-M", node="n2", model="H100", span_us=7_200_000_000, billable_us=900_000_000, idle_us=6_300_000_000,
     ),
-    # Retired at 02:00, thirty days after its last scan.
+    # Retired at 02:00, thirty days after the first scan without it; the second at 01:00, by staff.
+    CardTime(card="GPU-Q", node="n3", model="H100", span_us=3_600_000_000, unobserved_us=3_600_000_000),
     CardTime(card="GPU-R", node="n2", model="H100", span_us=7_200_000_000, unobserved_us=7_200_000_000),
     # First seen at 01:20: its time counts from that hour on.
     CardTime(
@@ -168,6 +182,7 @@ def test_unobserved_time_says_since_when_on_which_node_and_why(fleet: Warehouse)
         ("GPU-M", "n1", "silent", 90, 105, 15 * MINUTE_US),
         ("GPU-N", "n1", "silent", 60, 90, 20 * MINUTE_US),
         ("GPU-P", "n1", "mig_parent", 0, 240, 235 * MINUTE_US),
+        ("GPU-Q", "n3", "silent", 0, 60, HOUR_US),
         ("GPU-R", "n2", "not_rolled_up", 0, 60, HOUR_US),
         ("GPU-R", "n2", "silent", 60, 120, HOUR_US),
         ("GPU-S", "n1", "nvml_failed", 120, 135, 15 * MINUTE_US),
@@ -198,7 +213,7 @@ def test_the_terms_add_up_to_the_span_whatever_is_asked(fleet: Warehouse, from_m
 def test_a_balance_by_node_or_model_is_the_sum_of_its_cards(fleet: Warehouse) -> None:
     found = decompose(fleet, START, END, END)
     by_node = {each.node: each.span_us for each in summed(found, By.NODE)}
-    assert by_node == {"files": 4 * HOUR_US, "n1": 17 * HOUR_US, "n2": 4 * HOUR_US}
+    assert by_node == {"files": 4 * HOUR_US, "n1": 17 * HOUR_US, "n2": 4 * HOUR_US, "n3": HOUR_US}
     by_model = {each.model: (each.billable_us, each.card, each.node) for each in summed(found, By.MODEL)}
     assert by_model == {
         "H100": (1_800_000_000 + SECOND_US - 1, "", ""),

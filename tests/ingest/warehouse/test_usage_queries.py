@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 from tests.ledger.facts import Card, CardRow, Claim, Facts, UsageRow
 from tests.ledger.store import put
 
 from cardhour_contract.errors import Refuse
-from cardhour_contract.moment import DAY_MS, HOUR_MS, QUARTER_MS, QUARTER_US, parse_rfc3339
+from cardhour_contract.moment import HOUR_MS, QUARTER_MS, QUARTER_US, parse_rfc3339
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.freezing import freeze, frozen, frozen_quarters, frozen_usage
-from cardhour_ingest.warehouse.rollup import roll_up, sweep
+from cardhour_ingest.warehouse.rollup import roll_up
 from cardhour_ingest.warehouse.usage import balance, billable, usage, usage_statement
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -165,20 +164,6 @@ def test_a_balance_accounts_for_every_microsecond(ledger: Warehouse) -> None:
     assert watched.billable_us == 2 * QUARTER_US + 1_001_000
     assert watched.idle_us == QUARTER_US - 1_001_000
     assert watched.span_us == watched.cards * 2 * 4 * QUARTER_US
-
-
-def test_a_sweep_gives_silence_its_page_until_the_card_is_retired(ledger: Warehouse) -> None:
-    scan = {"card": "GPU-3", "scanned": 1, "node": "n3", "cluster": "main", "model": "H100", "parent": ""}
-    seen = {"first_seen_ms": FROM, "last_seen_ms": FROM, "memory_bytes": 0}
-    ledger.insert("card", pa.Table.from_pylist([scan | seen]))
-
-    sweep(ledger, FROM + 40 * DAY_MS)
-    roll_up(ledger)
-
-    retired_ms = FROM + 30 * DAY_MS
-    silent = balance(ledger, TO, retired_ms)
-    assert (silent.cards, silent.unobserved_us) == (1, (retired_ms - TO) // QUARTER_MS * QUARTER_US)
-    assert balance(ledger, retired_ms, FROM + 40 * DAY_MS).cards == 0
 
 
 @pytest.mark.parametrize("by", [("owner",), ("day", "model"), ("owner", "workload")], ids="_".join)

@@ -12,7 +12,7 @@ CREATE TABLE node_basis (
 ) ENGINE = AggregatingMergeTree
 ORDER BY (node, day, basis);
 
-ALTER TABLE node DROP COLUMN basis;
+ALTER TABLE node DROP COLUMN IF EXISTS basis;
 
 -- Staff say that a card is gone for good, where its node cannot.
 CREATE TABLE card_retired (
@@ -37,4 +37,4 @@ CREATE TABLE card_retirement (
 ORDER BY card;
 
 -- A late answer asks which hours a process has rows in, and an erasure where its names stand: without this, all of raw is read.
-ALTER TABLE usage_record ADD INDEX of_process process TYPE bloom_filter(0.01) GRANULARITY 1;
+ALTER TABLE usage_record ADD INDEX IF NOT EXISTS of_process process TYPE bloom_filter(0.01) GRANULARITY 1;

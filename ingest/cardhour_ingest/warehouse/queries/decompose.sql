@@ -19,7 +19,7 @@ WITH
     stay AS (
         SELECT card, model, watched, s.1 AS node, s.2 AS from_hour, s.3 AS to_hour
         FROM (
-            SELECT known.*, if(empty(home.nodes), [known.latest], home.nodes) AS nodes,
+            SELECT known.card AS card, known.model AS model, if(empty(home.nodes), [known.latest], home.nodes) AS nodes,
                    -- an hour belongs to the home at which it begins
                    arrayMap(f -> toUInt32(intDiv(f + 3599999, 3600000)), arrayPopFront(home.froms)) AS changes,
                    arrayFilter(w -> w.2 > w.1, arrayZip(arrayConcat([known.first_hour], retired.returns),

@@ -7,7 +7,7 @@ CREATE TABLE node_basis ON CLUSTER 'fleet' (
 ) ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/everywhere/{database}/{table}', '{shard}-{replica}')
 ORDER BY (node, day, basis);
 
-ALTER TABLE node DROP COLUMN basis;
+ALTER TABLE node DROP COLUMN IF EXISTS basis;
 
 CREATE TABLE card_retired ON CLUSTER 'fleet' (
     card        String,
@@ -28,4 +28,4 @@ CREATE TABLE card_retirement ON CLUSTER 'fleet' (
 ) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/everywhere/{database}/{table}', '{shard}-{replica}', version)
 ORDER BY card;
 
-ALTER TABLE usage_record_local ON CLUSTER 'fleet' ADD INDEX of_process process TYPE bloom_filter(0.01) GRANULARITY 1;
+ALTER TABLE usage_record_local ON CLUSTER 'fleet' ADD INDEX IF NOT EXISTS of_process process TYPE bloom_filter(0.01) GRANULARITY 1;
