@@ -168,6 +168,7 @@ SELDOM = (
         retractions=(back("owner", "k8s:a"),),
     ),
     moved(row("k8s:a", node="n2")),
+    moved(card_rows=(replace(seen(0, 700), node="n2"),)),
     moved(row("k8s:a", node="n1"), row("k8s:b", node="n2"), card_rows=(replace(seen(0, 900), node="n1"),)),
     Facts(cards=(GPU,), usage=(row("k8s:a"),), words=(word(Basis.ALLOCATION, 1),)),
     Facts(cards=(GPU,), usage=(row("k8s:a"),), words=(word(Basis.ALLOCATION, 0),)),
