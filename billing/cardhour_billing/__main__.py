@@ -33,6 +33,8 @@ COMMANDS = {
     "doctor": ("cardhour_billing.commands.doctor:doctor", "What is configured, reachable, and wrong, with the mend."),
     "events": ("cardhour_billing.commands.events:events", "What a webhook is told, and whether it heard."),
     "explain": ("cardhour_billing.commands.explain:explain", "A line of an invoice, down to the raw records."),
+    "fapiao": ("cardhour_billing.commands.fapiao:fapiao", "Fapiao requests, and what came of them."),
+    "focus": ("cardhour_billing.commands.focus:focus", "What was billed in a month, as a FOCUS data set."),
     "import": ("cardhour_billing.commands.imports:import_usage", "Import usage from a CSV file."),
     "invoice": ("cardhour_billing.commands.invoice:invoice", "Invoices: which there are, what one says, its files."),
     "lease": ("cardhour_billing.commands.lease:lease", "Leases: which there are, what one costs, moving its end."),

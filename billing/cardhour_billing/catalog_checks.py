@@ -14,6 +14,8 @@ from cardhour_contract.errors import Refuse
 from cardhour_contract.identity import NAME_BYTES_MAX
 from cardhour_contract.moment import QUARTER_MS, ceil_to, floor_to, format_rfc3339, to_ms
 
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_ENDPOINT = re.compile(r"(?:[0-9]{4}|[A-Z]{2}):\S{1,100}")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -53,6 +55,20 @@ def emails(value: str | list[str]) -> None:
     wrong = [each for each in given if each and not re.fullmatch(r"[^\s@<>,;]+@[^\s@<>,;]+", each)]
     if wrong:
         raise Refuse(f"email: '{wrong[0]}' is not an address such as billing@example.com")
+
+
+def a_country(text: str) -> None:
+    """ISO 3166-1 alpha-2; the two that people write otherwise are named."""
+    usual = {"UK": "GB", "EL": "GR"}.get(text)
+    if usual or not _COUNTRY.fullmatch(text):
+        hint = f" ISO has '{usual}'" if usual else " two capital letters, such as DE or CN"
+        raise Refuse(f"country: '{text}' is not an ISO 3166-1 code:{hint}")
+
+
+def an_endpoint(text: str) -> None:
+    """An electronic address with its scheme of the EAS list."""
+    if not _ENDPOINT.fullmatch(text):
+        raise Refuse(f"endpoint: '{text}' is not an electronic address: scheme:id, such as 0204:991-12345-06")
 
 
 def times(from_: datetime, to: datetime | None) -> list[str]:

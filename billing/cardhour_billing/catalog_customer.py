@@ -8,7 +8,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from cardhour_billing.catalog_change import Change, party_change
-from cardhour_billing.catalog_checks import a_name, an_id, check, emails
+from cardhour_billing.catalog_checks import a_country, a_name, an_endpoint, an_id, check, emails
 from cardhour_billing.catalog_issuer import lines
 from cardhour_billing.catalog_noun import Noun, Planning
 from cardhour_billing.models import Customer, Invoice, Issuer
@@ -25,6 +25,9 @@ class CustomerTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     legal_name: str = ""
     address: str | list[str] = ""
     tax_id: str = ""
+    country: str = ""
+    endpoint: str = ""
+    buyer_reference: str = ""
     po_number: str = ""
     email: str | list[str] = ""
     language: Literal["en", "zh-hans", "zh-Hans"] = "en"
@@ -41,6 +44,8 @@ def _problems(table: CustomerTable) -> list[str]:
     found += check((zone, table.timezone)) if table.timezone else []
     if table.low_balance and not table.prepaid:
         found.append("low_balance: says when prepaid money is low, so prepaid must be true")
+    found += check((a_country, table.country)) if table.country else []
+    found += check((an_endpoint, table.endpoint)) if table.endpoint else []
     return found if 0 <= table.terms_days <= 3650 else [*found, "terms_days is from 0 to 3650"]
 
 
@@ -76,6 +81,9 @@ def _columns(table: CustomerTable, issuer: Issuer) -> dict[str, Any]:
         "legal_name": table.legal_name,
         "address": lines(table.address),
         "tax_id": table.tax_id,
+        "country": table.country,
+        "endpoint": table.endpoint,
+        "buyer_reference": table.buyer_reference,
         "po_number": table.po_number,
         "email": lines(table.email),
         "language": table.language.lower(),

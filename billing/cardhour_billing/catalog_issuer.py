@@ -8,11 +8,14 @@ from typing import Any
 from msgspec import Struct
 
 from cardhour_billing.catalog_change import Change, party_change
-from cardhour_billing.catalog_checks import a_name, an_id, check
+from cardhour_billing.catalog_checks import a_country, a_name, an_endpoint, an_id, check
 from cardhour_billing.catalog_noun import Noun, Planning
 from cardhour_billing.models import Issuer
 from cardhour_billing.money import exponent
 from cardhour_billing.month import zone
+from cardhour_contract.errors import Refuse
+
+FAPIAO_CODE_DIGITS = 19
 
 
 class BankTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,18 +36,30 @@ class IssuerTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     legal_name: str = ""
     address: str | list[str] = ""
     tax_id: str = ""
+    country: str = ""
+    endpoint: str = ""
+    fapiao_item: str = ""
+    fapiao_code: str = ""
     bank: BankTable = BankTable()
     number_prefix: str = "INV"
 
 
 def _problems(table: IssuerTable) -> list[str]:
     return check(
+        *((a_country, each) for each in (table.country,) if each),
+        *((an_endpoint, each) for each in (table.endpoint,) if each),
+        *((_a_fapiao_code, each) for each in (table.fapiao_code,) if each),
         (an_id, table.id),
         (a_name, table.name),
         (exponent, table.currency),
         (zone, table.timezone),
         (an_id, table.number_prefix),
     )
+
+
+def _a_fapiao_code(text: str) -> None:
+    if not (len(text) == FAPIAO_CODE_DIGITS and text.isascii() and text.isdigit()):
+        raise Refuse(f"'{text}' is not a 商品和服务税收分类编码: {FAPIAO_CODE_DIGITS} digits")
 
 
 def columns(table: IssuerTable) -> dict[str, Any]:
@@ -54,6 +69,10 @@ def columns(table: IssuerTable) -> dict[str, Any]:
         "legal_name": table.legal_name,
         "address": lines(table.address),
         "tax_id": table.tax_id,
+        "country": table.country,
+        "endpoint": table.endpoint,
+        "fapiao_item": table.fapiao_item,
+        "fapiao_code": table.fapiao_code,
         "bank_account_name": table.bank.account_name,
         "bank": table.bank.bank,
         "bank_account": table.bank.account,

@@ -41,6 +41,10 @@ class IssuerParty(Struct, frozen=True, kw_only=True):
     address: tuple[str, ...] = ()
     """Postal address, one line each."""
     tax_id: str = ""
+    country: str = ""
+    """ISO 3166-1 alpha-2, upper case; empty where the catalog gives none."""
+    endpoint: str = ""
+    """Electronic address as ``scheme:id`` (EAS code), such as ``0204:991-12345-06``."""
     bank: Bank = Bank()
 
 
@@ -53,7 +57,11 @@ class CustomerParty(Struct, frozen=True, kw_only=True):
     """Name as registered; ``name`` where the catalog gives none."""
     address: tuple[str, ...] = ()
     tax_id: str = ""
+    country: str = ""
+    endpoint: str = ""
     po_number: str = ""
+    buyer_reference: str = ""
+    """What the customer asks to be quoted for routing, such as a Leitweg-ID."""
     language: Language = "en"
     """The language that comes first where both are printed, and the only one of pages."""
 
@@ -160,7 +168,7 @@ class InvoiceDocument(Struct, frozen=True, kw_only=True):
     """One invoice, whole. A draft has no number, no dates and no digest."""
 
     version: Literal[1] = 1
-    kind: Literal["invoice"] = "invoice"
+    kind: Literal["invoice", "credit-note"] = "invoice"
     state: Literal["draft", "issued"]
     number: str | None = None
     issue_date: str | None = None
@@ -182,6 +190,10 @@ class InvoiceDocument(Struct, frozen=True, kw_only=True):
     """Net and tax."""
     due: str
     """What is left to pay when the document is issued: the total, less what was paid ahead."""
+    original: str = ""
+    """Number of the invoice that a credit note gives back of; empty for an invoice."""
+    reason: str = ""
+    """Why it does, such as ``correction`` or ``goodwill``."""
     digest: str | None = None
     """SHA-256, 64 hex digits, of the frozen inputs: billed quarters, bindings, prices, tax rules, rating version."""
 

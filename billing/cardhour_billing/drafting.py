@@ -16,19 +16,16 @@ from cardhour_billing.charge import Charge
 from cardhour_billing.content import Content
 from cardhour_billing.credit import payable_from_prepaid
 from cardhour_billing.document import (
-    Bank,
     CardShare,
-    CustomerParty,
     DayShare,
     DocumentLine,
     InvoiceDocument,
-    IssuerParty,
-    Language,
     Period,
     TaxRow,
     encode,
 )
-from cardhour_billing.models import Customer, Invoice, InvoiceLine, Issuer
+from cardhour_billing.document_parties import customer_party, issuer_party
+from cardhour_billing.models import Customer, Invoice, InvoiceLine
 from cardhour_billing.money import Money, exponent
 from cardhour_billing.month import BillingPeriod
 from cardhour_billing.rated import RatedLine
@@ -65,8 +62,8 @@ def compose(
         due_date=issued.due_date.isoformat() if issued else None,
         digest=issued.digest if issued else None,
         terms_days=customer.terms_days,
-        issuer=_issuer_party(customer.issuer),
-        customer=_customer_party(customer),
+        issuer=issuer_party(customer.issuer),
+        customer=customer_party(customer),
         period=Period(
             first_day=period.month.first_day.isoformat(),
             last_day=period.last_day.isoformat(),
@@ -238,27 +235,4 @@ def _tax_row(row: TaxSum) -> TaxRow:
         tax=str(row.tax),
         code=CODES[row.rule.category],
         notes=row.notes,
-    )
-
-
-def _issuer_party(issuer: Issuer) -> IssuerParty:
-    return IssuerParty(
-        name=issuer.name,
-        legal_name=issuer.legal_name or issuer.name,
-        address=tuple(issuer.address.splitlines()),
-        tax_id=issuer.tax_id,
-        bank=Bank(account_name=issuer.bank_account_name, bank=issuer.bank, account=issuer.bank_account),
-    )
-
-
-def _customer_party(customer: Customer) -> CustomerParty:
-    language: Language = "zh-hans" if customer.language == "zh-hans" else "en"
-    return CustomerParty(
-        id=customer.key,
-        name=customer.name,
-        legal_name=customer.legal_name or customer.name,
-        address=tuple(customer.address.splitlines()),
-        tax_id=customer.tax_id,
-        po_number=customer.po_number,
-        language=language,
     )

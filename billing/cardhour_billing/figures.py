@@ -43,6 +43,13 @@ def grouped(amount: str) -> str:
     return f"{sign}{int(whole):,}{point}{decimals}"
 
 
+def negated(amount: str) -> str:
+    """``-75092.72`` as ``75092.72`` and the other way round; nothing has no sign."""
+    if not amount.strip("-0."):
+        return amount.removeprefix("-")
+    return amount.removeprefix("-") if amount.startswith("-") else f"-{amount}"
+
+
 def day_en(day: str) -> str:
     """``2026-12-03`` as ``3 December 2026``."""
     at = datetime.date.fromisoformat(day)

@@ -1,14 +1,18 @@
 """The files of invoices, by number: found, and written to a folder.
 
-Owns finding an invoice by what people call it, and file names. Does not own the bytes (``rendering``).
+Owns finding an invoice by what people call it, and file names. Does not own the bytes (``rendering``). A workbook is
+made anew each time: equal documents give equal ones, and it is for working with, not for keeping.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from cardhour_billing.models import Invoice
-from cardhour_billing.rendering import RENDERERS, content_of
+from cardhour_billing import invoice_xlsx
+from cardhour_billing.document import decode
+from cardhour_billing.models import Invoice, RenderedDocument
+from cardhour_billing.rendering import content_of, keep
 from cardhour_contract.clock import Clock
 from cardhour_contract.errors import Refuse
 
@@ -26,10 +30,24 @@ def save_files(invoice: Invoice, folder: Path, clock: Clock, *, who: str) -> lis
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for form in RENDERERS:
+        for form, content in _contents(invoice, clock, who):
             file = folder / f"{invoice.number}.{form}"
-            file.write_bytes(content_of(invoice, form, clock, who=who))
+            file.write_bytes(content)
             written.append(file)
     except OSError as error:
         raise Refuse(f"{error.filename or folder} cannot be written: {error.strerror}") from error
     return written
+
+
+def absent(invoice: Invoice) -> dict[str, str]:
+    """Formats that the invoice has no file of, each with why."""
+    rows = RenderedDocument.objects.filter(invoice=invoice).exclude(absent_because="")
+    return dict(rows.order_by("format").values_list("format", "absent_because"))
+
+
+def _contents(invoice: Invoice, clock: Clock, who: str) -> Iterator[tuple[str, bytes]]:
+    keep(invoice, clock, who=who)
+    there = RenderedDocument.objects.filter(invoice=invoice, absent_because="").order_by("pk")
+    for form in there.values_list("format", flat=True):
+        yield form, content_of(invoice, form, clock, who=who)
+    yield "xlsx", invoice_xlsx.render(decode(bytes(invoice.frozen)))

@@ -34,7 +34,7 @@ def invoice_letter(invoice: Invoice) -> Letter:
     to = addresses(invoice.customer)
     if not to:
         raise Refuse(f"{number}: customer '{invoice.customer.key}' has no email in the catalog")
-    kept = set(RenderedDocument.objects.filter(invoice=invoice).values_list("format", flat=True))
+    kept = set(RenderedDocument.objects.filter(invoice=invoice, absent_because="").values_list("format", flat=True))
     if "pdf" not in kept:
         raise Refuse(f"{number} has no PDF yet: run cardhour close {invoice.period} --issue, which makes it")
     document = decode(bytes(invoice.frozen))

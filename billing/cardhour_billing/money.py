@@ -243,16 +243,6 @@ def net_within(gross: Money, rate: Fraction) -> Money:
     return Money(amount=round_half_away(gross.amount / (1 + rate)), currency=gross.currency)
 
 
-def parts_within(net: Money, grosses: Sequence[Money], rate: Fraction) -> list[Money]:
-    """``net``, which is that of the sum of ``grosses``, shared by largest remainder, whatever their signs."""
-    exact = [gross.amount / (1 + rate) for gross in grosses]
-    shares = [each.numerator // each.denominator for each in exact]
-    by_remainder = sorted(range(len(exact)), key=lambda at: (shares[at] - exact[at], at))
-    for at in by_remainder[: net.amount - sum(shares)]:
-        shares[at] += 1
-    return [Money(amount=share, currency=net.currency) for share in shares]
-
-
 def permille_text(permille: int) -> str:
     """A share of a card: ``1``, ``0.5``, ``0.333``."""
     return decimal_text(permille, 3).rstrip("0").rstrip(".")

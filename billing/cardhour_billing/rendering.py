@@ -1,6 +1,7 @@
 """Rendering: the files of an issued invoice, made once from its frozen document and kept.
 
-Owns when files are made and which bytes are served. Does not own how they look (``invoice_pdf``, ``invoice_csv``).
+Owns when files are made and which bytes are served. Does not own how they look (``invoice_pdf``, ``invoice_csv``,
+``einvoice``). A document that a format cannot say has no such file, and the reason is kept in its place.
 Rendering follows the commit of the invoice, so that a typesetter's mood costs no number; what a crash left without
 files gets them at the next close or the scheduler's next check. A template that changes later changes no file that is
 kept.
@@ -17,9 +18,10 @@ from django.db.models import Count, QuerySet
 from cardhour_billing import invoice_csv, invoice_pdf
 from cardhour_billing.audit import audit
 from cardhour_billing.document import InvoiceDocument, decode
+from cardhour_billing.einvoice import ubl
 from cardhour_billing.models import Invoice, RenderedDocument
 from cardhour_contract.clock import Clock
-from cardhour_contract.errors import InvariantBroken
+from cardhour_contract.errors import InvariantBroken, Refuse
 
 Renderer = Callable[[InvoiceDocument], bytes]
 Told = Callable[[str, int, int], None]
@@ -28,7 +30,9 @@ Told = Callable[[str, int, int], None]
 RENDERERS: dict[str, Renderer] = {
     RenderedDocument.Format.PDF: invoice_pdf.render,
     RenderedDocument.Format.CSV: invoice_csv.render,
+    RenderedDocument.Format.XML: ubl.render,
 }
+"""Kept with every issued document. A renderer refuses a document that its format has no words for."""
 
 
 def unrendered() -> QuerySet[Invoice]:
@@ -59,7 +63,7 @@ def render_missing(clock: Clock, *, who: str, progress: Told = lambda what, done
 def keep(invoice: Invoice, clock: Clock, *, who: str) -> None:
     """Make and keep every file of an issued invoice. Files that are kept already stay, whoever made them."""
     document = decode(bytes(invoice.frozen))
-    content = {name: render(document) for name, render in RENDERERS.items()}
+    content = {name: _made(render, document) for name, render in RENDERERS.items()}
     with transaction.atomic():
         # 1. Of two processes the first to commit wins; the other's bytes go nowhere. 2. The hashes stand in the audit
         # log as well, so that bytes changed together with their hash are still found out.
@@ -81,8 +85,10 @@ def content_of(invoice: Invoice, form: str, clock: Clock, *, who: str) -> bytes:
 
 
 def kept_content(invoice: Invoice, form: str) -> bytes:
-    """The kept bytes. Raises InvariantBroken where they are not what was kept."""
+    """The kept bytes. Raises Refuse where there are none, InvariantBroken where they are not what was kept."""
     kept = _kept(invoice).get(format=form)
+    if kept.absent_because:
+        raise Refuse(f"{invoice.number} has no {form}: {kept.absent_because}")
     content = bytes(kept.content)
     if hashlib.sha256(content).hexdigest() != kept.sha256:
         raise InvariantBroken(f"the {form} of {invoice.number} is not the file that was issued: run cardhour verify")
@@ -93,11 +99,21 @@ def _kept(invoice: Invoice) -> QuerySet[RenderedDocument]:
     return RenderedDocument.objects.filter(invoice=invoice)
 
 
-def _row(invoice: Invoice, name: str, content: bytes, clock: Clock) -> RenderedDocument:
+def _made(render: Renderer, document: InvoiceDocument) -> tuple[bytes, str]:
+    """The file, or nothing and why."""
+    try:
+        return render(document), ""
+    except Refuse as error:
+        return b"", "; ".join(error.problems)
+
+
+def _row(invoice: Invoice, name: str, made: tuple[bytes, str], clock: Clock) -> RenderedDocument:
+    content, absent_because = made
     return RenderedDocument(
         invoice=invoice,
         format=name,
         content=content,
         sha256=hashlib.sha256(content).hexdigest(),
+        absent_because=absent_because,
         rendered_at_ms=clock.now_ms(),
     )

@@ -16,7 +16,8 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 
 from cardhour_billing.binding import times_meet
-from cardhour_billing.money import Money, net_within, parts_within, percent_text, tax_on_top, total
+from cardhour_billing.exact import parts_within
+from cardhour_billing.money import Money, net_within, percent_text, tax_on_top, total
 
 Category = Literal["standard", "reduced", "zero", "exempt", "reverse-charge"]
 

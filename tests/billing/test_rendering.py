@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from cardhour_billing import invoice_pdf, rendering
+from cardhour_billing import invoice_pdf, invoice_xlsx, rendering
 from cardhour_billing.config import BillingConfig, BillingSettings, StoreSettings, WebSettings
 from cardhour_billing.document import InvoiceDocument, decode
-from cardhour_billing.invoice_files import find_invoice, save_files
+from cardhour_billing.einvoice import ubl
+from cardhour_billing.einvoice.checking import checked
+from cardhour_billing.invoice_files import absent, find_invoice, save_files
 from cardhour_billing.models import AuditLog, Invoice, RenderedDocument
 from cardhour_billing.rendering import RENDERERS, content_of, render_missing, unrendered
 from cardhour_billing.scheduler import run_due
@@ -42,7 +44,8 @@ def invoice_of(ledger: MemoryLedger) -> Invoice:
 
 
 def kept(invoice: Invoice) -> dict[str, bytes]:
-    return {row.format: bytes(row.content) for row in RenderedDocument.objects.filter(invoice=invoice)}
+    rows = RenderedDocument.objects.filter(invoice=invoice, absent_because="")
+    return {row.format: bytes(row.content) for row in rows}
 
 
 class Printer:
@@ -57,20 +60,52 @@ class Printer:
         return self.word
 
 
-def test_issuing_keeps_both_files_with_their_hashes(ledger: MemoryLedger) -> None:
+def test_issuing_keeps_its_files_with_their_hashes(ledger: MemoryLedger) -> None:
     invoice = invoice_of(ledger)
     rows = {row.format: row for row in RenderedDocument.objects.filter(invoice=invoice)}
-    assert set(rows) == {"pdf", "csv"}
+    assert set(rows) == {"pdf", "csv", "xml"}
     assert bytes(rows["pdf"].content) == invoice_pdf.render(decode(bytes(invoice.frozen)))
     hashes = {name: hashlib.sha256(bytes(row.content)).hexdigest() for name, row in rows.items()}
     assert {name: row.sha256 for name, row in rows.items()} == hashes
     assert AuditLog.objects.get(action="invoice.render").detail == hashes
 
 
+def test_an_invoice_that_can_be_said_in_xml_keeps_it_and_another_keeps_why_not(
+    store: Store, ledger: MemoryLedger
+) -> None:
+    invoice = invoice_of(ledger)
+    assert list(absent(invoice)) == ["xml"]
+    with pytest.raises(Refuse, match="EC-2026-0001 has no xml: the issuer has no country"):
+        content_of(invoice, "xml", CLOCK, who="tests")
+    apply(store.home, ISSUER + 'country = "US"\ntax_id = "12-3456789"\n')
+    apply(store.home, ACME.replace('name = "Acme Ltd"', 'name = "Acme Ltd"\ncountry = "US"'))
+    ledger.hold("k8s:acme", "T4", "2026-02-05T00:00:00Z", "2026-02-05T10:00:00Z")
+    close(ledger, "2026-02", "2026-03-10T00:00:00Z", issue=True)
+    later = issued()[-1]
+    assert absent(later) == {}
+    assert content_of(later, "xml", CLOCK, who="tests") == ubl.render(decode(bytes(later.frozen)))
+    found = dict(checked(["EC-2026-0001", "EC-2026-0002"], "", []))
+    assert found["EC-2026-0002"] == []
+    assert {each.rule for each in found["EC-2026-0001"]} == {"CH-WORDS"}
+
+
+def test_a_draft_is_checked_as_if_it_were_issued_today(store: Store, ledger: MemoryLedger, tmp_path: Path) -> None:
+    close(ledger, "2026-01", AFTER)
+    (broken,) = checked([], "2026-01", [], CLOCK)
+    assert broken[0] == "draft acme 2026-01"
+    assert [each.text.split(":")[0] for each in broken[1]] == [
+        "the issuer has no country",
+        "the customer 'acme' has no country",
+        "the issuer has no tax_id, by which an EN 16931 document names its seller",
+    ]
+    with pytest.raises(Refuse, match="cannot be read"):
+        list(checked([], "", [tmp_path / "absent.xml"]))
+
+
 def test_kept_files_outlive_their_template(ledger: MemoryLedger, monkeypatch: pytest.MonkeyPatch) -> None:
     invoice = invoice_of(ledger)
     before = kept(invoice)
-    monkeypatch.setattr(rendering, "RENDERERS", {"pdf": Printer(b"another"), "csv": Printer(b"another")})
+    monkeypatch.setattr(rendering, "RENDERERS", dict.fromkeys(RENDERERS, Printer(b"another")))
     close(ledger, "2026-01", AFTER, issue=True)
     assert content_of(invoice, "pdf", CLOCK, who="tests") == before["pdf"]
     assert kept(invoice) == before
@@ -130,7 +165,7 @@ def test_rendering_twice_makes_nothing_twice(ledger: MemoryLedger) -> None:
     invoice = invoice_of(ledger)
     rendering.keep(invoice, CLOCK, who="another process")
     assert render_missing(CLOCK, who="tests") == 0
-    assert RenderedDocument.objects.count() == 2
+    assert RenderedDocument.objects.count() == len(RENDERERS)
 
 
 @pytest.mark.parametrize(
@@ -182,8 +217,9 @@ def without_guards(statement: str, table: str) -> None:
 def test_files_are_saved_as_they_were_issued(ledger: MemoryLedger, tmp_path: Path) -> None:
     invoice = invoice_of(ledger)
     files = save_files(find_invoice("EC-2026-0001"), tmp_path / "out", CLOCK, who="tests")
+    workbook = invoice_xlsx.render(decode(bytes(invoice.frozen)))
     assert {file.name: file.read_bytes() for file in files} == {
-        f"EC-2026-0001.{name}": content for name, content in kept(invoice).items()
+        f"EC-2026-0001.{name}": content for name, content in (kept(invoice) | {"xlsx": workbook}).items()
     }
     with pytest.raises(Refuse, match="no invoice 'EC-2026-0009'"):
         find_invoice("EC-2026-0009")
@@ -200,13 +236,15 @@ def test_invoices_are_listed_shown_and_saved_at_the_command_line(tmp_path: Path)
     number = closed["number"]
     (listed,) = json.loads(cardhour(tmp_path, "invoice", "list", "--month", "2026-01", "--format", "json").stdout)
     assert (listed["number"], listed["customer"], listed["state"], listed["total"]) == (
-        number, "acme", "issued", "16.17",
+        number, "acme", "open", "16.17",
     )  # fmt: skip
     shown = cardhour(tmp_path, "invoice", "show", number)
     assert "16.17" in shown.stdout
     assert "SHA-256" in shown.stdout, shown.stderr
     saved = cardhour(tmp_path, "invoice", "save", number, "--to", "out", "--format", "json")
-    assert [row["file"] for row in json.loads(saved.stdout)] == [f"out/{number}.pdf", f"out/{number}.csv"]
+    assert [row["file"] for row in json.loads(saved.stdout)] == [
+        f"out/{number}.{name}" for name in ("csv", "pdf", "xlsx")
+    ]
     assert (tmp_path / "out" / f"{number}.pdf").read_bytes().startswith(b"%PDF")
     missing = cardhour(tmp_path, "invoice", "show", "EC-0")
     assert (missing.returncode, "cardhour invoice list" in missing.stderr) == (2, True)

@@ -18,7 +18,7 @@ HOSTS = {
     "127.0.0.1", "localhost", "::1", "0.0.0.0",
     "kafka", "clickhouse", "postgres", "web",  # services of docker-compose.yml
     "host",  # in a form such as postgresql://user@host:port/name
-    "www.w3.org", "maven.apache.org",  # names of XML namespaces, never fetched
+    "www.w3.org", "maven.apache.org", "purl.oclc.org",  # names of XML namespaces, never fetched
     "keepachangelog.com", "semver.org",  # what the changelog follows
 }  # fmt: skip
 """Every host a tracked file may name. Pages, fonts and scripts are served by CardHour itself, packages come from

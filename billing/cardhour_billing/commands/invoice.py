@@ -9,7 +9,8 @@ import click
 
 from cardhour_billing.figures import grouped
 from cardhour_billing.store import answering, open_store
-from cardhour_billing.table import console, format_option, print_rows
+from cardhour_billing.table import console, format_option, notes, print_rows
+from cardhour_contract.errors import Refuse
 
 if TYPE_CHECKING:
     from datetime import date
@@ -80,11 +81,12 @@ def show(number: str, form: str) -> None:
     """What an issued invoice says, line by line."""
     open_store()
     from cardhour_billing.document import decode
-    from cardhour_billing.invoice_files import find_invoice
+    from cardhour_billing.invoice_files import absent, find_invoice
     from cardhour_billing.models import RenderedDocument
 
     with answering():
         found = find_invoice(number)
+        lacking = absent(found)
         files = [(each.format, each.sha256) for each in RenderedDocument.objects.filter(invoice=found)]
     document = decode(bytes(found.frozen))
     rows: list[dict[str, Any]] = [
@@ -107,6 +109,9 @@ def show(number: str, form: str) -> None:
     if form == "table":
         _print_sums(document)
         for name, sha256 in files:
+            if name in lacking:
+                console().print(f"{name}: none, because {lacking[name]}")
+                continue
             console().print(f"{name}: SHA-256 {sha256}")
 
 
@@ -123,12 +128,48 @@ def _print_sums(document: InvoiceDocument) -> None:
 @click.option("--to", "folder", metavar="DIR", type=click.Path(path_type=Path), default=".", help="Folder to write to.")
 @format_option
 def save(number: str, folder: Path, form: str) -> None:
-    """Write the PDF and the CSV of an issued invoice, byte for byte as they were issued."""
+    """Write the files of an issued invoice: PDF, CSV and XML byte for byte as they were issued, and a workbook.
+
+    XML is EN 16931 in UBL 2.1; where a document cannot be said in it, the reason is told.
+    """
     open_store()
     from cardhour_billing.audit import login_name
-    from cardhour_billing.invoice_files import find_invoice, save_files
+    from cardhour_billing.invoice_files import absent, find_invoice, save_files
     from cardhour_contract.clock import SystemClock
 
     with answering():
-        files = save_files(find_invoice(number), folder, SystemClock(), who=login_name())
+        found = find_invoice(number)
+        files = save_files(found, folder, SystemClock(), who=login_name())
+        lacking = absent(found)
     print_rows([{"file": str(file), "bytes": file.stat().st_size} for file in files], form)
+    for name, why in lacking.items():
+        notes().print(f"No {name}: {why}")
+
+
+@invoice.command()
+@click.argument("numbers", metavar="[NUMBER]...", nargs=-1)
+@click.option("--month", metavar="YYYY-MM", default="", help="Every invoice of this month, drafts too.")
+@click.option("--file", "files", multiple=True, type=click.Path(path_type=Path), help="An XML file, of any origin.")
+@format_option
+def check(numbers: tuple[str, ...], month: str, files: tuple[Path, ...], form: str) -> None:
+    """Check electronic invoices (UBL 2.1) against the official rules of EN 16931, and against ours.
+
+    Named by number, by month or as files. A draft is checked as if it were issued today, so that what is missing is
+    known before. Exit code 1 where one breaks a rule or cannot be said in EN 16931.
+    """
+    open_store()
+    from cardhour_billing.einvoice.checking import checked
+    from cardhour_billing.einvoice.finding import Finding
+
+    if not (numbers or month or files):
+        raise Refuse("name what to check: invoice numbers, --month or --file")
+    with answering():
+        rows = [
+            {"document": name, "severity": each.severity, "rule": each.rule, "finding": each.text}
+            for name, findings in checked(numbers, month, files)
+            for each in findings or [Finding(rule="", severity="passed", text="")]
+        ]
+    print_rows(rows, form, columns=("document", "severity", "rule", "finding"))
+    bad = {row["document"] for row in rows if row["severity"] == "fatal"}
+    if bad:
+        raise click.ClickException(f"{len(bad)} of {len({row['document'] for row in rows})} documents do not pass")

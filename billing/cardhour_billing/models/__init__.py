@@ -1,8 +1,8 @@
 """What the money store keeps. One file a noun: who pays (``party``), whose usage is whose (``binding``), what it costs
 (``price``, ``contract``), what is charged by time (``lease``), how it is taxed (``tax``), what was billed
-(``invoice``), what it looked like (``rendering``), what was paid ahead or granted (``credit``), what outsiders hear of
-(``event``), what was mailed (``mail``), what is unbilled (``provisional``), what cards cost their owner (``cost``),
-who did what (``operation``).
+(``invoice``), what it looked like (``rendering``), which fapiao were asked for it (``fapiao``), what was paid ahead or
+granted (``credit``), what outsiders hear of (``event``), what was mailed (``mail``), what is unbilled
+(``provisional``), what cards cost their owner (``cost``), who did what (``operation``).
 
 Amounts are integers of the currency's minor unit, prices integers of 1e-9, instants UTC milliseconds. Issued rows
 and facts are insert-only: triggers on SQLite and PostgreSQL refuse what the code should never try.
@@ -16,6 +16,7 @@ from cardhour_billing.models.cost import Cost
 from cardhour_billing.models.credit import CreditAccount, CreditEntry, CreditGrant, CreditMovement
 from cardhour_billing.models.dunning import Reminder
 from cardhour_billing.models.event import Event, EventDelivery
+from cardhour_billing.models.fapiao import FapiaoEvent, FapiaoRequest, FapiaoRequestLine
 from cardhour_billing.models.invoice import Invoice, InvoiceLine, NumberSeries
 from cardhour_billing.models.lease import AddOn, Lease
 from cardhour_billing.models.mail import Mail, MailOutcome
@@ -43,6 +44,9 @@ __all__ = [
     "Customer",
     "Event",
     "EventDelivery",
+    "FapiaoEvent",
+    "FapiaoRequest",
+    "FapiaoRequestLine",
     "Invoice",
     "InvoiceLine",
     "Issuer",

@@ -19,6 +19,13 @@ class Issuer(models.Model):
     address = models.TextField(blank=True)
     """Lines separated by line breaks."""
     tax_id = models.CharField(max_length=KEY_CHARS_MAX, blank=True)
+    country = models.CharField(max_length=2, blank=True)
+    """ISO 3166-1 alpha-2."""
+    endpoint = models.CharField(max_length=NAME_CHARS_MAX, blank=True)
+    """Electronic address, ``scheme:id``."""
+    fapiao_item = models.CharField(max_length=NAME_CHARS_MAX, blank=True)
+    """What a fapiao calls the goods (项目名称), and their 19-digit code (商品和服务税收分类编码)."""
+    fapiao_code = models.CharField(max_length=19, blank=True)
     bank_account_name = models.CharField(max_length=NAME_CHARS_MAX, blank=True)
     bank = models.CharField(max_length=NAME_CHARS_MAX, blank=True)
     bank_account = models.CharField(max_length=NAME_CHARS_MAX, blank=True)
@@ -39,6 +46,10 @@ class Customer(models.Model):
     legal_name = models.CharField(max_length=NAME_CHARS_MAX, blank=True)
     address = models.TextField(blank=True)
     tax_id = models.CharField(max_length=KEY_CHARS_MAX, blank=True)
+    country = models.CharField(max_length=2, blank=True)
+    endpoint = models.CharField(max_length=NAME_CHARS_MAX, blank=True)
+    buyer_reference = models.CharField(max_length=KEY_CHARS_MAX, blank=True)
+    """What it asks to be quoted on electronic invoices, such as a Leitweg-ID."""
     po_number = models.CharField(max_length=KEY_CHARS_MAX, blank=True)
     language = models.CharField(max_length=8, default="en")
     email = models.TextField(blank=True)

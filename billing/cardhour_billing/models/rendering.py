@@ -13,12 +13,16 @@ class RenderedDocument(models.Model):
     class Format(models.TextChoices):
         PDF = "pdf"
         CSV = "csv"
+        XML = "xml"
+        """EN 16931 in UBL 2.1."""
 
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="rendered")
     format = models.CharField(max_length=8, choices=Format.choices)
     content = models.BinaryField()
     sha256 = models.CharField(max_length=64)
     """Of ``content``, 64 hex digits; the audit log has it too."""
+    absent_because = models.TextField(blank=True)
+    """Why the document cannot be said in this format, where it cannot: there is then no content."""
     rendered_at_ms = models.BigIntegerField()
 
     class Meta:
