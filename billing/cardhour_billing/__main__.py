@@ -45,6 +45,10 @@ COMMANDS = {
     "retract": ("cardhour_billing.commands.retract:retract", "Take wrong usage out of the ledger, after a look."),
     "scheduler": ("cardhour_billing.commands.scheduler:scheduler", "Close months when they are due."),
     "send": ("cardhour_billing.commands.send:send", "Issued invoices by e-mail, once each."),
+    "simulate": (
+        "cardhour_billing.commands.simulate:simulate",
+        "What customers would have paid under another catalog.",
+    ),
     "up": ("cardhour_billing.allinone.up:up", "This machine's GPUs: agent, ingest, scheduler, portal in one process."),
     "usage": ("cardhour_billing.commands.usage:usage", "Exact usage between two times."),
     "user": ("cardhour_billing.commands.user:user", "Logins of the portal."),

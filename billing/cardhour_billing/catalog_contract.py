@@ -48,7 +48,7 @@ def _changes(planning: Planning) -> list[Change]:
             )  # fmt: skip
         except Refuse:
             continue  # reported with the table
-        if known := rows.add(located.where, row):
+        if (known := rows.add(located.where, row)) and not planning.simulated:
             planning.problems += [
                 f"{located.where}: {problem}"
                 for problem in billed(f"contract '{known.key}'", known.customer, known, row)

@@ -58,6 +58,8 @@ class Planning:
     customers: set[str]
     """Ids of customers, known and in the file."""
     problems: list[str]
+    simulated: bool = False
+    """Nothing will be written, so what issued documents rest on may change."""
 
     def known_customer(self, located: Located[Any], customer: str) -> None:
         """Complain about a customer that is neither in the file nor in the store."""

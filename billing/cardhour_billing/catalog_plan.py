@@ -15,14 +15,23 @@ from cardhour_billing.models import Customer, Issuer
 from cardhour_contract.errors import Refuse
 
 
-def plan(file: CatalogFile) -> tuple[Change, ...]:
-    """The changes that ``file`` asks for, in order of writing. Raises Refuse with every problem and its line."""
+def plan(file: CatalogFile, *, simulated: bool = False) -> tuple[Change, ...]:
+    """The changes that ``file`` asks for, in order of writing. Raises Refuse with every problem and its line.
+
+    ``simulated``: what was billed may change, because nothing will be written.
+    """
     problems = list(file.problems)
     issuer = _issuer(file, problems)
     if issuer is None:
         raise Refuse(*problems)
     customers = {*Customer.objects.values_list("key", flat=True), *(each.table.id for each in file.of(CustomerTable))}
-    planning = Planning(file=file, issuer=issuer, customers=customers | file.unreadable, problems=problems)
+    planning = Planning(
+        file=file,
+        issuer=issuer,
+        customers=customers | file.unreadable,
+        problems=problems,
+        simulated=simulated,
+    )
     changes = [change for noun in NOUNS for change in noun.changes(planning)]
     if problems:
         raise Refuse(*problems)

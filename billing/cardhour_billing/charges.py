@@ -18,7 +18,10 @@ from cardhour_contract.errors import InvariantBroken
 REPEATED: list[Provider] = [commitments]
 """What a closed month is charged again when it is computed again: what usage decides, as commitments."""
 
-PROVIDERS: list[Provider] = [recurring, *REPEATED, grants]
+OF_THE_MONTH: list[Provider] = [recurring, *REPEATED]
+"""What a month comes to by itself, whatever happened before or was granted."""
+
+PROVIDERS: list[Provider] = [*OF_THE_MONTH, grants]
 """In order of print: leases, add-ons, commitments, adjustments and what was carried forward, grants."""
 
 

@@ -29,6 +29,8 @@ class ZoneMonth(Struct, frozen=True, kw_only=True):
     taxes: TaxRules
     ledger: Ledger
     clock: Clock
+    afresh: bool = False
+    """As if no document had been issued: what falls due in this month, all of it, and nothing of other months."""
 
 
 class Asked(Struct, frozen=True, kw_only=True):

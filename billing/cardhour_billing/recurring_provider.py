@@ -37,9 +37,10 @@ def recurring(zone: ZoneMonth) -> Answer:
     for row in found:
         rows[row.customer].append(row)
     having = [customer for customer in zone.customers if rows[customer.key]]
-    window, sla_window = window_of(zone.period, CATCH_UP_MONTHS), window_of(zone.period, SLA_CATCH_UP_MONTHS)
+    catch_up, sla_catch_up = (0, 0) if zone.afresh else (CATCH_UP_MONTHS, SLA_CATCH_UP_MONTHS)
+    window, sla_window = window_of(zone.period, catch_up), window_of(zone.period, sla_catch_up)
     # A period that falls due in the window may have been billed, in part, when it began.
-    billed = billed_before(having, zone.period.month.minus(CATCH_UP_MONTHS + 2))
+    billed = {} if zone.afresh else billed_before(having, zone.period.month.minus(CATCH_UP_MONTHS + 2))
     leases = [row for each in rows.values() for row in each if isinstance(row, LeaseRow)]
     faulted = _faulted(zone, leases, sla_window)
 
