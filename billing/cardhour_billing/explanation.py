@@ -23,6 +23,7 @@ from cardhour_billing.ledger import Ledger
 from cardhour_billing.models import Invoice
 from cardhour_billing.money import Money, allocate, permille_text, total
 from cardhour_billing.month import BillingPeriod
+from cardhour_billing.recurring_explained import steps
 from cardhour_billing.rerating import period_of
 from cardhour_contract.errors import InvariantBroken, Refuse
 from cardhour_contract.moment import MS_US, QUARTER_MS, floor_to, format_rfc3339
@@ -99,7 +100,9 @@ class Explainer:
         return self._inputs.charges[at] if at >= 0 else None
 
     def inputs(self, charge: Charge) -> tuple[tuple[str, str], ...]:
-        """Everything that decides a charge, as it was frozen, by name."""
+        """Everything that decides a charge, as it was frozen, by name; of a lease, in the steps of its reckoning."""
+        if charge.kind in ("lease", "add-on"):
+            return tuple(steps(charge.inputs))
         return tuple(_flat("", charge.inputs))
 
     def days(self, card: str = "") -> Explanation:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from cardhour_billing.binding import Bindings
 from cardhour_billing.frozen_inputs import FrozenInputs, claimed, frozen_lines
-from cardhour_billing.lease_cover import Covered, Intrusion, Leases, Place, cover_named, cover_pools, place_of
+from cardhour_billing.lease_cover import Covered, Leases, Place, cover, place_of
 from cardhour_billing.ledger import Ledger
 from cardhour_billing.rated import RatedLine, UsageSum
 
@@ -46,7 +46,6 @@ class FrozenUsage:
 
     billed: tuple[tuple[int, UsageSum], ...]
     covered: tuple[tuple[int, Covered], ...] = ()
-    intrusions: tuple[Intrusion, ...] = ()
 
 
 def frozen_usage(inputs: FrozenInputs, ledger: Ledger) -> FrozenUsage:
@@ -57,12 +56,10 @@ def frozen_usage(inputs: FrozenInputs, ledger: Ledger) -> FrozenUsage:
     pairs = list(ledger.frozen_by_quarter(inputs.quarters))
     line_of: Mapping[Place, int] = {place_of(row): line for line, row in pairs}
     rows, leases = [row for _, row in pairs], Leases(inputs.leases)
-    cover, pooled = cover_named(rows, Bindings(inputs.bindings), leases)
-    cover = cover_pools(cover, pooled, rows, leases, _starts(rows))
+    under = cover(rows, lambda models, owners: rows, Bindings(inputs.bindings), leases, _starts(rows))
     return FrozenUsage(
-        billed=tuple((line_of[place_of(row)], row) for row in cover.rest),
-        covered=tuple((line_of[place_of(each.usage)], each) for each in cover.covered),
-        intrusions=cover.intrusions,
+        billed=tuple((line_of[place_of(row)], row) for row in under.rest),
+        covered=tuple((line_of[place_of(each.usage)], each) for each in under.covered),
     )
 
 

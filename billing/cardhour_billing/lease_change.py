@@ -128,7 +128,8 @@ def _periods(before: LeaseRow, after: LeaseRow, timezone: str, billed: dict[str,
         paid = Money(amount=known.amount, currency=before.currency) if known else zero
         if after.non_refundable and after.billing == "advance" and paid.amount > now.amount:
             now = paid
-        if was != now:
+        beyond = before.to_ms is None and now.amount == 0
+        if was != now and (paid.amount or not beyond):
             yield PeriodChange(period=period, before=was, after=now, billed=paid)
 
 

@@ -8,7 +8,7 @@ not own rating (``rating``) nor what a lease costs (``lease``). Plain Python.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -135,6 +135,23 @@ class _Sorting:
     """The customer of each sum that a pool may take a part of."""
 
 
+Quarters = Callable[[set[str], set[str]], Iterable[UsageSum]]
+"""Usage quarter hour by quarter hour, of these models and these owners."""
+
+
+def cover(
+    usage: Iterable[UsageSum], quarters: Quarters, bindings: Bindings, leases: Leases, cuts_ms: Sequence[int]
+) -> Cover:
+    """Usage under all leases. Quarter hours are asked for only where a pool may take of them."""
+    if not leases.rows:
+        return Cover(rest=tuple(usage))
+    named, pooled = cover_named(usage, bindings, leases)
+    if not pooled:
+        return named
+    asked = quarters({place.model for place in pooled}, {place.owner for place in pooled})
+    return cover_pools(named, pooled, asked, leases, cuts_ms)
+
+
 def cover_named(usage: Iterable[UsageSum], bindings: Bindings, leases: Leases) -> tuple[Cover, Mapping[Place, str]]:
     """Usage cut where bindings and leases change, without what named leases take; and what pools may take, by place.
 
@@ -149,8 +166,8 @@ def cover_named(usage: Iterable[UsageSum], bindings: Bindings, leases: Leases) -
             sorting.intrusions.items(), key=lambda item: item[0]
         )
     )
-    cover = Cover(rest=tuple(sorting.rest), covered=tuple(sorting.covered), intrusions=intrusions)
-    return cover, sorting.pooled
+    named = Cover(rest=tuple(sorting.rest), covered=tuple(sorting.covered), intrusions=intrusions)
+    return named, sorting.pooled
 
 
 def _sort(sorting: _Sorting, row: UsageSum, bindings: Bindings, leases: Leases) -> None:
@@ -171,9 +188,9 @@ def _sort(sorting: _Sorting, row: UsageSum, bindings: Bindings, leases: Leases) 
 
 
 def cover_pools(
-    cover: Cover, pooled: Mapping[Place, str], quarters: Iterable[UsageSum], leases: Leases, cuts_ms: Sequence[int]
+    named: Cover, pooled: Mapping[Place, str], quarters: Iterable[UsageSum], leases: Leases, cuts_ms: Sequence[int]
 ) -> Cover:
-    """``cover`` with what pool leases take as well.
+    """``named`` with what pool leases take as well.
 
     pooled: customers by place, of the sums that a pool may take of.
     quarters: at least the usage of those sums, quarter hour by quarter hour. ``cuts_ms``: where the sums were cut.
@@ -189,13 +206,13 @@ def cover_pools(
     left: dict[Place, int] = {}
     for (place, _), us in taken.items():
         left[place] = left.get(place, 0) + us
-    sums = {place_of(row): row for row in cover.rest if place_of(row) in left}
+    sums = {place_of(row): row for row in named.rest if place_of(row) in left}
     covered = [Covered(pooled[place], key, sums[place], us) for (place, key), us in sorted(taken.items())]
-    rest = [uncovered(row, left.get(place_of(row), 0)) for row in cover.rest]
+    rest = [uncovered(row, left.get(place_of(row), 0)) for row in named.rest]
     return Cover(
         rest=tuple(row for row in rest if row.billable_us),
-        covered=(*cover.covered, *covered),
-        intrusions=cover.intrusions,
+        covered=(*named.covered, *covered),
+        intrusions=named.intrusions,
     )
 
 

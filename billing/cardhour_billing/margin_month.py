@@ -21,12 +21,12 @@ from cardhour_billing.ledger import Ledger
 from cardhour_billing.margin import Hours, Margin, expense
 from cardhour_billing.models import Customer, Issuer
 from cardhour_billing.money import Money, net_within
-from cardhour_billing.month import BillingPeriod, Month, billing_period
+from cardhour_billing.month import Month, billing_period
 from cardhour_billing.tax import TaxRules
 from cardhour_billing.zone_rating import ZoneRating, rate_zone
 from cardhour_contract.clock import Clock
 from cardhour_contract.errors import Refuse
-from cardhour_contract.moment import MS_US
+from cardhour_contract.moment import HOUR_MS, MS_US, floor_to
 
 if TYPE_CHECKING:
     from cardhour_ingest.warehouse.balance import CardTime
@@ -37,6 +37,9 @@ class MonthMargin:
     """One month by model, in the issuer's currency, and what could not be counted into it."""
 
     month: Month
+    until_ms: int
+    """Until when it is counted: the end of the month, or of the present hour."""
+    ended: bool
     margins: tuple[Margin, ...]
     other_currencies: Mapping[str, Money]
     """Revenue in currencies that are not the issuer's, by currency: it is in no margin."""
@@ -61,6 +64,9 @@ def month_margin(month: Month, ledger: Ledger, clock: Clock) -> MonthMargin:
     if issuer is None:
         raise Refuse("there are no books yet: describe issuer, customers and prices with cardhour catalog apply")
     period = billing_period(month, issuer.timezone)
+    until_ms = min(period.end_ms, floor_to(clock.now_ms(), HOUR_MS) + HOUR_MS)
+    if until_ms <= period.start_ms:
+        raise Refuse(f"{month} has not begun: its margin is not known")
     customers = {each.key: each for each in Customer.objects.select_related("issuer")}
     ledger.settle()
     rated = rate_zone(period, terms_of(customers.values(), period), issuer.currency, ledger)
@@ -68,14 +74,16 @@ def month_margin(month: Month, ledger: Ledger, clock: Clock) -> MonthMargin:
     def card_times(from_ms: int, to_ms: int) -> list[CardTime]:
         return list(ledger.card_times(from_ms, to_ms, clock.now_ms()))
 
-    hours = _hours(period, rated, card_times)
+    hours = _hours(period.start_ms, until_ms, rated, card_times)
     revenue = _Revenue(currency=issuer.currency)
     for key, lines in rated.rating.lines.items():
         content = Content(lines=lines)
         for line, net in zip(lines, content.assess(customers[key].currency).nets, strict=True):
             revenue.add(line.key.model, net)
     for row in rated.leases.rows:
-        for earned in _earned(row, customers[row.customer].timezone, period, rated.taxes, card_times):
+        for earned in _earned(
+            row, (period.start_ms, until_ms), customers[row.customer].timezone, rated.taxes, card_times
+        ):
             revenue.add(row.model, earned)
     costs = Costs(current_costs())
     zero = Money(amount=0, currency=issuer.currency)
@@ -94,10 +102,16 @@ def month_margin(month: Month, ledger: Ledger, clock: Clock) -> MonthMargin:
                 else None,
             )
         )
-    return MonthMargin(month=month, margins=tuple(margins), other_currencies=revenue.others)
+    return MonthMargin(
+        month=month,
+        until_ms=until_ms,
+        ended=until_ms == period.end_ms,
+        margins=tuple(margins),
+        other_currencies=revenue.others,
+    )
 
 
-def _hours(period: BillingPeriod, rated: ZoneRating, card_times: CardTimes) -> dict[str, Hours]:
+def _hours(start_ms: int, until_ms: int, rated: ZoneRating, card_times: CardTimes) -> dict[str, Hours]:
     """Where the time of each model's cards went. Usage is told apart by what was done with it."""
     sold: dict[str, int] = {}
     for lines in rated.rating.lines.values():
@@ -108,7 +122,7 @@ def _hours(period: BillingPeriod, rated: ZoneRating, card_times: CardTimes) -> d
     for taken in rated.cover.covered:
         if taken.lease not in named:
             pooled[taken.usage.model] = pooled.get(taken.usage.model, 0) + taken.covered_us
-    times = leased_times(card_times, rated.leases, period.start_ms, period.end_ms)
+    times = leased_times(card_times, rated.leases, start_ms, until_ms)
     found: dict[str, Hours] = {}
     for time in times:
         hours = Hours(
@@ -128,14 +142,13 @@ def _hours(period: BillingPeriod, rated: ZoneRating, card_times: CardTimes) -> d
         )
         found[model] = found.get(model, Hours()).plus(of_customers)
     for row in rated.leases.rows:
-        if unseen_us := _unseen(row, period, {(time.card, time.node) for time in times}):
+        if unseen_us := _unseen(row, row.within(start_ms, until_ms), {(time.card, time.node) for time in times}):
             found[row.model] = found.get(row.model, Hours()).plus(Hours(leased_us=unseen_us))
     return found
 
 
-def _unseen(row: LeaseRow, period: BillingPeriod, seen: set[tuple[str, str]]) -> int:
+def _unseen(row: LeaseRow, held: tuple[int, int] | None, seen: set[tuple[str, str]]) -> int:
     """Leased time of cards that nobody watches: a reserved machine needs no agent."""
-    held = row.within(period.start_ms, period.end_ms)
     if held is None or not row.named:
         return 0
     watched = {card for card, node in seen if card in row.cards or node in row.nodes}
@@ -143,11 +156,11 @@ def _unseen(row: LeaseRow, period: BillingPeriod, seen: set[tuple[str, str]]) ->
 
 
 def _earned(
-    row: LeaseRow, timezone: str, period: BillingPeriod, taxes: TaxRules, card_times: CardTimes
+    row: LeaseRow, span_ms: tuple[int, int], timezone: str, taxes: TaxRules, card_times: CardTimes
 ) -> Iterator[Money]:
-    """What a lease earned in the month: the pieces of its periods that lie in it, less credits for faulted time."""
-    for each in row.periods(period.start_ms, period.end_ms, timezone):
-        held = row.within(max(each.start_ms, period.start_ms), min(each.end_ms, period.end_ms))
+    """What a lease earned in a span: the pieces of its periods that lie in it, less credits for faulted time."""
+    for each in row.periods(*span_ms, timezone):
+        held = row.within(max(each.start_ms, span_ms[0]), min(each.end_ms, span_ms[1]))
         if held is None:
             continue
         earned = row.price_of(each, *held)

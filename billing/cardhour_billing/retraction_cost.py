@@ -15,6 +15,8 @@ from cardhour_billing.binding import Bindings
 from cardhour_billing.current import current_bindings, current_prices, terms_of
 from cardhour_billing.cuts import cuts_ms
 from cardhour_billing.drafting import invoice_of
+from cardhour_billing.lease_cover import Leases, Place, Quarters, Usage, cover, place_of, segment_of
+from cardhour_billing.leases import current_leases
 from cardhour_billing.ledger import Ledger
 from cardhour_billing.models import Customer, Invoice, Issuer
 from cardhour_billing.money import Money, total
@@ -59,18 +61,6 @@ class Costs(NamedTuple):
     unassigned: list[UnassignedCost]
 
 
-class _Supposed(Struct, frozen=True, kw_only=True):
-    """Usage as it would be: a ``UsageSum``."""
-
-    owner: str
-    cluster: str
-    node: str
-    card: str
-    model: str
-    segment_start_ms: int
-    billable_us: int
-
-
 def costs(ledger: Ledger, effects: Sequence[Effect]) -> Costs:
     """What ``effects`` come to. Nothing where nobody is billed yet."""
     issuer = Issuer.objects.first()
@@ -99,35 +89,35 @@ def _rated(
 ) -> tuple[Rating, Rating]:
     bindings, prices = Bindings(current_bindings()), Prices(current_prices())
     terms = terms_of(customers, period)
-    cuts = cuts_ms(period, bindings, prices, terms=terms.values())
+    leases = Leases(current_leases())
+    cuts = cuts_ms(period, bindings, prices, terms=terms.values(), leases=leases.rows)
     now: list[UsageSum] = list(ledger.billable(period.start_ms, period.end_ms, cuts))
-    supposed = _supposed(now, effects, period, cuts)
 
-    def rated(usage: Iterable[UsageSum]) -> Rating:
-        return rate(usage, period=period, bindings=bindings, prices=prices, terms=terms, list_currency=currency)
+    def quarters(models: set[str], owners: set[str]) -> Iterable[UsageSum]:
+        return ledger.billable_quarters(period.start_ms, period.end_ms, models=models, owners=owners)
 
-    return rated(now), rated(supposed)
+    def supposed(models: set[str], owners: set[str]) -> Iterable[UsageSum]:
+        asked = [each for each in effects if each.model in models and each.owner in owners]
+        return _supposed(quarters(models, owners), asked, period, range(period.start_ms, period.end_ms, QUARTER_MS))
+
+    def rated(usage: Iterable[UsageSum], by_quarter: Quarters) -> Rating:
+        left = cover(usage, by_quarter, bindings, leases, cuts).rest
+        return rate(left, period=period, bindings=bindings, prices=prices, terms=terms, list_currency=currency)
+
+    return rated(now, quarters), rated(_supposed(now, effects, period, cuts), supposed)
 
 
 def _supposed(
     now: Iterable[UsageSum], effects: Iterable[Effect], period: BillingPeriod, cuts: Sequence[int]
-) -> list[_Supposed]:
+) -> list[Usage]:
     """``now`` with the effects applied, each in the segment that its quarter lies in."""
-    sums = {
-        (each.owner, each.cluster, each.node, each.card, each.model, each.segment_start_ms): each.billable_us
-        for each in now
-    }
+    sums = {place_of(each): each.billable_us for each in now}
     for each in effects:
         at_ms = each.quarter * QUARTER_MS
         if period.start_ms <= at_ms < period.end_ms:
-            segment_ms = max((cut for cut in cuts if cut <= at_ms), default=period.start_ms)
-            key = (each.owner, each.cluster, each.node, each.card, each.model, segment_ms)
-            sums[key] = sums.get(key, 0) + each.after_us - each.before_us
-    return [
-        _Supposed(owner=owner, cluster=cluster, node=node, card=card, model=model, segment_start_ms=at, billable_us=us)
-        for (owner, cluster, node, card, model, at), us in sums.items()
-        if us
-    ]
+            place = Place(each.owner, each.cluster, each.node, each.card, each.model, segment_of(at_ms, cuts))
+            sums[place] = sums.get(place, 0) + each.after_us - each.before_us
+    return [Usage(**place._asdict(), billable_us=us) for place, us in sums.items() if us]
 
 
 def _changed(

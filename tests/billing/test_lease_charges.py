@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import pytest
 
 from cardhour_billing.document import DocumentLine
+from cardhour_billing.explanation import Explainer
 from cardhour_billing.ledger import Frozen
 from cardhour_billing.models import Invoice, Lease
 from cardhour_billing.rated import UsageSum
@@ -245,3 +246,23 @@ def test_two_closes_of_one_draft_give_equal_documents(store: Store, ledger: Memo
     assert bill(ledger, "2026-10", issue=False) == bill(ledger, "2026-10", issue=False)
     assert Invoice.objects.count() == 1
     assert Lease.objects.count() == 1
+
+
+def test_a_line_is_explained_in_steps(store: Store, ledger: MemoryLedger) -> None:
+    """The half of October that a later end added: what it is a part of, exactly and rounded, and what was billed."""
+    apply(store.home, LEASE + TO_16)
+    bill(ledger, "2026-10")
+    apply(store.home, LEASE + "to = 2026-11-01T00:00:00+08:00\n")
+    bill(ledger, "2026-11")
+    explainer = Explainer(issued()[1], 1, ledger)
+    assert explainer.charge
+    steps = dict(explainer.inputs(explainer.charge))
+    assert steps["cards"] == "8 × A100 (n8)"
+    assert steps["price"] == "1 × 133400.00 CNY per server-month"
+    assert steps["period"] == "2026-10-01 00:00 to 2026-11-01 00:00 Asia/Shanghai"
+    assert (steps["part of the period"], steps["exactly"]) == ("1", "133400.00000000")
+    assert (steps["comes to"], steps["billed before"], steps["amount"]) == ("133400.00", "64548.39", "68851.61")
+    first = Explainer(issued()[0], 1, ledger)
+    assert first.charge
+    steps = dict(first.inputs(first.charge))
+    assert (steps["part of the period"], steps["exactly"]) == ("15/31", "64548.38709677")

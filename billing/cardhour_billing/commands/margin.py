@@ -12,6 +12,7 @@ from cardhour_billing.figures import grouped
 from cardhour_billing.money import PPM, card_hours, parse_percent
 from cardhour_billing.store import answering, open_store
 from cardhour_billing.table import console, format_option, notes, print_rows
+from cardhour_contract.moment import format_rfc3339
 
 if TYPE_CHECKING:
     from cardhour_billing.margin import Margin
@@ -94,6 +95,8 @@ def _figure(name: str, value: Any) -> str | None:
 
 
 def _note(found: MonthMargin) -> None:
+    if not found.ended:
+        notes().print(f"Note: {found.month} has not ended: it is counted until {format_rfc3339(found.until_ms)}.")
     without = [each.name for each in found.margins if each.expense is None]
     if without:
         notes().print(
