@@ -2,7 +2,8 @@
 (``price``, ``contract``), what is charged by time (``lease``), how it is taxed (``tax``), what was billed
 (``invoice``), what it looked like (``rendering``), which fapiao were asked for it (``fapiao``), what was paid ahead or
 granted (``credit``), what outsiders hear of (``event``), what was mailed (``mail``), what is unbilled
-(``provisional``), what cards cost their owner (``cost``), who did what (``operation``).
+(``provisional``), what the bank says (``bank``), what cards cost their owner (``cost``), who did what
+(``operation``).
 
 Amounts are integers of the currency's minor unit, prices integers of 1e-9, instants UTC milliseconds. Issued rows
 and facts are insert-only: triggers on SQLite and PostgreSQL refuse what the code should never try.
@@ -10,6 +11,7 @@ and facts are insert-only: triggers on SQLite and PostgreSQL refuse what the cod
 
 from __future__ import annotations
 
+from cardhour_billing.models.bank import BankLine, BankUse
 from cardhour_billing.models.binding import Binding
 from cardhour_billing.models.contract import Commitment, Contract
 from cardhour_billing.models.cost import Cost
@@ -33,6 +35,8 @@ __all__ = [
     "AddOn",
     "Allocation",
     "AuditLog",
+    "BankLine",
+    "BankUse",
     "Binding",
     "Commitment",
     "Contract",
