@@ -50,6 +50,7 @@ COMMANDS = {
         "cardhour_billing.commands.simulate:simulate",
         "What customers would have paid under another catalog.",
     ),
+    "statement": ("cardhour_billing.commands.statement:statement", "Statements of account: draw up, send, confirm."),
     "up": ("cardhour_billing.allinone.up:up", "This machine's GPUs: agent, ingest, scheduler, portal in one process."),
     "usage": ("cardhour_billing.commands.usage:usage", "Exact usage between two times."),
     "user": ("cardhour_billing.commands.user:user", "Logins of the portal."),

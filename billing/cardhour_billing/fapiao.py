@@ -87,6 +87,7 @@ def plan(wanted: Sequence[Wanted], item: Item) -> Plan:
     if twice:
         raise Refuse(f"line {twice[0].line.position} of {twice[0].invoice} is asked for twice")
     result = Plan(customer=customer, asked=tuple(asked), item=item)
+    _check_credited(result, invoices)
     if result.total.gross <= 0:
         raise Refuse("nothing is left to ask a fapiao for: cardhour fapiao list shows what was asked for already")
     return result
@@ -190,6 +191,21 @@ def _invoice(number: str) -> Invoice:
     if found.currency != CURRENCY:
         raise Refuse(f"{number} is in {found.currency}, and a fapiao is in {CURRENCY}")
     return found
+
+
+def _check_credited(planned: Plan, invoices: Sequence[Invoice]) -> None:
+    """What credit notes gave back of an invoice is not asked for."""
+    for invoice in invoices:
+        credited = invoice.credit_notes.filter(state=Invoice.State.ISSUED).aggregate(sum=Sum("total"))["sum"] or 0
+        asked_before = open_lines().filter(line__invoice=invoice).aggregate(sum=Sum("gross"))["sum"] or 0
+        asked = sum(each.amounts.gross for each in planned.asked if each.invoice == invoice.number)
+        left = invoice.total + credited - asked_before
+        if credited and asked > left:
+            numbers = ", ".join(str(each) for each in invoice.credit_notes.filter(state=Invoice.State.ISSUED))
+            raise Refuse(
+                f"{Money(amount=asked, currency=CURRENCY)} is asked for of {invoice}, and after {numbers} "
+                f"{Money(amount=left, currency=CURRENCY)} is left: ask by line, with --line {invoice}/POSITION=GROSS"
+            )
 
 
 def _check_parties(customer: Customer, item: Item) -> None:

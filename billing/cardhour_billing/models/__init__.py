@@ -2,8 +2,8 @@
 (``price``, ``contract``), what is charged by time (``lease``), how it is taxed (``tax``), what was billed
 (``invoice``), what it looked like (``rendering``), which fapiao were asked for it (``fapiao``), what was paid ahead or
 granted (``credit``), what outsiders hear of (``event``), what was mailed (``mail``), what is unbilled
-(``provisional``), what the bank says (``bank``), what cards cost their owner (``cost``), who did what
-(``operation``).
+(``provisional``), what the bank says (``bank``), what customers were shown of their account (``statement``), what
+cards cost their owner (``cost``), who did what (``operation``).
 
 Amounts are integers of the currency's minor unit, prices integers of 1e-9, instants UTC milliseconds. Issued rows
 and facts are insert-only: triggers on SQLite and PostgreSQL refuse what the code should never try.
@@ -29,6 +29,7 @@ from cardhour_billing.models.payment import Allocation, Payment
 from cardhour_billing.models.price import Price, PriceBook
 from cardhour_billing.models.provisional import ProvisionalCharge
 from cardhour_billing.models.rendering import RenderedDocument
+from cardhour_billing.models.statement import Statement, StatementEvent
 from cardhour_billing.models.tax import TaxRule
 
 __all__ = [
@@ -68,5 +69,7 @@ __all__ = [
     "ProvisionalCharge",
     "Reminder",
     "RenderedDocument",
+    "Statement",
+    "StatementEvent",
     "TaxRule",
 ]
