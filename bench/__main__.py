@@ -15,12 +15,12 @@ from pathlib import Path
 import click
 import structlog
 
-from bench import ingest, rollup, stages, usage
+from bench import ingest, memory, rollup, stages, usage
 from bench.figures import Figure, show, write
 
 RESULT = Path(".cache/bench.json")
 
-MEMORY_MESSAGES = 1_000_000
+MEMORY_MESSAGES, MEMORY_MESSAGES_FULL = 40_000, 1_000_000
 CARDS, CARDS_FULL = 2_000, 100_000
 
 
@@ -31,8 +31,11 @@ def run_stages(folder: Path, days: int, full: bool) -> list[Figure]:
 
 
 def run_ingest(folder: Path, days: int, full: bool) -> list[Figure]:
-    found = ingest.measure(folder)
-    return found + ingest.memory(folder, MEMORY_MESSAGES) if full else found
+    return ingest.measure(folder)
+
+
+def run_memory(folder: Path, days: int, full: bool) -> list[Figure]:
+    return memory.measure(folder, MEMORY_MESSAGES_FULL if full else MEMORY_MESSAGES)
 
 
 def run_rollup(folder: Path, days: int, full: bool) -> list[Figure]:
@@ -46,6 +49,7 @@ def run_usage(folder: Path, days: int, full: bool) -> list[Figure]:
 PARTS: dict[str, Callable[[Path, int, bool], list[Figure]]] = {
     "stages": run_stages,
     "ingest": run_ingest,
+    "memory": run_memory,
     "rollup": run_rollup,
     "usage": run_usage,
 }

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from kafka import KafkaProducer
 from tests.services.kafka_broker import running_broker
 
-from bench.figures import SECOND_NS, Figure, resident_mib, watched
+from bench.figures import SECOND_NS, Figure
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.identity import process_key
 from cardhour_contract.moment import DAY_MS, MINUTE_MS, floor_to
@@ -212,29 +212,3 @@ def _case(folder: Path, servers: str, rows: int, partitions: int, messages: int)
         Figure(name="ingest.cpu_us_a_row", value=done.cpu_us_a_row, of=of),
         Figure(name="limit.cpu_us_a_row", value=put.cpu_us_a_row, of=of),
     ]
-
-
-def memory(folder: Path, messages: int) -> list[Figure]:
-    """Resident memory of ingest, with the engine in the same process, over many messages."""
-    found = []
-    with (
-        running_broker(folder / "kafka-memory") as broker,
-        open_warehouse(WarehouseSettings(database="memory"), folder) as warehouse,
-    ):
-        stream = StreamSettings(
-            kind="kafka",
-            bootstrap_servers=(broker.bootstrap_servers,),
-            topic="memory",
-            dead_letter_topic="memory-dead",
-            group="memory",
-        )
-        create_topics(stream, partitions=4, replicas=1)
-        part = messages // 4
-        for quarter in range(1, 5):
-            produce(stream, 16, part)
-            with watched() as watch:
-                ingested(stream, warehouse, part)
-            of = f"after {quarter * part} messages of 16 rows, engine in the process"
-            found.append(Figure(name="ingest.peak_mib", value=watch.peak_mib, of=of))
-            found.append(Figure(name="ingest.resident_mib", value=resident_mib(), of=of))
-    return found

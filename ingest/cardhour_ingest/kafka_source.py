@@ -42,9 +42,9 @@ log = structlog.get_logger()
 POLL_RECORDS = 2_000
 """Messages from one poll: a second's work, far from the five minutes after which the group would count us out."""
 
-PARTITION_BYTES = 8 << 20
-"""Of one partition in one answer. With the client's default of 1 MiB a topic of few partitions waits for the broker
-many times a second. An answer is bounded by the client's 50 MiB anyway."""
+PARTITION_BYTES, ANSWER_BYTES = 4 << 20, 16 << 20
+"""Of one partition in one answer, and of the answer: a batch is 8 MB at most, and the client holds each answer twice while
+it reads it. With its default of 1 MiB a topic of few partitions waits for the broker many times a second."""
 
 SESSION_MS = 10_000
 """How long after a process vanished its partitions go to another. Heartbeats have a thread of their own, so that a slow
@@ -141,6 +141,7 @@ class KafkaSource:
                 check_crcs=True,
                 max_poll_records=POLL_RECORDS,
                 max_partition_fetch_bytes=PARTITION_BYTES,
+                fetch_max_bytes=ANSWER_BYTES,
                 session_timeout_ms=self._session_timeout_ms,
                 heartbeat_interval_ms=min(3_000, self._session_timeout_ms // 3),
                 # Eager: every rebalance takes every partition away and starts it again at its committed offset,

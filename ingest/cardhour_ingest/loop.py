@@ -92,16 +92,16 @@ class Batch:
 
 
 class Writing(Struct, frozen=True, kw_only=True):
-    """A batch that is on its way into the warehouse."""
+    """A batch that is on its way into the warehouse. The messages are let go: they take more memory than their rows."""
 
-    batch: Batch
+    positions: list[Position]
     facts: Facts
     letters: list[DeadLetter]
 
     @property
     def totals(self) -> Totals:
         return Totals(
-            messages=len(self.batch.positions),
+            messages=len(self.positions),
             usage_rows=self.facts.usage_rows,
             card_rows=self.facts.card_rows,
             dead_letters=len(self.letters),
@@ -194,7 +194,7 @@ class Loop:
         letters = batch.letters + [dead(batch.arrived[at].message, error) for at, error in rejected.items()]
         self._finish()
         self._dead.count(accepted=len(batch.positions) - len(letters), letters=letters)
-        writing = Writing(batch=batch, facts=facts, letters=letters)
+        writing = Writing(positions=batch.positions, facts=facts, letters=letters)
         self._under_way = (writing, writer.submit(self._write, writing))
         if not self._full(batch):
             self._finish()
@@ -225,7 +225,7 @@ class Loop:
         self._insist("publishing dead letters", lambda: self._source.publish(writing.letters))
 
         # 4. Only now are the messages gone from the source. A crash before this delivers them again.
-        self._insist("committing", lambda: self._source.commit(writing.batch.positions))
+        self._insist("committing", lambda: self._source.commit(writing.positions))
 
         self.totals = self.totals.plus(writing.totals)
         for letter in writing.letters:

