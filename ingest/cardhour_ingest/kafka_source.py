@@ -43,8 +43,8 @@ POLL_RECORDS = 2_000
 """Messages from one poll: a second's work, far from the five minutes after which the group would count us out."""
 
 PARTITION_BYTES, ANSWER_BYTES = 4 << 20, 16 << 20
-"""Of one partition in one answer, and of the answer: a batch is 8 MB at most, and the client holds each answer twice while
-it reads it. With its default of 1 MiB a topic of few partitions waits for the broker many times a second."""
+"""Of one partition in one answer, and of the answer, which the client holds twice while it reads it. With its default
+of 1 MiB a topic of few partitions waits for the broker many times a second."""
 
 SESSION_MS = 10_000
 """How long after a process vanished its partitions go to another. Heartbeats have a thread of their own, so that a slow

@@ -33,8 +33,8 @@ from cardhour_ingest.warehouse.retirement import settle_retirements
 from cardhour_ingest.warehouse.rollup.run import Run
 from cardhour_ingest.warehouse.sql import sql
 
-PAIRS_MAX = 8_000
-"""Dirty (hour, node) pairs of one run: 64 000 pages of 8-card nodes, about 8 M raw rows, under 2 GB of memory."""
+PAIRS_MAX = 16_000
+"""Dirty (hour, node) pairs of one run: 128 000 pages of 8-card nodes, about 16 M raw rows, under 2 GB of memory."""
 
 SWEEP_LOOKBACK_MS = 62 * DAY_MS
 """How far back a sweep looks: two months, so that a rollup that was down over a month's end still finds its hours."""
