@@ -12,6 +12,7 @@ from cardhour_billing.binding import BindingRow, overlaps
 from cardhour_billing.catalog_change import Change, RowPlan, validity_text
 from cardhour_billing.catalog_checks import a_name, an_id, an_owner, check, times, validity
 from cardhour_billing.catalog_customer import CustomerTable
+from cardhour_billing.catalog_lease import having_leases
 from cardhour_billing.catalog_noun import Noun, Planning
 from cardhour_billing.current import current_bindings
 from cardhour_billing.models import Binding, Customer, Project
@@ -53,12 +54,11 @@ def _changes(planning: Planning) -> list[Change]:
         rows.add(located.where, row)
     for one, other in overlaps(rows.after):
         planning.problems.append(rows.overlap(one, other, f"owner '{one.owner}' is bound twice at one time"))
-    bound = {row.customer for row in rows.after}
+    billed = {row.customer for row in rows.after} | having_leases(planning.file)
     for customer in planning.file.of(CustomerTable):
-        if customer.table.id not in bound:
-            planning.problems.append(
-                f"{customer.where}: customer '{customer.table.id}' has no binding, so nothing would be billed"
-            )
+        if customer.table.id not in billed:
+            sentence = f"customer '{customer.table.id}' has no binding, lease or add-on, so nothing would be billed"
+            planning.problems.append(f"{customer.where}: {sentence}")
     return rows.changes
 
 

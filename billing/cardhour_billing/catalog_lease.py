@@ -7,12 +7,13 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
+from cardhour_billing.catalog_addon import AddOnTable
 from cardhour_billing.catalog_change import Change, RowPlan, validity_text
 from cardhour_billing.catalog_checks import a_name, an_id, check, times, validity
-from cardhour_billing.catalog_noun import Located, Noun, Planning
+from cardhour_billing.catalog_noun import CatalogFile, Located, Noun, Planning
 from cardhour_billing.catalog_recurring import a_price, currency_of, named_once, recurring_columns, same_customer
 from cardhour_billing.lease import LeaseRow, LeaseUnit, overlaps
-from cardhour_billing.leases import current_leases
+from cardhour_billing.leases import current_add_ons, current_leases
 from cardhour_billing.models import Customer, Lease
 from cardhour_billing.money import parse_percent, parse_price, percent_text
 from cardhour_billing.proration import Cycle
@@ -102,6 +103,13 @@ def _changes(planning: Planning) -> list[Change]:
         sentence = f"{place} is in two leases at one time, {one.key} and {other.key}"
         planning.problems.append(rows.overlap(one, other, sentence))
     return rows.changes
+
+
+def having_leases(file: CatalogFile) -> set[str]:
+    """Customers who pay for a lease or an add-on, by the file or by the store."""
+    leases = {located.table.customer for located in file.of(LeaseTable)} | {row.customer for row in current_leases()}
+    add_ons = {located.table.customer for located in file.of(AddOnTable)} | {row.customer for row in current_add_ons()}
+    return leases | add_ons
 
 
 def _row(located: Located[LeaseTable], planning: Planning, id: int) -> LeaseRow:

@@ -47,6 +47,11 @@ class LeaseRow(Recurring, frozen=True, kw_only=True):
         """How many times the price is paid: cards, or servers."""
         return self.servers if self.per == "server-month" else self.count
 
+    @property
+    def printed_name(self) -> str:
+        """As documents print it."""
+        return f"Lease 租赁 {self.key}, {self.count} card{'s' if self.count > 1 else ''} 卡"
+
     def price_of(self, period: Period, from_ms: int, to_ms: int) -> Money:
         """As every recurring price; one by the hour counts the hours that pass, whatever the calendar says."""
         if self.per != "card-hour":

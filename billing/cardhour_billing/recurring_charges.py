@@ -106,7 +106,7 @@ def _unit(row: Row) -> Unit:
 
 
 def _description(row: Row, amount: Money, before: Billed | None) -> str:
-    name = f"Lease 租赁 {row.key}, {row.count} cards 卡" if isinstance(row, LeaseRow) else row.printed_name
+    name = row.printed_name
     if before is None:
         return name
     return f"{name}: {'supplement 补收' if amount.amount > 0 else 'credit 退款'}"
