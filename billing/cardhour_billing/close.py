@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from cardhour_billing.checklist import Check, Closed, checklist
 from cardhour_billing.config import BillingSettings
 from cardhour_billing.ledger import Coverage, Ledger
 from cardhour_billing.models import Customer, Issuer
@@ -44,6 +45,8 @@ class CloseReport(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
     unassigned: tuple[Unassigned, ...] = ()
     coverage: Coverage | None = None
+    checks: tuple[Check, ...] = ()
+    """The checklist, blocking checks first."""
 
     @property
     def blocked(self) -> tuple[ClosedInvoice, ...]:
@@ -85,13 +88,25 @@ def close_month(
             unassigned = month_here.unassigned
     # After the commits, and also where nothing was issued now: what an earlier crash left without files gets them.
     render_missing(clock, who=order.who, progress=progress)
+    invoices.sort(key=lambda each: each.customer)
+    coverage = None if order.customer else seen[issuer.timezone]
+    known = Closed(
+        period=periods.get(issuer.timezone) or periods[min(periods)],
+        currency=issuer.currency,
+        invoices=invoices,
+        warnings=warnings,
+        unassigned=unassigned,
+        coverage=coverage,
+        notable_percent=settings.notable_change_percent,
+    )
     return CloseReport(
         month=str(order.month),
-        invoices=tuple(sorted(invoices, key=lambda each: each.customer)),
+        invoices=tuple(invoices),
         without_usage=tuple(sorted(without_usage)),
         warnings=warnings,
         unassigned=unassigned,
-        coverage=None if order.customer else seen[issuer.timezone],
+        coverage=coverage,
+        checks=checklist(known),
     )
 
 

@@ -55,6 +55,8 @@ class BillingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Whether the scheduler issues after the grace hours. Otherwise it prepares drafts, and a person issues."""
     check_minutes: int = 15
     """How often the scheduler looks for months to close."""
+    notable_change_percent: int = 20
+    """A draft that is so much above or below the month before stands in the checklist of the close."""
     adjust_months: int = 3
     """Closed months before the one that is billed, in which what has changed since is billed or credited."""
     minimum_invoice: int = 0

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from msgspec import Struct
 
 from cardhour_billing.rated import UsageSum
+from cardhour_contract.moment import HOUR_MS, ceil_to, floor_to
 
 if TYPE_CHECKING:
     from cardhour_ingest.warehouse.balance import CardTime
@@ -40,6 +41,13 @@ class Coverage(Struct, frozen=True, kw_only=True):
     """Messages since the period began that could not be read: usage that may still be missing."""
     breached_pages: int = 0
     """Ledger pages of the period that do not add up: nothing is issued before they do."""
+    unread_us: Mapping[str, int] = {}
+    """Card-microseconds of the period that those messages speak of, by model: an upper bound of what is missing."""
+    unreadable: int = 0
+    """Of those messages, how many say nothing that can be valued."""
+    conflict_cards: int = 0
+    """Cards that other nodes than their home spoke of; what these said counts nowhere."""
+    conflict_us: int = 0
 
 
 class Ledger(Protocol):
@@ -175,7 +183,11 @@ class WarehouseLedger:
 
     def coverage(self, from_ms: int, to_ms: int) -> Coverage:
         from cardhour_ingest.warehouse import usage
+        from cardhour_ingest.warehouse.conflicts import conflicts
+        from cardhour_ingest.warehouse.unread import unread
 
+        claims = conflicts(self._warehouse, floor_to(from_ms, HOUR_MS), ceil_to(to_ms, HOUR_MS))
+        letters = unread(self._warehouse, from_ms, to_ms)
         balance = usage.balance(self._warehouse, from_ms, to_ms)
         attention = usage.attention(self._warehouse, from_ms, to_ms)
         return Coverage(
@@ -184,6 +196,10 @@ class WarehouseLedger:
             faulted_us=balance.faulted_us,
             dead_letters=attention.dead_letters,
             breached_pages=attention.breached_pages,
+            unread_us=letters.held_us,
+            unreadable=letters.unreadable,
+            conflict_cards=len({each.card for each in claims}),
+            conflict_us=sum(each.held_us for each in claims),
         )
 
 
