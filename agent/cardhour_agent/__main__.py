@@ -5,6 +5,7 @@ Owns options, exit codes and logging. Does not own any work.
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import sys
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cardhour_agent import key_file, logs, show
+from cardhour_agent import key_file, logs, show, slurm_notes
 from cardhour_agent.checkup import examine
 from cardhour_agent.config import Config, load
 from cardhour_agent.notify import Notify
@@ -151,6 +152,25 @@ def use_next_key(config: Config) -> None:
     click.echo(
         f"This node signs with key {used.public.key_id}; a running agent does so from its next report on.", err=True
     )
+
+
+@cli.group()
+def slurm() -> None:
+    """For Slurm's prolog and epilog on this node: note which cards a job has, where assignment makes a card held."""
+
+
+@slurm.command()
+@click.pass_obj
+def prolog(config: Config) -> None:
+    """Note the cards of the job that is about to start (SLURM_JOB_ID, SLURM_JOB_GPUS)."""
+    slurm_notes.note(config.home / config.agent.slurm_notes, os.environ)
+
+
+@slurm.command()
+@click.pass_obj
+def epilog(config: Config) -> None:
+    """Forget the cards of the job that has ended."""
+    slurm_notes.forget(config.home / config.agent.slurm_notes, os.environ)
 
 
 def _enrolment(config: Config, made: SigningKey, verb: str) -> None:

@@ -41,6 +41,8 @@ class CardSample(Struct, frozen=True, kw_only=True):
     ended: tuple[Ended, ...] = ()
     energy_mj: int | None = None
     fault: str | None = None
+    assigned_known: bool = True
+    """Whether all who assign cards answered: an allocation that is not in ``held`` has then ended."""
 
 
 def mean_since(before: UseCounter | None, now: UseCounter | None) -> int | None:

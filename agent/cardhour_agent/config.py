@@ -82,6 +82,10 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A pod label or annotation that declares a share; empty = what the cluster enforces."""
     kubernetes_replicas: tuple[str, ...] = ()
     """``resource=count``: resources of which one card has several (MPS, time-slicing)."""
+    pod_resources_socket: Path = Path("/var/lib/kubelet/pod-resources/kubelet.sock")
+    """Where the kubelet says which container has which device; asked where ``basis`` is ``allocation``."""
+    slurm_notes: Path = Path("slurm")
+    """Folder of the prolog's notes, relative to ``CARDHOUR_HOME``; read where ``basis`` is ``allocation``."""
     scontrol: Path = Path("scontrol")
     """The executable; without a folder, found on the PATH."""
     slurm_owner: Literal["account", "user"] = "account"

@@ -10,13 +10,13 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from cardhour_contract.record import SHARE_WHOLE, Attribution, Process
+from cardhour_contract.record import SHARE_WHOLE, Attribution, Basis, Process
 
 UNKNOWN = "unknown:"
 
 
 class Identity(Struct, frozen=True, kw_only=True, gc=False):
-    """A process, and who it works for."""
+    """A process, or an allocation, and who it works for."""
 
     key: int
     """``cardhour_contract.identity.process_key``."""
@@ -25,6 +25,8 @@ class Identity(Struct, frozen=True, kw_only=True, gc=False):
     workload: str
     share: int = SHARE_WHOLE
     """Permille of a card."""
+    basis: Basis = Basis.PROCESS
+    """What makes it hold a card: that it runs there, or that the card is assigned to it."""
     process: Process
 
     @property

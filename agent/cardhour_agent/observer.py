@@ -12,6 +12,7 @@ from typing import Literal
 from msgspec import Struct, structs
 
 from cardhour_agent.accounted import Accounted
+from cardhour_agent.allocations import Allocations, Known
 from cardhour_agent.device import CardReading, Device, NodeReading
 from cardhour_agent.identity import Identities, Identity
 from cardhour_agent.sampler import Batch, CardSample, Held, Sample, Sampler
@@ -24,6 +25,9 @@ CARD_ROWS_MAX = 1000
 """Card rows in one report; more than that only after a long outage of the spool."""
 FACTS_MAX = 200
 """Processes, and attributions, in one report: at most 0.3 MB with the longest commands and cgroup paths."""
+
+
+NOTHING_ASSIGNED = Known(held={}, complete=True)
 
 
 class NodeName(Struct, frozen=True, kw_only=True):
@@ -47,6 +51,7 @@ class Observer:
         sampler: Sampler,
         timeline: Timeline,
         ntp_synced: Callable[[], bool | None] = lambda: None,
+        allocations: Allocations | None = None,
     ) -> None:
         self._name = name
         self._device = device
@@ -54,6 +59,7 @@ class Observer:
         self._sampler = sampler
         self._timeline = timeline
         self._ntp_synced = ntp_synced
+        self._allocations = allocations
         self._accounted = Accounted(name.node, name.boot_id)
         self.tick = Tick(0, None, 0, 0)
         """When the last sample was taken."""
@@ -67,7 +73,8 @@ class Observer:
         identities = self._identities
         pids = {each.pid for card in reading.readings for each in card.processes}
         identity_of = {pid: identities.identify(pid) for pid in pids}
-        samples = tuple([self._join(each, identity_of, tick) for each in reading.readings])
+        assigned = self._assigned(reading)
+        samples = tuple([self._join(each, identity_of, assigned, tick) for each in reading.readings])
         identities.sampled()
         complete = reading.failure is None and all(each.failure is None for each in reading.readings)
         self._accounted.sampled(identity_of, complete=complete)
@@ -93,7 +100,15 @@ class Observer:
         batch = self._sampler.flush()
         return list(self._reports(batch, self._timeline.tick())) if batch is not None else []
 
-    def _join(self, reading: CardReading, identity_of: Mapping[int, Identity], tick: Tick) -> CardSample:
+    def _assigned(self, reading: NodeReading) -> Known:
+        """What is assigned: asked only where the driver listed the cards, since a sample that failed proves nothing."""
+        if self._allocations is None or reading.failure is not None:
+            return NOTHING_ASSIGNED
+        return self._allocations.read(frozenset(each.card for each in reading.readings))
+
+    def _join(
+        self, reading: CardReading, identity_of: Mapping[int, Identity], assigned: Known, tick: Tick
+    ) -> CardSample:
         if reading.failure is not None:
             return CardSample(card=reading.card, failed=True, fault=reading.fault)
         return CardSample(
@@ -108,7 +123,9 @@ class Observer:
                     )
                     for each in reading.processes
                 ]
-            ),
+            )
+            + assigned.held.get(reading.card, ()),
+            assigned_known=assigned.complete,
             ended=self._accounted.join(reading.ended, identity_of, tick) if reading.ended else (),
             energy_mj=reading.energy_mj,
             fault=reading.fault,

@@ -241,3 +241,14 @@ def _cgroup_of(text: str) -> tuple[str, str]:
     cgroup = unified[0] if unified else max((path for _, _, path in paths), key=len, default="")
     containers = _CONTAINER.findall(cgroup)
     return cgroup.encode()[:CGROUP_BYTES_MAX].decode(errors="ignore"), containers[-1] if containers else ""
+
+
+def cards_by_minor(proc: Path = PROC) -> dict[str, str]:
+    """UUID of each GPU by the number of its device file, as the driver's kernel module lists them."""
+    found = {}
+    for path in sorted((proc / "driver/nvidia/gpus").glob("*/information")):
+        lines = (line.partition(":") for line in path.read_text(encoding="ascii", errors="replace").splitlines())
+        told = {name.strip(): value.strip() for name, _, value in lines}
+        if told.get("Device Minor") and told.get("GPU UUID"):
+            found[told["Device Minor"]] = told["GPU UUID"]
+    return found

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import structlog
 
+from cardhour_agent.allocations import Allocations
 from cardhour_agent.config import Config
 from cardhour_agent.device import Device, Failure
 from cardhour_agent.exits import Exits
@@ -27,7 +28,7 @@ from cardhour_agent.nvml.watched import WatchedNvml
 from cardhour_agent.observer import NodeName, Observer
 from cardhour_agent.outbox import Outbox
 from cardhour_agent.procfs import ProcIdentities, boot_id
-from cardhour_agent.resolve.enabled import enabled_owners
+from cardhour_agent.resolve.enabled import enabled_allocations, enabled_owners
 from cardhour_agent.resolve.owners import Owners
 from cardhour_agent.sampler import LastSeen, Sampler
 from cardhour_agent.scenario import read_scenario
@@ -81,6 +82,7 @@ class Parts:
         self.device: Device
         self.identities: Identities
         self.owners: Owners | None = None
+        self.allocations: Allocations | None = None
         if agent.scenario:
             machine = SimulatedMachine(read_scenario(Path(agent.scenario)), agent.node, clock)
             self.device = self.identities = machine
@@ -89,17 +91,20 @@ class Parts:
             boot = boot_id()
             self.device = WatchedNvml(clock, config.nvml_timeout_ms, self.exits.wait_for)
             self.owners = enabled_owners(agent, clock)
+            self.allocations = enabled_allocations(agent, config.home, boot, clock)
             self.identities = ProcIdentities(agent.node, boot, clock, self.exits, self.owners, agent.system_commands)
             self.name = NodeName(node=agent.node, cluster=agent.cluster, boot_id=boot, basis=agent.basis)
 
     def observer(self, sampler: Sampler, timeline: Timeline) -> Observer:
-        return Observer(self.name, self.device, self.identities, sampler, timeline, ntp_synced)
+        return Observer(self.name, self.device, self.identities, sampler, timeline, ntp_synced, self.allocations)
 
     def close(self) -> None:
         self.device.close()
         self.exits.close()
         if self.owners is not None:
             self.owners.close()
+        if self.allocations is not None:
+            self.allocations.close()
 
 
 def shipper_of(config: Config, clock: Clock | None = None) -> Shipper | None:

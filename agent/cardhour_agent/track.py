@@ -15,7 +15,7 @@ from cardhour_agent.card_sample import CardSample, Ended, Held, mean_since
 from cardhour_agent.device import UseCounter
 from cardhour_agent.identity import Identity
 from cardhour_agent.output import Output, Policy
-from cardhour_contract.record import CardRecord, CardState, UsageRecord
+from cardhour_contract.record import Basis, CardRecord, CardState, UsageRecord
 
 
 class _Run:
@@ -81,11 +81,12 @@ class CardTrack:
         self._succeeded_ms = at_ms
         self._energy_mj = sample.energy_mj
         for each in sample.held:
-            self._see(each, at_ms, proved)
+            self._see(each, at_ms, tried_ms if proved else None)
         if sample.ended and succeeded_ms is not None:
             exits = self._take_ended(sample.ended, succeeded_ms, at_ms, exits)
         if len(self.holds) > len(sample.held):
-            self._leave([key for key, hold in self.holds.items() if hold.seen_ms != at_ms], at_ms, exits)
+            gone = [key for key, hold in self.holds.items() if hold.seen_ms != at_ms and not _open(hold, sample)]
+            self._leave(gone, at_ms, exits)
 
     def observe_as(self, state: CardState, at_ms: int) -> None:
         """A sample in which this is no card: absent, or cut into instances."""
@@ -122,12 +123,13 @@ class CardTrack:
             return None
         return energy_mj - before_mj
 
-    def _see(self, held: Held, at_ms: int, proved: bool) -> None:
+    def _see(self, held: Held, at_ms: int, proved_since_ms: int | None) -> None:
+        """``proved_since_ms``: the sample before this one, where the two prove the time between them."""
         identity = held.identity
         hold = self.holds.get(identity.key)
         if hold is not None:
             counted = mean_since(hold.counter, held.counter)
-            if proved:
+            if hold.seen_ms == proved_since_ms:
                 sm = held.sm if counted is None else counted
                 self._stretch(hold, at_ms, sm, held.memory_bytes, bridged=False)
             elif at_ms - hold.seen_ms <= self._policy.bridge_max_ms:
@@ -224,6 +226,7 @@ class CardTrack:
                     share=identity.share,
                     started_at_ms=run.start_ms,
                     ended_at_ms=run.end_ms,
+                    basis=identity.basis,
                     bridged=run.bridged,
                     active=run.active,
                     memory=run.memory,
@@ -263,3 +266,8 @@ class CardTrack:
                 )
             )
         self._state_start_ms = self._state_end_ms
+
+
+def _open(hold: _Hold, sample: CardSample) -> bool:
+    """Whether it may hold the card still, although the sample did not see it: nobody could be asked about it."""
+    return hold.identity.basis is Basis.ALLOCATION and not sample.assigned_known

@@ -28,6 +28,11 @@ def process_key(node: str, boot_id: str, pid: int, start_ticks: int) -> int:
     return key_of("process", node, boot_id, str(pid), str(start_ticks))
 
 
+def allocation_key(node: str, boot_id: str, card: str, name: str) -> int:
+    """An assignment of a card, in the place of a process: to the container or job of this name."""
+    return key_of("allocation", node, boot_id, card, name)
+
+
 def imported_process_key(card: str, process: str) -> int:
     """A process named in a usage CSV; the name is the file's, the card keeps two machines' names apart."""
     return key_of("imported", card, process)

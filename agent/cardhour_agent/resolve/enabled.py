@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from cardhour_agent.allocations import Allocations
 from cardhour_agent.config import AgentSettings
 from cardhour_agent.resolve.answer import Resolver
 from cardhour_agent.resolve.asker import Asker
+from cardhour_agent.resolve.assigned import Assigner, JobAssigner, PodAssigner
 from cardhour_agent.resolve.containers import ContainerResolver
 from cardhour_agent.resolve.kubernetes import KubernetesResolver, KubernetesSettings
 from cardhour_agent.resolve.owners import Owners
@@ -33,6 +35,20 @@ def enabled_owners(agent: AgentSettings, clock: Clock) -> Owners:
     refresh_ms = agent.resolve_every_s * SECOND_MS
     askers: dict[str, Asker] = {name: Asker(makers[name](), clock, refresh_ms) for name in agent.resolvers}
     return Owners(askers, clock, agent.system_owners)
+
+
+def enabled_allocations(agent: AgentSettings, home: Path, boot_id: str, clock: Clock) -> Allocations | None:
+    """Those who assign cards, where that is what makes one held. Each has its own connection to the list of pods."""
+    if agent.basis != "allocation":
+        return None
+    assigners: dict[str, Callable[[], Assigner]] = {
+        "kubernetes": lambda: PodAssigner(
+            agent.pod_resources_socket, KubernetesResolver(_kubernetes(agent), clock), agent.replicas
+        ),
+        "slurm": lambda: JobAssigner(home / agent.slurm_notes, agent.slurm_owner),
+    }
+    chosen = [made() for name, made in assigners.items() if name in agent.resolvers]
+    return Allocations(agent.node, boot_id, chosen, agent.system_owners)
 
 
 def _kubernetes(agent: AgentSettings) -> KubernetesSettings:

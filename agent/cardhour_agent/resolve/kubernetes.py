@@ -106,9 +106,7 @@ class KubernetesResolver:
         """Owner: the namespace, or what the configured label says; workload: the pod's name."""
         if not isinstance(place, Pod):
             return None
-        if self._listed_ms is None or self._clock.monotonic_ms() - self._listed_ms >= FRESH_MS:
-            self._pods = self._list()
-            self._listed_ms = self._clock.monotonic_ms()
+        self._refresh()
         pod = self._pods.get(place.uid)
         if pod is None or (container := _container_of(pod, place.container_id)) is None:
             return None
@@ -119,6 +117,31 @@ class KubernetesResolver:
         if declared is not None:
             share = share_of(declared, f"pod {meta.namespace}/{meta.name}")
         return owned("k8s", owner, meta.name, share)
+
+    def owner_of(self, namespace: str, name: str) -> str:
+        """Who owns a pod that is known by its name: its namespace, unless a label says so. Raises NoAnswer."""
+        label = self._settings.owner_label
+        if not label:
+            return namespace
+        pod = self._named(namespace, name)
+        return (pod and _marked(pod.metadata, label)) or namespace
+
+    def annotation_of(self, namespace: str, name: str, annotation: str) -> str | None:
+        """An annotation of such a pod. Raises NoAnswer."""
+        pod = self._named(namespace, name)
+        return pod.metadata.annotations.get(annotation) if pod else None
+
+    def _named(self, namespace: str, name: str) -> _PodItem | None:
+        self._refresh()
+        wanted = (namespace, name)
+        return next(
+            (each for each in self._pods.values() if (each.metadata.namespace, each.metadata.name) == wanted), None
+        )
+
+    def _refresh(self) -> None:
+        if self._listed_ms is None or self._clock.monotonic_ms() - self._listed_ms >= FRESH_MS:
+            self._pods = self._list()
+            self._listed_ms = self._clock.monotonic_ms()
 
     def _list(self) -> dict[str, _PodItem]:
         """The node's pods by every uid that a control group may have for them."""
