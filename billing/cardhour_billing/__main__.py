@@ -26,6 +26,10 @@ COMMANDS = {
         "cardhour_billing.commands.credit:credit",
         "What customers have paid ahead, or were granted.",
     ),
+    "customer-data": (
+        "cardhour_billing.commands.customer_data:customer_data",
+        "Hand a customer its usage, or erase it.",
+    ),
     "dead-letters": (
         "cardhour_billing.commands.dead_letters:dead_letters",
         "Messages that could not be accepted: list, show, replay.",
