@@ -21,8 +21,6 @@ from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import HOUR_MS, format_rfc3339
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from cardhour_ingest.warehouse.client import Warehouse
     from cardhour_ingest.warehouse.usage import BillableUsage
 
@@ -127,7 +125,8 @@ def _holders(bindings: Bindings, usage: Iterable[BillableUsage]) -> dict[str, se
     return found
 
 
-def _write(path: Path, tables: Iterable[pa.Table], wanted: Callable[[dict[str, Any]], bool]) -> int:
+def _write(path: Path, tables: Iterable[Any], wanted: Callable[[dict[str, Any]], bool]) -> int:
+    """Arrow tables as one CSV file, the rows that are wanted; returns how many."""
     count = 0
     with path.open("w", newline="", encoding="utf-8") as file:
         writer: csv.DictWriter[str] | None = None
