@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from cardhour_billing.document import TaxRow
+from cardhour_billing.document import TaxRow, decode
 from cardhour_billing.focus.conformance import breaches
 from cardhour_billing.focus.export import export
 from cardhour_billing.focus.rows import OMITTED, PROVIDED, Row, Source, rows_of
@@ -24,6 +24,8 @@ from cardhour_contract.errors import InvariantBroken, Refuse
 from tests.billing.books import apply, close, issued
 from tests.billing.conftest import Store
 from tests.billing.memory_ledger import MemoryLedger
+from tests.billing.test_lease_invoices import CASES as LEASE_CASES
+from tests.billing.test_price_kinds import CASES as PRICE_CASES
 from tests.billing.test_tax_invoices import CNY_ISSUER, INCLUSIVE
 from tests.portal import sample
 
@@ -129,6 +131,51 @@ def test_an_included_tax_is_taken_out_of_every_cost(store: Store) -> None:
     assert costs == [("Usage", "9.435", "18.87"), ("Usage", "9.43", "9.43"), ("Tax", "", "1.70")]
 
 
+@pytest.mark.parametrize("case", ["graduated", "graduated_group", "volume", "contract", "bands_dst"])
+def test_every_kind_of_price_sums_to_its_document(store: Store, case: str) -> None:
+    """``export`` refuses a row that breaks a rule, and a document that its rows do not sum to."""
+    text, ledger, net = PRICE_CASES[case]
+    apply(store.home, text)
+    close(ledger, "2026-10", "2026-11-10T00:00:00Z", issue=True)
+    rows = exported(ledger, "2026-10")
+    assert sum(Fraction(row["BilledCost"]) for row in rows if row["ChargeCategory"] == "Usage") == Fraction(net)
+    (invoice,) = issued()
+    document = decode(bytes(invoice.frozen))
+    hours = sum(Fraction(row["PricingQuantity"]) for row in rows)
+    assert hours == Fraction(sum(line.quantity_us for line in document.lines), 3_600_000_000)
+
+
+def test_the_list_price_stands_beside_the_contracted_one(store: Store) -> None:
+    text, ledger, _ = PRICE_CASES["contract"]
+    apply(store.home, text)
+    close(ledger, "2026-10", "2026-11-10T00:00:00Z", issue=True)
+    prices = {row["SkuId"]: (row["ListUnitPrice"], row["ContractedUnitPrice"], row["ListCost"], row["ContractedCost"])
+              for row in exported(ledger, "2026-10")}  # fmt: skip
+    assert prices == {
+        "A100": ("24.00", "20.00", "240", "200"),
+        "T4": ("1.333333333", "1.133333333", "13.33333333", "11.33333333"),
+        "V100": ("10.00", "7.65", "100", "76.5"),
+    }
+
+
+def test_usage_under_a_lease_is_reserved_capacity_that_costs_nothing(store: Store) -> None:
+    text, ledger, net = LEASE_CASES["pool_exceeded"]
+    apply(store.home, text)
+    close(ledger, "2026-10", "2026-11-10T00:00:00Z", issue=True)
+    rows = exported(ledger, "2026-10")
+    kinds = [(row["ChargeCategory"], row["CapacityReservationId"], row["CapacityReservationStatus"],
+              row["PricingQuantity"], row["BilledCost"]) for row in rows]  # fmt: skip
+    lease = next(row["CapacityReservationId"] for row in rows if row["ChargeCategory"] == "Purchase")
+    assert kinds == [
+        ("Usage", "", "", "10.000000000", "228.40"),
+        ("Purchase", lease, "", "2", "14716.98"),
+        ("Usage", lease, "Used", "10.000000000", "0.00"),
+        ("Usage", lease, "Used", "10.000000000", "0.00"),
+        ("Tax", "", "", "", kinds[-1][4]),
+    ]
+    assert Fraction("228.40") + Fraction("14716.98") == Fraction(net)
+
+
 def test_a_golden_data_set(ledger: MemoryLedger) -> None:
     rows = exported(ledger)
     price_ids = {row["SkuPriceId"] for row in rows} - {""}
@@ -172,7 +219,7 @@ def test_charges_credits_and_corrections_keep_the_rules() -> None:
         ("Adjustment", "One-Time", None),
         ("Tax", "Recurring", None),
     ]
-    assert (rows[0]["CapacityReservationId"], rows[0]["PricingUnit"]) == ("lease:1", "Server-Months")
+    assert (rows[0]["CapacityReservationId"], rows[0]["PricingUnit"]) == ("1", "Server-Months")
 
 
 GOOD: Row = next(

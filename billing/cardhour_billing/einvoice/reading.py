@@ -11,7 +11,7 @@ from typing import NamedTuple
 from cardhour_billing.document import CustomerParty, DocumentLine, InvoiceDocument, IssuerParty
 from cardhour_billing.exact import exact_price
 from cardhour_billing.figures import negated
-from cardhour_billing.money import parse_amount
+from cardhour_billing.money import PRICE_DECIMALS, decimal_text, parse_amount, round_half_away
 from cardhour_contract.errors import InvariantBroken
 
 NOT_SUBJECT = "O"
@@ -70,6 +70,20 @@ def priced(document: InvoiceDocument, line: DocumentLine) -> Priced:
     if price.startswith("-"):
         quantity, price = negated(quantity), negated(price)
     return Priced(quantity, price, net)
+
+
+def listed_price(document: InvoiceDocument, line: DocumentLine) -> str | None:
+    """The list's price of a unit without its tax; ``None`` where the list has none, or several for the line.
+
+    A price with its tax in it is taken without it at the line's rate, to as many decimals as prices have.
+    """
+    if not line.list_price:
+        return None
+    if not line.includes_tax:
+        return line.list_price
+    rate = Fraction(category_of(document, line).percent or "0") / 100
+    nano = round_half_away(Fraction(line.list_price) * 10**PRICE_DECIMALS / (1 + rate))
+    return decimal_text(nano, PRICE_DECIMALS)
 
 
 def vat_id(party: IssuerParty | CustomerParty) -> str:

@@ -15,10 +15,10 @@ import msgspec
 from msgspec import Struct
 
 from cardhour_billing.document import DocumentLine, InvoiceDocument
-from cardhour_billing.einvoice.reading import priced
+from cardhour_billing.einvoice.reading import listed_price, priced
 from cardhour_billing.exact import hour_shares, product
 from cardhour_billing.focus.table import columns
-from cardhour_billing.money import parse_amount
+from cardhour_billing.money import parse_amount, total
 from cardhour_billing.month import day_start_ms
 from cardhour_contract.moment import format_rfc3339
 
@@ -65,19 +65,31 @@ class Share(Struct, frozen=True, kw_only=True):
     quantity_us: int
 
 
+class CoveredShare(Struct, frozen=True, kw_only=True):
+    """Usage at one place that costs nothing because a lease covers it."""
+
+    lease: str
+    model: str
+    place: Place
+    quantity_us: int
+
+
 class Source(Struct, frozen=True, kw_only=True):
     """A document, and by line position its shares and the id of its price, both empty where they are not known."""
 
     document: InvoiceDocument
     shares: Mapping[int, Sequence[Share]]
     prices: Mapping[int, str]
+    covered: Sequence[CoveredShare] = ()
 
 
 def rows_of(source: Source) -> Iterator[Row]:
-    """Every row of a document: usage by line, day and card; other lines whole; a row for each tax."""
+    """Every row of a document: usage by line, day and card; other lines whole; what leases cover; each tax."""
     for line in source.document.lines:
         shares = source.shares.get(line.position, ())
         yield from _usage(source, line, shares) if shares else _whole(source, line)
+    for share in source.covered:
+        yield _covered(source.document, share)
     yield from _taxes(source.document)
 
 
@@ -85,30 +97,67 @@ def _usage(source: Source, line: DocumentLine, shares: Sequence[Share]) -> Itera
     document = source.document
     quantities = [share.quantity_us for share in shares]
     net = parse_amount(line.net or line.amount, document.currency)
-    hours = hour_shares(quantities)
     price = priced(document, line).price  # without its tax, where one is in it
-    common = _charge(source, line) | {"ContractedUnitPrice": price, "ListUnitPrice": price}
-    for share, quantity, billed in zip(shares, hours, net.allocate(quantities), strict=True):
-        cost, place = product(quantity, price), share.place
+    listed = listed_price(document, line)
+    if listed is None:  # the list has several prices for it, or none: then only its cost is known, or nothing
+        whole = parse_amount(line.list_amount, document.currency) if line.list_amount else net
+        list_costs: Sequence[str | None] = [str(each) for each in whole.allocate(quantities)]
+    else:
+        list_costs = [None] * len(shares)
+    common = _charge(source, line) | {"ContractedUnitPrice": price, "ListUnitPrice": listed}
+    parts = zip(shares, hour_shares(quantities), net.allocate(quantities), list_costs, strict=True)
+    for share, quantity, billed, list_cost in parts:
         yield (
             common
-            | _days(document, place.day, place.day)
+            | _at(document, share.place, line.model)
             | {
                 "BilledCost": str(billed),
                 "EffectiveCost": str(billed),
-                "ContractedCost": cost,
-                "ListCost": cost,
+                "ContractedCost": product(quantity, price),
+                "ListCost": product(quantity, listed) if listed is not None else list_cost,
                 "PricingQuantity": quantity,
                 "ConsumedQuantity": quantity,
                 "ConsumedUnit": HOURS,
-                "AvailabilityZone": place.cluster or None,
-                "ResourceId": place.card,
-                "ResourceName": f"{line.model} on {place.node}",
-                "ResourceType": "GPU",
-                "SubAccountId": place.project or None,
-                "SubAccountName": place.project or None,
             }
         )
+
+
+def _covered(document: InvoiceDocument, share: CoveredShare) -> Row:
+    """Usage of reserved capacity: the lease's own row has what it costs."""
+    quantity, nothing = hour_shares([share.quantity_us])[0], str(total((), document.currency))
+    return (
+        _invoice(document)
+        | _at(document, share.place, share.model)
+        | dict.fromkeys(("BilledCost", "EffectiveCost", "ContractedCost", "ListCost"), nothing)
+        | {
+            "ChargeCategory": "Usage",
+            "ChargeFrequency": "Usage-Based",
+            "ChargeDescription": f"{share.model}, covered by lease {share.lease}",
+            "CapacityReservationId": share.lease,
+            "CapacityReservationStatus": "Used",
+            "PricingCategory": "Committed",
+            "PricingQuantity": quantity,
+            "PricingUnit": HOURS,
+            "ConsumedQuantity": quantity,
+            "ConsumedUnit": HOURS,
+            "ServiceCategory": "Compute",
+            "ServiceSubcategory": "Other (Compute)",
+            "ServiceName": "GPU compute",
+            "SkuId": share.model,
+            "SkuMeter": HOURS,
+        }
+    )
+
+
+def _at(document: InvoiceDocument, place: Place, model: str) -> Row:
+    return _days(document, place.day, place.day) | {
+        "AvailabilityZone": place.cluster or None,
+        "ResourceId": place.card,
+        "ResourceName": f"{model} on {place.node}",
+        "ResourceType": "GPU",
+        "SubAccountId": place.project or None,
+        "SubAccountName": place.project or None,
+    }
 
 
 class _Kind(NamedTuple):
@@ -151,8 +200,13 @@ def _whole(source: Source, line: DocumentLine) -> Iterator[Row]:
     if kind.category == "Usage" and line.kind not in _CORRECTIONS:
         row |= {"ConsumedQuantity": line.printed_quantity, "ConsumedUnit": HOURS}
     if line.kind == "lease":
-        row["CapacityReservationId"] = line.source
+        row["CapacityReservationId"] = lease_of(line.source)
     yield row
+
+
+def lease_of(source: str) -> str:
+    """The lease that a charge is for, whose source is ``lease:KEY:…``."""
+    return source.split(":")[1]
 
 
 def _taxes(document: InvoiceDocument) -> Iterator[Row]:
