@@ -9,9 +9,10 @@ import os
 import shlex
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
@@ -19,9 +20,9 @@ import click
 from cardhour_agent import key_file, logs, show, slurm_notes
 from cardhour_agent.checkup import examine
 from cardhour_agent.config import Config, load
-from cardhour_agent.notify import Notify
 from cardhour_agent.outbox import entry_of
-from cardhour_agent.runner import Agent, exclusive, look_once, shipper_of
+from cardhour_agent.runner import exclusive, look_once, shipper_of
+from cardhour_agent.running import Running
 from cardhour_agent.scenario import read_scenario
 from cardhour_agent.simulate import simulate
 from cardhour_contract.errors import CardHourError, Refuse, Reject
@@ -33,6 +34,9 @@ from cardhour_contract.wire import PACKED, ROWS, decode
 
 if TYPE_CHECKING:
     from cardhour_contract.signing import SigningKey
+
+READ_AGAIN = "cardhour_agent.read_again"
+"""Where the context keeps how the settings were read."""
 
 DRAIN_S = 300.0
 """How long a simulation waits for the broker to take everything it spooled."""
@@ -71,8 +75,9 @@ def cli(
     """
     if context.invoked_subcommand == "decode":
         return
-    config = load(node=node or "", scenario=str(scenario or ""))
-    context.obj = config
+    read_settings = partial(load, node=node or "", scenario=str(scenario or ""))
+    config = context.obj = read_settings()
+    context.meta[READ_AGAIN] = read_settings
     if dry_run and not once:
         raise Refuse("--dry-run goes with --once")
     if (from_ is None) != (to is None) or (from_ is not None and not config.agent.scenario):
@@ -82,14 +87,17 @@ def cli(
     elif once:
         _once(config, dry_run, form)
     elif context.invoked_subcommand is None:
-        _run(config)
+        _run(config, read_settings)
 
 
 @cli.command()
-@click.pass_obj
-def run(config: Config) -> None:
-    """Sample, spool and ship until SIGTERM or SIGINT (what happens without a command, too)."""
-    _run(config)
+@click.pass_context
+def run(context: click.Context) -> None:
+    """Sample, spool and ship until SIGTERM or SIGINT (what happens without a command, too).
+
+    SIGHUP reads the settings again; what is wrong with them is logged, and the old ones stay.
+    """
+    _run(context.obj, context.meta[READ_AGAIN])
 
 
 @cli.command("decode")
@@ -180,15 +188,13 @@ def _enrolment(config: Config, made: SigningKey, verb: str) -> None:
     click.echo(f"cardhour node {verb} {shlex.quote(config.agent.node)} {made.public}")
 
 
-def _run(config: Config) -> None:
-    agent = Agent(config, notify=Notify())
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        agent.stop()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    agent.run()
+def _run(config: Config, read_again: Callable[[], Config]) -> None:
+    """Until SIGTERM or SIGINT; with the settings as they then are after each SIGHUP."""
+    running = Running(config, read_again)
+    signal.signal(signal.SIGTERM, running.stop)
+    signal.signal(signal.SIGINT, running.stop)
+    signal.signal(signal.SIGHUP, running.reload)
+    running.run()
 
 
 def _once(config: Config, dry_run: bool, form: str) -> None:

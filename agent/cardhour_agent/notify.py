@@ -36,6 +36,10 @@ class Notify:
         """The sampling loop goes round."""
         self._send(*(["WATCHDOG=1"] if self.every_ms is not None else []), *([f"STATUS={status}"] if status else []))
 
+    def reloading(self, monotonic_ms: int) -> None:
+        """Settings are read again; ``ready`` follows."""
+        self._send("RELOADING=1", f"MONOTONIC_USEC={monotonic_ms * 1000}")
+
     def stopping(self) -> None:
         self._send("STOPPING=1")
 

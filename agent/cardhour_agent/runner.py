@@ -124,9 +124,12 @@ class Agent:
         self._parts = Parts(config, self._clock)
         self._stopping = threading.Event()
         self._shipper_error: BaseException | None = None
+        self._reloading = False
         self.status = Status()
 
-    def stop(self) -> None:
+    def stop(self, *, reloading: bool = False) -> None:
+        """End ``run`` soon. ``reloading``: another takes over at once, so the service manager hears of no stop."""
+        self._reloading = reloading and not self._stopping.is_set()
         self._stopping.set()
         self._parts.exits.wake()
 
@@ -181,7 +184,7 @@ class Agent:
                 self._notify.ready(self.status.line())
             failed = _told(observer.reading.failure, failed or "")
             self._wait(observer.tick)
-        self._notify.stopping()
+        self._notify.reloading(self._clock.monotonic_ms()) if self._reloading else self._notify.stopping()
         reports = observer.flush()
         outbox.put(reports, observer.tick)
         self.status.reported(reports)

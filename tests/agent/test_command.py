@@ -162,6 +162,23 @@ def test_a_killed_agent_goes_on_where_it_was(tmp_path: Path, scenario: Path) -> 
     assert any(each.bridged for each in usage)
 
 
+def test_a_hangup_reads_the_settings_again_and_wrong_ones_change_nothing(tmp_path: Path, scenario: Path) -> None:
+    process = start(tmp_path, scenario, CARDHOUR_AGENT_REPORT_INTERVAL_S="1")
+    assert process.stderr is not None
+    (tmp_path / "cardhour.toml").write_text("[agent]\nsample_interval = 1\n")
+    process.send_signal(signal.SIGHUP)
+    refused = process.stderr.readline()
+    assert "the new settings cannot be used; the old ones stay" in refused and "sample_interval" in refused
+    (tmp_path / "cardhour.toml").write_text('[agent]\nspool = "other.db"\n')
+    process.send_signal(signal.SIGHUP)
+    for expected in ("stopped", "settings are read again", "started"):
+        assert expected in process.stderr.readline()
+    stop(process)
+    for name in ("spool.db", "other.db"):
+        with Spool(tmp_path / name) as spool:
+            assert spool.depth().reports >= 1, name
+
+
 def test_it_starts_samples_and_spools_with_no_broker_and_says_so(tmp_path: Path, scenario: Path) -> None:
     process = start(tmp_path, scenario, CARDHOUR_STREAM_KIND="kafka", CARDHOUR_STREAM_BOOTSTRAP_SERVERS="127.0.0.1:1")
     assert process.stderr is not None

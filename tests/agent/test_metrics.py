@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -16,6 +18,19 @@ from tests.agent.test_command import stop
 from tests.agent.waiting import wait_until
 
 Labels = tuple[tuple[str, str], ...]
+
+
+ONLY_WHERE_THERE_IS_ONE = {
+    "cardhour_agent_card_held_seconds_total",
+    "cardhour_agent_card_failures_total",
+    "cardhour_agent_sample_failures_total",
+}
+"""Metrics by a label that has no value on a node where nothing is held and nothing fails."""
+
+
+def documented() -> set[str]:
+    page = Path(__file__).parents[2] / "docs" / "deployment.md"
+    return set(re.findall(r"`(cardhour_agent_\w+)`", page.read_text(encoding="utf-8")))
 
 
 def free_port() -> int:
@@ -97,6 +112,9 @@ def test_reports_that_the_broker_took_are_counted(
     made, shipped = found["cardhour_agent_reports_total"][()], found["cardhour_agent_shipped_reports_total"][()]
     assert shipped <= made <= shipped + found["cardhour_agent_spool_reports"][()] + 1
     assert found["cardhour_agent_ship_failures_total"][()] == 0
+    served = {name for name in found if name.startswith("cardhour_agent_")}
+    assert served <= documented()
+    assert documented() - served <= ONLY_WHERE_THERE_IS_ONE
     stop(process)
 
 

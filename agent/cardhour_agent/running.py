@@ -1,0 +1,54 @@
+"""One agent after another, each with the settings as they were when it was asked to read them again.
+
+Owns what signals do. Does not own an agent's work (``runner``). A reload is a restart without a new process: what is
+proven is spooled, and the next agent bridges from it as after any restart, so that no time is lost and none is told
+twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import FrameType
+
+import structlog
+
+from cardhour_agent.config import Config
+from cardhour_agent.notify import Notify
+from cardhour_agent.runner import Agent
+from cardhour_contract.errors import Refuse
+
+_log = structlog.get_logger("cardhour.agent")
+
+
+class Running:
+    """Agents until stopped. ``stop`` and ``reload`` are signal handlers, called on the thread that runs ``run``."""
+
+    def __init__(self, config: Config, read_again: Callable[[], Config]) -> None:
+        self._read_again = read_again
+        self._notify = Notify()
+        self._agent = Agent(config, notify=self._notify)
+        self._next: Config | None = None
+        self._stopping = False
+
+    def run(self) -> None:
+        while True:
+            self._agent.run()
+            if self._next is None or self._stopping:
+                return
+            config, self._next = self._next, None
+            self._agent = Agent(config, notify=self._notify)
+            _log.info("settings are read again", node=config.agent.node)
+
+    def stop(self, number: int, frame: FrameType | None) -> None:
+        self._stopping = True
+        self._agent.stop()
+
+    def reload(self, number: int, frame: FrameType | None) -> None:
+        """Go on with the settings as they are now; with those from before where they cannot be used."""
+        try:
+            self._next = self._read_again()
+        except Refuse as error:
+            for problem in error.problems:
+                _log.error("the new settings cannot be used; the old ones stay", problem=problem)
+            return
+        self._agent.stop(reloading=True)
