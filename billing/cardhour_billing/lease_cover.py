@@ -159,7 +159,8 @@ def cover_named(usage: Iterable[UsageSum], bindings: Bindings, leases: Leases) -
     """
     sorting = _Sorting()
     for row in usage:
-        _sort(sorting, row, bindings, leases)
+        if row.billable_us:
+            _sort(sorting, row, bindings, leases)
     intrusions = tuple(
         Intrusion(lease, customer, owner, card, node, first_ms, us)
         for (_, customer, owner, card, node), (lease, first_ms, us) in sorted(
@@ -181,7 +182,7 @@ def _sort(sorting: _Sorting, row: UsageSum, bindings: Bindings, leases: Leases) 
             sorting.pooled[place_of(row)] = customer
     elif customer in ("", lease.customer):
         sorting.covered.append(Covered(lease.customer, lease.key, row, row.billable_us))
-    elif row.billable_us:
+    else:
         key = (lease.id, customer, row.owner, row.card, row.node)
         _, first_ms, us = sorting.intrusions.get(key, (lease, at_ms, 0))
         sorting.intrusions[key] = lease, min(first_ms, at_ms), us + row.billable_us

@@ -39,7 +39,8 @@ def rate_zone(period: BillingPeriod, terms: Mapping[str, Terms], list_currency: 
     """Rate ``period`` for the customers in ``terms``; the ledger's pages are read once."""
     bindings, prices = Bindings(current_bindings()), Prices(current_prices())
     taxes = TaxRules(current_taxes())
-    leases = Leases(current_leases())
+    # Named leases take cards from everybody; a pool only matters to its own customer.
+    leases = Leases(row for row in current_leases() if row.named or row.customer in terms)
     cuts = cuts_ms(period, bindings, prices, taxes, terms.values(), leases.rows)
 
     def quarters(models: set[str], owners: set[str]) -> Iterable[UsageSum]:
