@@ -12,6 +12,7 @@ from cardhour_billing.models import Customer, Invoice, InvoiceLine, Lease
 from cardhour_billing.month import Month
 from cardhour_billing.recurring_inputs import Billed, Inputs
 from cardhour_billing.recurring_inputs import read_inputs as read_charge
+from cardhour_billing.standing import in_force
 
 KINDS = ("lease", "add-on")
 
@@ -19,10 +20,7 @@ KINDS = ("lease", "add-on")
 def billed_before(customers: Sequence[Customer], since: Month) -> dict[str, dict[str, Billed]]:
     """By customer and source, over the documents of ``since`` and later months."""
     lines = InvoiceLine.objects.filter(
-        kind__in=KINDS,
-        invoice__state=Invoice.State.ISSUED,
-        invoice__period__gte=str(since),
-        invoice__customer__in=customers,
+        kind__in=KINDS, invoice__in=in_force(Invoice.objects.filter(period__gte=str(since), customer__in=customers))
     ).values_list("invoice_id", "invoice__customer__key", "source", "amount")
     found: dict[str, dict[str, Billed]] = {}
     rows = list(lines.order_by("invoice__issued_at_ms", "invoice_id", "position"))
@@ -38,7 +36,7 @@ def still_to_bill(customer: Customer, charges: Iterable[Charge]) -> bool:
     """Whether documents have billed just what ``charges`` take for billed. Asked under the customer's lock."""
     expected = {charge.source: read_charge(charge.inputs).billed for charge in charges if charge.kind in KINDS}
     lines = InvoiceLine.objects.filter(
-        invoice__customer=customer, invoice__state=Invoice.State.ISSUED, source__in=expected
+        invoice__in=in_force(Invoice.objects.filter(customer=customer)), source__in=expected
     )
     found = dict.fromkeys(expected, 0)
     for source, amount in lines.values_list("source", "amount"):

@@ -18,7 +18,7 @@ from msgspec import Struct
 from cardhour_billing.money import Money
 from cardhour_billing.tax import Taxable, TaxRule
 
-ChargeKind = Literal["commitment", "lease", "add-on", "grant", "adjustment", "carried"]
+ChargeKind = Literal["commitment", "lease", "add-on", "grant", "adjustment", "carried", "credit"]
 Unit = Literal["card-hour", "card-month", "server-month", "month", "item"]
 
 
@@ -45,12 +45,14 @@ class Charge(Struct, frozen=True, kw_only=True):
     taxes: tuple[TaxRule, ...] = ()
     """The rules it is under, all of one category and rate; none where nothing is taxed."""
     includes_tax: bool = False
+    exact_tax: Money | None = None
+    """Tax of all lines of its category together, where rounding it must not decide: the rest of what is credited."""
     inputs: Mapping[str, Any]
     """All that decides ``amount``: strings, integers, lists and mappings of them, as JSON has them; no float."""
 
     @property
     def taxable(self) -> Taxable:
-        return Taxable(amount=self.amount, rules=self.taxes, included=self.includes_tax)
+        return Taxable(amount=self.amount, rules=self.taxes, included=self.includes_tax, exact_tax=self.exact_tax)
 
     @property
     def tax_category(self) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cardhour_billing import commitment, grant_use, recurring_inputs
+from cardhour_billing import adjustment, commitment, credit_line, grant_use, recurring_inputs
 from cardhour_billing.charge import Charge
 from cardhour_billing.money import Money
 from cardhour_contract.errors import InvariantBroken
@@ -22,6 +22,9 @@ CHARGE_KINDS: dict[str, Recompute] = {
     "add-on": recurring_inputs.recompute,
     "commitment": commitment.recompute,
     "grant": grant_use.recompute,
+    "adjustment": adjustment.recompute,
+    "carried": adjustment.recompute,
+    "credit": credit_line.recompute,
 }
 """To add a kind: its name in ``charge.ChargeKind``, its function here, its provider in ``charges``."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cardhour_billing.adjusting import adjustments
 from cardhour_billing.commitment_charges import commitments
 from cardhour_billing.granting import grants
 from cardhour_billing.provider import Answer, Asked, Charges, Provider, ZoneMonth
@@ -21,7 +22,7 @@ REPEATED: list[Provider] = [commitments]
 OF_THE_MONTH: list[Provider] = [recurring, *REPEATED]
 """What a month comes to by itself, whatever happened before or was granted."""
 
-PROVIDERS: list[Provider] = [*OF_THE_MONTH, grants]
+PROVIDERS: list[Provider] = [*OF_THE_MONTH, adjustments(REPEATED), grants]
 """In order of print: leases, add-ons, commitments, adjustments and what was carried forward, grants."""
 
 

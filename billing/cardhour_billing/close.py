@@ -6,7 +6,7 @@ or issuing. Customers are taken by time zone, because a month is other instants 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
@@ -14,6 +14,7 @@ from cardhour_billing.checklist import Check, Closed, checklist
 from cardhour_billing.config import BillingSettings
 from cardhour_billing.ledger import Coverage, Ledger
 from cardhour_billing.models import Customer, Issuer
+from cardhour_billing.money import Money
 from cardhour_billing.month import BillingPeriod, Month, billing_period
 from cardhour_billing.rating import Unassigned
 from cardhour_billing.rendering import Told, render_missing
@@ -43,6 +44,8 @@ class CloseReport(Struct, frozen=True, kw_only=True):
     without_usage: tuple[str, ...]
     """Customers with nothing to bill: no invoice, and no number."""
     warnings: tuple[str, ...]
+    carried: Mapping[str, Money] = {}
+    """Totals below the smallest invoice, by customer: billed with the next month."""
     unassigned: tuple[Unassigned, ...] = ()
     coverage: Coverage | None = None
     checks: tuple[Check, ...] = ()
@@ -75,15 +78,17 @@ def close_month(
     _check_ledger(order, seen.values())
     invoices: list[ClosedInvoice] = []
     without_usage: list[str] = []
+    carried: dict[str, Money] = {}
     unassigned: tuple[Unassigned, ...] = ()
     for zone, period in periods.items():
         progress(f"reading usage in {zone}", len(invoices) + len(without_usage), len(customers))
         here = [customer for customer in customers if customer.timezone == zone]
-        month_here = ZoneClose(period, here, issuer.currency, ledger, clock)
+        month_here = ZoneClose(period, here, issuer.currency, ledger, clock, settings)
         for customer, closed in month_here.close(issued_by=order.who if order.issue else ""):
             invoices += [closed] if closed else []
             without_usage += [] if closed else [customer.key]
             progress(customer.key, len(invoices) + len(without_usage), len(customers))
+        carried |= month_here.carried
         if zone == issuer.timezone and not order.customer:
             unassigned = month_here.unassigned
     # After the commits, and also where nothing was issued now: what an earlier crash left without files gets them.
@@ -102,7 +107,8 @@ def close_month(
     return CloseReport(
         month=str(order.month),
         invoices=tuple(invoices),
-        without_usage=tuple(sorted(without_usage)),
+        without_usage=tuple(sorted(key for key in without_usage if key not in carried)),
+        carried=carried,
         warnings=warnings,
         unassigned=unassigned,
         coverage=coverage,

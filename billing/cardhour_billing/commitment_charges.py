@@ -21,6 +21,7 @@ from cardhour_billing.month import BillingPeriod, day_start_ms, month_of
 from cardhour_billing.price import ContractRow
 from cardhour_billing.provider import Answer, Asked, Charges, ZoneMonth
 from cardhour_billing.rated import RatedLine
+from cardhour_billing.standing import in_force
 from cardhour_billing.tax import TaxRule
 
 
@@ -120,27 +121,26 @@ def _now(asked: Asked, contract: ContractRow, row: CommitmentRow, period: Billin
 def _earlier(
     customer: Customer, contract: ContractRow, row: CommitmentRow, term: TermDays, period: BillingPeriod
 ) -> Iterator[Used]:
-    """What issued documents of the term's earlier months, and adjustments since, billed of it."""
-    if month_of(term.first) == period.month:
+    """What documents of the term's earlier months, and adjustments of those months in any since, billed of it."""
+    first = str(month_of(term.first))
+    if first == str(period.month):
         return
-    issued = Invoice.objects.filter(
-        customer=customer,
-        state=Invoice.State.ISSUED,
-        period__gte=str(month_of(term.first)),
-        period__lt=str(period.month),
-    )
-    for invoice in issued.order_by("period", "pk"):
+    others = Invoice.objects.filter(customer=customer, period__gte=first).exclude(period=str(period.month))
+    for invoice in in_force(others).order_by("period", "pk"):
         document = decode(bytes(invoice.frozen))
         quantity_us = amount = 0
         for line in document.lines:
             counts = row.counts(line.model) and term.first.isoformat() <= line.first_day <= term.last.isoformat()
+            # What was adjusted of this month itself is in its lines, which are rated anew.
+            counts = counts and line.first_day < period.month.first_day.isoformat()
             usage = line.kind == "adjustment" or (line.kind == "usage" and line.contract == contract.key)
             if counts and usage:
                 quantity_us += line.quantity_us
             if counts and (usage or (line.kind == "lease" and row.quantity_us is None)):
                 text = line.amount if row.quantity_us is not None else line.net or line.amount
                 amount += parse_amount(text, document.currency).amount
-        yield Used(month=invoice.period, quantity_us=quantity_us, amount=amount)
+        if quantity_us or amount or invoice.period < str(period.month):
+            yield Used(month=invoice.period, quantity_us=quantity_us, amount=amount)
 
 
 def _faults(zone: ZoneMonth, row: CommitmentRow, term: TermDays) -> tuple[int, int]:

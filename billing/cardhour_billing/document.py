@@ -165,7 +165,10 @@ class TaxRow(Struct, frozen=True, kw_only=True):
 
 
 class InvoiceDocument(Struct, frozen=True, kw_only=True):
-    """One invoice, whole. A draft has no number, no dates and no digest."""
+    """One invoice or credit note, whole. A draft has no number, no dates and no digest.
+
+    Amounts of a credit note are what they add to what the customer owes: its total is negative.
+    """
 
     version: Literal[1] = 1
     kind: Literal["invoice", "credit-note"] = "invoice"

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Literal
 
 from django.db import transaction
+from django.db.models import Max
 from msgspec import Struct
 
 from cardhour_billing.charge import Charge
@@ -33,8 +35,6 @@ from cardhour_billing.tax import CODES, TaxSum
 from cardhour_contract.clock import Clock
 from cardhour_contract.moment import format_rfc3339
 
-KIND = "invoice"
-
 CARDS_MAX = 256
 """Cards listed in a document. A line over more cards says so by listing none: a document is for reading."""
 
@@ -48,14 +48,33 @@ class IssueFacts(Struct, frozen=True, kw_only=True):
     digest: str
 
 
+class Credited(Struct, frozen=True, kw_only=True):
+    """What a credit note credits, and why."""
+
+    number: str
+    reason: str
+
+
+def kind_of(total: Money) -> Literal["invoice", "credit-note"]:
+    """A negative total is a credit note, and never a negative invoice."""
+    return "credit-note" if total.amount < 0 else "invoice"
+
+
 def compose(
-    customer: Customer, period: BillingPeriod, content: Content, issued: IssueFacts | None = None
+    customer: Customer,
+    period: BillingPeriod,
+    content: Content,
+    issued: IssueFacts | None = None,
+    credits: Credited | None = None,
 ) -> InvoiceDocument:
-    """The document of ``content``: a draft, or issued with ``issued``."""
+    """The document of ``content``: a draft, or issued with ``issued``; a credit note for what ``credits`` names."""
     tax = content.assess(customer.currency)
     # Under the lock of whoever saves this document: what it says of prepaid is what is then taken.
     prepaid = payable_from_prepaid(customer, tax.total)
     return InvoiceDocument(
+        kind=kind_of(tax.total),
+        original=credits.number if credits else "",
+        reason=credits.reason if credits else "",
         state="issued" if issued else "draft",
         number=issued.number if issued else None,
         issue_date=issued.issue_date.isoformat() if issued else None,
@@ -97,7 +116,7 @@ def save_draft(
             if known:
                 known.delete()
             return None
-        invoice = known or Invoice(issuer=customer.issuer, customer=customer, kind=KIND, period=str(period.month))
+        invoice = known or new_document(customer, period)
         write(invoice, period, content, compose(customer, period, content), clock)
         invoice.findings = list(findings)
         invoice.save()
@@ -106,8 +125,20 @@ def save_draft(
 
 
 def invoice_of(customer: Customer, period: BillingPeriod) -> Invoice | None:
-    """The invoice of ``customer`` for ``period``, draft or issued."""
-    return Invoice.objects.filter(customer=customer, period=str(period.month), kind=KIND, revision=0).first()
+    """What bills ``period`` to ``customer``, draft or issued: the latest revision; a credit note where negative."""
+    found = Invoice.objects.filter(customer=customer, period=str(period.month), original__isnull=True)
+    return found.order_by("-revision").first()
+
+
+def new_document(customer: Customer, period: BillingPeriod) -> Invoice:
+    """The next document of ``customer`` for ``period``, not saved. The customer must be locked."""
+    known = Invoice.objects.filter(customer=customer, period=str(period.month)).aggregate(last=Max("revision"))["last"]
+    return Invoice(
+        issuer=customer.issuer,
+        customer=customer,
+        period=str(period.month),
+        revision=0 if known is None else known + 1,
+    )
 
 
 def write(invoice: Invoice, period: BillingPeriod, content: Content, document: InvoiceDocument, clock: Clock) -> None:
@@ -116,6 +147,7 @@ def write(invoice: Invoice, period: BillingPeriod, content: Content, document: I
     invoice.period_start_ms = period.start_ms
     invoice.period_end_ms = period.end_ms
     invoice.currency = document.currency
+    invoice.kind = document.kind
     invoice.net, invoice.tax, invoice.total = tax.net.amount, tax.tax.amount, tax.total.amount
     invoice.frozen = encode(document)
     invoice.computed_at_ms = clock.now_ms()

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import transaction
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from cardhour_billing.allocating import pay_from_prepaid
 from cardhour_billing.audit import audit
@@ -19,7 +19,16 @@ from cardhour_billing.billed_before import still_to_bill
 from cardhour_billing.binding import BindingRow
 from cardhour_billing.charge import Charge
 from cardhour_billing.content import Content
-from cardhour_billing.drafting import KIND, IssueFacts, compose, invoice_of, write, write_lines
+from cardhour_billing.drafting import (
+    Credited,
+    IssueFacts,
+    compose,
+    invoice_of,
+    kind_of,
+    new_document,
+    write,
+    write_lines,
+)
 from cardhour_billing.frozen_cover import claims, frozen_quantities
 from cardhour_billing.frozen_inputs import freeze_inputs
 from cardhour_billing.granting import draw, moved
@@ -33,6 +42,9 @@ from cardhour_billing.rated import RatedLine
 from cardhour_billing.rating import Terms
 from cardhour_contract.clock import Clock
 from cardhour_contract.errors import Retry
+
+OF_THE_PAST = ("adjustment", "carried", "credit")
+"""Kinds of charge whose tax rules may have been superseded since."""
 
 
 class InputsMoved(Retry):
@@ -106,7 +118,6 @@ def issue(customer: Customer, rated: Issuable, frozen: FrozenQuarters, *, clock:
 
 
 def _write(customer: Customer, rated: Issuable, inputs: bytes, digest: str, clock: Clock, who: str) -> Invoice:
-    now_ms = clock.now_ms()
     # Locks the issuer, as a catalog does, then the customer, as drafting does: whoever comes second sees what the
     # first has committed. Always in this order, so that no two wait for each other.
     Issuer.objects.select_for_update().get(pk=customer.issuer.pk)
@@ -117,32 +128,50 @@ def _write(customer: Customer, rated: Issuable, inputs: bytes, digest: str, cloc
     _check_current(customer, rated)
     if moved(rated.charges):
         raise InputsMoved(f"a grant of {customer.key} was drawn on meanwhile; try again")
+    invoice = known or new_document(customer, rated.period)
+    finish(invoice, rated.period, rated.content, (inputs, digest), clock=clock, who=who)
+    # What the document says was taken of grants and of money paid ahead is taken, with its number or not at all.
+    draw(customer, rated.charges, str(invoice.number), clock=clock, who=who)
+    pay_from_prepaid(invoice, clock=clock, who=who)
+    return invoice
+
+
+def finish(
+    invoice: Invoice,
+    period: BillingPeriod,
+    content: Content,
+    inputs: tuple[bytes, str],
+    *,
+    clock: Clock,
+    who: str,
+    credits: Credited | None = None,
+) -> None:
+    """Number ``invoice`` and write all of it. In a transaction that holds its issuer and customer."""
+    now_ms, customer, (frozen, digest) = clock.now_ms(), invoice.customer, inputs
+    kind = kind_of(content.assess(customer.currency).total)
     today = local_day(now_ms, customer.issuer.timezone)
-    series, sequence, number, issue_date = take_number(customer.issuer, KIND, today)
+    series, sequence, number, issue_date = take_number(customer.issuer, kind, today)
     due_date = issue_date + timedelta(days=customer.terms_days)
     facts = IssueFacts(number=number, issue_date=issue_date, due_date=due_date, digest=digest)
-    document = compose(customer, rated.period, rated.content, facts)
-    invoice = known or Invoice(issuer=customer.issuer, customer=customer, kind=KIND, period=str(rated.period.month))
-    write(invoice, rated.period, rated.content, document, clock)
+    write(invoice, period, content, compose(customer, period, content, facts, credits), clock)
     invoice.findings = []
     invoice.save()  # still a draft: the triggers let nobody add a line to an issued one
-    write_lines(invoice, rated.content)
+    write_lines(invoice, content)
     invoice.state = Invoice.State.ISSUED
     invoice.series, invoice.sequence, invoice.number = series, sequence, number
     invoice.issue_date, invoice.due_date, invoice.issued_at_ms = issue_date, due_date, now_ms
-    invoice.inputs, invoice.digest = inputs, digest
+    invoice.inputs, invoice.digest = frozen, digest
     invoice.save()
-    # What the document says was taken of grants and of money paid ahead is taken, with its number or not at all.
-    draw(customer, rated.charges, number, clock=clock, who=who)
-    pay_from_prepaid(invoice, clock=clock, who=who)
-    audit(clock, who, "invoice.issue", number, {"customer": customer.key, "period": invoice.period, "digest": digest})
-    return invoice
+    detail = {"customer": customer.key, "period": invoice.period, "digest": digest}
+    audit(clock, who, f"{kind}.issue", number, detail | (structs.asdict(credits) if credits else {}))
 
 
 def _check_current(customer: Customer, rated: Issuable) -> None:
     prices = Price.objects.filter(pk__in={line.price.id for line in rated.lines}, superseded_by__isnull=False)
     bindings = Binding.objects.filter(pk__in={row.id for row in rated.bindings}, superseded_by__isnull=False)
-    taxes = TaxRule.objects.filter(pk__in={tax.id for tax in rated.content.taxes}, superseded_by__isnull=False)
+    # What corrects an earlier month is taxed as that month was.
+    now = Content(lines=rated.lines, charges=tuple(each for each in rated.charges if each.kind not in OF_THE_PAST))
+    taxes = TaxRule.objects.filter(pk__in={tax.id for tax in now.taxes}, superseded_by__isnull=False)
     contracts = Contract.objects.filter(pk__in={row.id for row in rated.terms.contracts}, superseded_by__isnull=False)
     leases = Lease.objects.filter(pk__in={row.id for row in rated.leases}, superseded_by__isnull=False)
     if any(rows.exists() for rows in (prices, bindings, taxes, contracts, leases)):

@@ -61,6 +61,10 @@ class Ledger(Protocol):
         """Billable usage, one sum for each owner, card and segment between cuts."""
         ...
 
+    def changed_since(self, from_ms: int, to_ms: int, at_ms: int) -> bool:
+        """Whether any page of the span was computed anew since ``at_ms``."""
+        ...
+
     def billable_quarters(
         self, from_ms: int, to_ms: int, *, models: Iterable[str], owners: Iterable[str]
     ) -> Iterable[UsageSum]:
@@ -126,6 +130,11 @@ class WarehouseLedger:
         from cardhour_ingest.warehouse import usage
 
         return usage.billable(self._warehouse, from_ms, to_ms, cuts_ms)
+
+    def changed_since(self, from_ms: int, to_ms: int, at_ms: int) -> bool:
+        from cardhour_ingest.warehouse import usage
+
+        return usage.changed_since(self._warehouse, from_ms, to_ms, at_ms)
 
     def billable_quarters(
         self, from_ms: int, to_ms: int, *, models: Iterable[str], owners: Iterable[str]

@@ -13,6 +13,9 @@ from django.db import connection
 from cardhour_billing.models import Issuer, NumberSeries
 from cardhour_contract.errors import InvariantBroken
 
+CODES = {"credit-note": "CN-"}
+"""What numbers of a document type have between prefix and year; invoices have nothing."""
+
 SEQUENCE_DIGITS = 4
 """``INV-2026-0001``; a ten-thousandth document simply has five digits."""
 
@@ -29,5 +32,5 @@ def take_number(issuer: Issuer, kind: str, today: date) -> tuple[NumberSeries, i
     series.last += 1
     series.last_issue_date = issue_date
     series.save()
-    number = f"{issuer.number_prefix}-{series.fiscal_year}-{series.last:0{SEQUENCE_DIGITS}d}"
+    number = f"{issuer.number_prefix}-{CODES.get(kind, '')}{series.fiscal_year}-{series.last:0{SEQUENCE_DIGITS}d}"
     return series, series.last, number, issue_date

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from cardhour_billing.charge import Charge
+from cardhour_billing.config import BillingSettings
 from cardhour_billing.ledger import Ledger
 from cardhour_billing.models import Customer
 from cardhour_billing.month import BillingPeriod
@@ -31,6 +32,7 @@ class ZoneMonth(Struct, frozen=True, kw_only=True):
     clock: Clock
     afresh: bool = False
     """As if no document had been issued: what falls due in this month, all of it, and nothing of other months."""
+    settings: BillingSettings = BillingSettings()
 
 
 class Asked(Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from cardhour_billing.config import BillingSettings
 from cardhour_billing.credit import prepaid_of
 from cardhour_billing.credit_level import look
 from cardhour_billing.ledger import Ledger
@@ -18,6 +19,8 @@ from cardhour_billing.month import Month, billing_period, local_day, month_of
 from cardhour_billing.zone_close import ZoneClose
 from cardhour_contract.clock import Clock
 from cardhour_contract.moment import HOUR_MS, floor_to
+
+AS_ISSUED, UNADJUSTED = BillingSettings(), BillingSettings(adjust_months=0)
 
 OPEN_MONTHS = 3
 """How far back a month without an invoice counts as unbilled: this one, the one in its grace hours, and one more."""
@@ -66,7 +69,9 @@ def _unbilled(customers: Iterable[Customer], ledger: Ledger, clock: Clock) -> di
             if not wanting:
                 continue
             # What the draft of this month would come to: grants and tax, and every charge, as it would be issued.
-            rated = ZoneClose(period, wanting, wanting[0].issuer.currency, ledger, clock)
+            # What closed months have yet to bill comes with one of the open ones only.
+            settings = AS_ISSUED if month == local_month(clock, zone) else UNADJUSTED
+            rated = ZoneClose(period, wanting, wanting[0].issuer.currency, ledger, clock, settings)
             for each in wanting:
                 assessed = rated.content(each).assess(each.currency)
                 sums[each.pk] = sums[each.pk] + assessed.total

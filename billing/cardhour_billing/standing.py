@@ -47,6 +47,13 @@ def with_standing(invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
     return invoices.annotate(settled=to_invoice + of_credit - refunded, voided=Exists(voiding))
 
 
+def in_force(invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
+    """Those that bill a month, and count: issued, and neither void nor a credit note for another document."""
+    void = Invoice.objects.filter(original__isnull=False, reason=VOIDING, state=Invoice.State.ISSUED)
+    issued = invoices.filter(state=Invoice.State.ISSUED, original__isnull=True)
+    return issued.exclude(pk__in=void.values("original"))
+
+
 def in_state(invoices: QuerySet[Invoice], state: str, day: date) -> QuerySet[Invoice]:
     """Those of annotated ``invoices`` that stand so on ``day``."""
     draft = Q(state=Invoice.State.DRAFT)

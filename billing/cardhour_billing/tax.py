@@ -113,6 +113,8 @@ class Taxable(NamedTuple):
     rules: tuple[TaxRule, ...]
     included: bool
     """Whether ``amount`` has its tax in it."""
+    exact_tax: Money | None = None
+    """The tax of its whole category and rate, known beforehand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,5 +174,10 @@ def _sum(lines: Sequence[Taxable], group: Sequence[int], nets: list[Money], curr
             inclusive, parts_within(net, [lines[at].amount for at in inclusive], rule.rate), strict=True
         ):
             nets[at] = part
+    exact = next((lines[at].exact_tax for at in group if lines[at].exact_tax is not None), None)
+    if exact is not None:
+        if inclusive:
+            nets[inclusive[0]] = nets[inclusive[0]] + tax - exact
+        tax = exact
     notes = dict.fromkeys(each.sentence for at in group for each in lines[at].rules if each.sentence)
     return TaxSum(rule=rule, net=total((nets[at] for at in group), currency), tax=tax, notes=tuple(notes))

@@ -78,7 +78,7 @@ def _few(found: Iterable[str]) -> tuple[str, ...]:
 
 def _digest(invoice: Invoice, document: InvoiceDocument) -> Iterator[str]:
     found = hashlib.sha256(bytes(invoice.inputs)).hexdigest()
-    logged = AuditLog.objects.filter(action="invoice.issue", subject=invoice.number).first()
+    logged = AuditLog.objects.filter(action=f"{invoice.kind}.issue", subject=invoice.number).first()
     for where, kept in (
         ("the invoice's row", invoice.digest),
         ("the document", document.digest),
@@ -116,6 +116,8 @@ def _unlike(kind: str, copies: Sequence[Struct], rows: dict[int, Any]) -> Iterat
 
 
 def _quarters(inputs: FrozenInputs, ledger: Ledger) -> Iterator[str]:
+    if not inputs.quarters:
+        return  # a credit note has none
     found = ledger.frozen(inputs.quarters).digest
     if found != inputs.quarters_digest:
         yield f"they have {found[:12] or 'nothing'}…, and had {inputs.quarters_digest[:12]}… when they were billed"

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from cardhour_billing.charges import charges_of
+from cardhour_billing.config import BillingSettings
 from cardhour_billing.content import Content
 from cardhour_billing.current import terms_of
 from cardhour_billing.document import InvoiceDocument, decode
@@ -18,9 +19,10 @@ from cardhour_billing.drafting import invoice_of, save_draft
 from cardhour_billing.issuing import InputsMoved, Issuable, freeze, issue
 from cardhour_billing.lease_cover import Covered, bindings_of
 from cardhour_billing.ledger import Ledger
-from cardhour_billing.models import Customer, Invoice
-from cardhour_billing.money import card_hours
+from cardhour_billing.models import Customer, Invoice, MonthEntry
+from cardhour_billing.money import Money, card_hours, exponent
 from cardhour_billing.month import BillingPeriod, local_day
+from cardhour_billing.month_end import close_without, closed_without
 from cardhour_billing.provider import Asked, Charges, ZoneMonth
 from cardhour_billing.rating import Rating, Unassigned
 from cardhour_billing.tax import REVERSE_CHARGE
@@ -46,13 +48,22 @@ class ZoneClose:
     """``period`` for the customers that live in its zone. ``list_currency`` values what nobody is bound to."""
 
     def __init__(
-        self, period: BillingPeriod, customers: Sequence[Customer], list_currency: str, ledger: Ledger, clock: Clock
+        self,
+        period: BillingPeriod,
+        customers: Sequence[Customer],
+        list_currency: str,
+        ledger: Ledger,
+        clock: Clock,
+        settings: BillingSettings,
     ) -> None:
         self.period = period
         self.customers = customers
         self._list_currency = list_currency
         self._ledger = ledger
         self._clock = clock
+        self._settings = settings
+        self.carried: dict[str, Money] = {}
+        """Totals below the smallest invoice, by customer."""
         self._rate()
 
     @property
@@ -67,13 +78,11 @@ class ZoneClose:
         """
         waiting: list[Customer] = []
         for customer in self.customers:
-            known = invoice_of(customer, self.period)
-            if known and known.state == Invoice.State.ISSUED:
-                yield customer, _closed(known)
-            elif issued_by and self._can_issue(customer):
+            found = self._at_once(customer, issued_by)
+            if found is None:
                 waiting.append(customer)
             else:
-                yield customer, self._draft(customer)
+                yield customer, found[0]
         for attempt in range(1, ATTEMPTS_MAX + 1):
             moved: dict[str, InputsMoved] = {}
             frozen = freeze([self._issuable(customer) for customer in waiting], self._ledger)
@@ -96,12 +105,44 @@ class ZoneClose:
                 if customer not in waiting:
                     yield customer, self._draft(customer)
 
+    def _at_once(self, customer: Customer, issued_by: str) -> tuple[ClosedInvoice | None] | None:
+        """What closes a month without taking a number, if only nothing; ``None`` where it is to be issued."""
+        known = invoice_of(customer, self.period)
+        if known and known.state == Invoice.State.ISSUED:
+            return (_closed(known),)
+        entry = closed_without(customer, self.period)
+        if entry is None and issued_by and self._ends_without(customer):
+            entry = close_without(customer, self.period, self._total(customer), self._clock, issued_by)
+        if entry is not None:
+            if entry.kind == MonthEntry.Kind.CARRIED:
+                self.carried[customer.key] = Money(amount=entry.total, currency=entry.currency)
+            return (None,)
+        return None if issued_by and self._can_issue(customer) else (self._draft(customer),)
+
+    def _ends_without(self, customer: Customer) -> bool:
+        """Whether the month ends without a document: nothing to bill, or too little."""
+        if self._findings(customer):
+            return False
+        return not self.content(customer) or self._too_little(customer)
+
+    def _too_little(self, customer: Customer) -> bool:
+        smallest = self._settings.minimum_invoice * 10 ** exponent(customer.currency)
+        return bool(self.content(customer)) and 0 <= self._total(customer).amount < smallest
+
+    def _total(self, customer: Customer) -> Money:
+        return self.content(customer).assess(customer.currency).total
+
     def _can_issue(self, customer: Customer) -> bool:
         return bool(self.content(customer)) and not self._findings(customer)
 
     def _draft(self, customer: Customer) -> ClosedInvoice | None:
         draft = save_draft(customer, self.period, self.content(customer), self._findings(customer), self._clock)
-        return _closed(draft, warnings=self._charges[customer.key].warnings) if draft else None
+        return _closed(draft, warnings=self._warnings(customer)) if draft else None
+
+    def _warnings(self, customer: Customer) -> tuple[str, ...]:
+        small = self._too_little(customer)
+        own = (f"below the smallest invoice of {self._settings.minimum_invoice} {customer.currency}: carried forward",)
+        return (*self._charges[customer.key].warnings, *(own if small else ()))
 
     def content(self, customer: Customer) -> Content:
         """Everything that the month bills a customer."""
@@ -131,6 +172,7 @@ class ZoneClose:
             taxes=self._rated.taxes,
             ledger=self._ledger,
             clock=self._clock,
+            settings=self._settings,
         )
         answer = charges_of(zone)
         self._charges: dict[str, Charges] = {

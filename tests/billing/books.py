@@ -34,6 +34,8 @@ customer = "acme"
 from = 2026-01-01T00:00:00Z
 """
 
+DEFAULTS = BillingSettings()
+
 PRICE = """
 [[price]]
 model = "T4"
@@ -59,11 +61,18 @@ def apply(home: Path, text: str) -> tuple[Change, ...]:
 
 
 def close(
-    ledger: Ledger, month: str, at: str, *, issue: bool = False, customer: str = "", within_grace: bool = False
+    ledger: Ledger,
+    month: str,
+    at: str,
+    *,
+    issue: bool = False,
+    customer: str = "",
+    within_grace: bool = False,
+    settings: BillingSettings = DEFAULTS,
 ) -> CloseReport:
     """Close ``month``, as if it were ``at`` now."""
     order = CloseOrder(month=parse_month(month), who="tests", customer=customer, issue=issue, within_grace=within_grace)
-    return close_month(order, ledger=ledger, clock=clock_at(at), settings=BillingSettings())
+    return close_month(order, ledger=ledger, clock=clock_at(at), settings=settings)
 
 
 def issued(customer: str = "acme") -> list[Invoice]:

@@ -1,6 +1,7 @@
 """A process that issues documents beside others, for ``test_numbering``: real processes, real rollbacks.
 
-Arguments: name of this process, how many attempts. Some attempts fail after the number was taken, as a crash would.
+Arguments: name of this process, how many attempts, which kind of document. Some attempts
+fail after the number was taken, as a crash would.
 """
 
 from __future__ import annotations
@@ -15,12 +16,11 @@ class CrashError(Exception):
     """Stands for whatever may go wrong after a number was taken."""
 
 
-def main(name: str, attempts: int) -> None:
+def main(name: str, attempts: int, kind: str) -> None:
     """Issue ``attempts`` documents, of which about a third are rolled back."""
     set_up()
     from django.db import transaction
 
-    from cardhour_billing.drafting import KIND
     from cardhour_billing.models import Customer, Invoice
     from cardhour_billing.month import local_day
     from cardhour_billing.numbering import take_number
@@ -34,9 +34,9 @@ def main(name: str, attempts: int) -> None:
     for attempt in range(attempts):
         try:
             with transaction.atomic():
-                series, sequence, number, issue_date = take_number(customer.issuer, KIND, today)
+                series, sequence, number, issue_date = take_number(customer.issuer, kind, today)
                 Invoice.objects.create(
-                    issuer=customer.issuer, customer=customer, kind=KIND, period=f"{name}-{attempt}"[:7],
+                    issuer=customer.issuer, customer=customer, kind=kind, period=f"{name}-{attempt}"[:7],
                     period_start_ms=0, period_end_ms=1, state=Invoice.State.ISSUED, series=series, sequence=sequence,
                     number=number, issue_date=issue_date, due_date=issue_date, issued_at_ms=1, currency="USD", net=0,
                     total=0, frozen=b"", computed_at_ms=0,
@@ -48,4 +48,4 @@ def main(name: str, attempts: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])

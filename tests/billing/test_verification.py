@@ -10,7 +10,6 @@ import pytest
 from django.db import connection
 from msgspec import structs
 
-from cardhour_billing.drafting import KIND
 from cardhour_billing.frozen_inputs import read_inputs
 from cardhour_billing.known_today import known_today
 from cardhour_billing.ledger import WarehouseLedger
@@ -180,7 +179,7 @@ def test_a_quarter_changed_in_the_warehouse_is_found(store: Store, warehouse: Wa
     import_csv(warehouse, tmp_path / "usage.csv")
     ledger = WarehouseLedger(warehouse)
     close(ledger, "2026-01", AFTER, issue=True)
-    invoice = Invoice.objects.get(kind=KIND)
+    invoice = Invoice.objects.get(kind="invoice")
     assert all(check.agrees for check in verify(invoice, ledger))
     hour = 1_767_571_200_000 // 3_600_000 + 3  # 2026-01-05T03
     warehouse.command(

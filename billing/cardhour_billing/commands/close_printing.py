@@ -101,6 +101,11 @@ def print_report(report: CloseReport) -> None:
     print_rows(rows, "table", columns=columns, right=("card-hours", "total"), title=f"Invoices of {report.month}")
     if report.without_usage:
         console().print(f"Nothing to bill, so without invoice: {', '.join(report.without_usage)}")
+    for customer, total in report.carried.items():
+        sentence = (
+            f"{grouped(str(total))} {total.currency} of {customer} is below the smallest invoice: carried forward"
+        )
+        console().print(sentence)
     _print_checks(report)
     _print_unassigned(report)
 

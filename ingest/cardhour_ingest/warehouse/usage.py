@@ -131,6 +131,12 @@ def billable(warehouse: Warehouse, from_ms: int, to_ms: int, cuts_ms: Iterable[i
     return [BillableUsage(segment_start_ms=row.pop("segment") * QUARTER_MS, **row) for row in rows]
 
 
+def changed_since(warehouse: Warehouse, from_ms: int, to_ms: int, at_ms: int) -> bool:
+    """Whether any page of ``[from_ms, to_ms)`` was computed anew since ``at_ms``, by the engine's clock."""
+    (row,) = warehouse.rows(sql("queries/changed_since"), **quarters(from_ms, to_ms), at_ms=at_ms)
+    return bool(row["pages"])
+
+
 def billable_quarters(
     warehouse: Warehouse, from_ms: int, to_ms: int, *, models: Iterable[str], owners: Iterable[str]
 ) -> Iterator[BillableUsage]:

@@ -1,0 +1,54 @@
+"""A month that ends without a document: nothing to bill, or less than the smallest invoice.
+
+Owns the entry that says so. An empty month may still get its document, as when an owner is bound to a customer
+afterwards, as long as no later month has billed it; a carried one may not, because a later month will. Does not own
+what becomes of it later (``adjusting``).
+"""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from cardhour_billing.drafting import invoice_of
+from cardhour_billing.models import Customer, Invoice, InvoiceLine, MonthEntry
+from cardhour_billing.money import Money
+from cardhour_billing.month import BillingPeriod
+from cardhour_contract.clock import Clock
+
+
+def closed_without(customer: Customer, period: BillingPeriod) -> MonthEntry | None:
+    """The entry of a month that is over and gets no document any more."""
+    entry = MonthEntry.objects.filter(customer=customer, period=str(period.month)).first()
+    if entry is None or entry.kind == MonthEntry.Kind.CARRIED or _billed_later(customer, period):
+        return entry
+    return None
+
+
+def close_without(customer: Customer, period: BillingPeriod, total: Money, clock: Clock, who: str) -> MonthEntry:
+    """Close a month without a document. A draft of it goes away."""
+    with transaction.atomic():
+        Customer.objects.select_for_update().get(pk=customer.pk)
+        known = invoice_of(customer, period)
+        if known and known.state == Invoice.State.DRAFT:
+            known.delete()
+        entry, _ = MonthEntry.objects.get_or_create(
+            customer=customer,
+            period=str(period.month),
+            defaults={
+                "timezone": period.timezone,
+                "kind": MonthEntry.Kind.CARRIED if total.amount else MonthEntry.Kind.EMPTY,
+                "currency": total.currency,
+                "total": total.amount,
+                "recorded_at_ms": clock.now_ms(),
+                "who": who,
+            },
+        )
+        return entry
+
+
+def _billed_later(customer: Customer, period: BillingPeriod) -> bool:
+    """Whether the document of a later month bills something of this one."""
+    later = InvoiceLine.objects.filter(
+        invoice__customer=customer, invoice__state=Invoice.State.ISSUED, invoice__period__gt=str(period.month)
+    )
+    return later.filter(source__startswith=f"adjustment:{period.month}:").exists()
