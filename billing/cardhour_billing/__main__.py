@@ -16,6 +16,7 @@ import structlog
 from cardhour_contract.errors import CardHourError, InvariantBroken, Refuse
 
 COMMANDS = {
+    "ageing": ("cardhour_billing.commands.ageing:ageing", "What customers owe, by how long it has been due."),
     "audit": ("cardhour_billing.commands.audit:audit", "Who did what, and whether the log of it is whole."),
     "balance": ("cardhour_billing.commands.balance:balance", "Where the time of every card went."),
     "bank": ("cardhour_billing.commands.bank:bank", "Statements of the bank, and what their lines pay."),
@@ -30,6 +31,7 @@ COMMANDS = {
         "cardhour_billing.commands.customer_data:customer_data",
         "Hand a customer its usage, or erase it.",
     ),
+    "credit-note": ("cardhour_billing.commands.credit_note:credit_note", "What is given back of an issued invoice."),
     "dead-letters": (
         "cardhour_billing.commands.dead_letters:dead_letters",
         "Messages that could not be accepted: list, show, replay.",
@@ -37,6 +39,7 @@ COMMANDS = {
     "demo": ("cardhour_billing.allinone.demo:demo", "A simulated fleet, a whole past month, then the portal."),
     "doctor": ("cardhour_billing.commands.doctor:doctor", "What is configured, reachable, and wrong, with the mend."),
     "events": ("cardhour_billing.commands.events:events", "What a webhook is told, and whether it heard."),
+    "dunning": ("cardhour_billing.commands.dunning:dunning", "Reminders of overdue invoices: due, text, sent."),
     "explain": ("cardhour_billing.commands.explain:explain", "A line of an invoice, down to the raw records."),
     "fapiao": ("cardhour_billing.commands.fapiao:fapiao", "Fapiao requests, and what came of them."),
     "focus": ("cardhour_billing.commands.focus:focus", "What was billed in a month, as a FOCUS data set."),

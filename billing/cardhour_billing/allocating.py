@@ -153,14 +153,14 @@ def _check(source: Source, part: Part) -> None:
         if held is None or held.amount < -amount.amount:
             raise Refuse(f"{name} pays {held or 'nothing'} of {invoice.number}: {-amount} cannot be taken back")
         return
+    own_note = isinstance(source, Invoice) and source.original_id == invoice.pk
+    if not own_note and invoice.credit_notes.filter(reason=VOIDING, state=Invoice.State.ISSUED).exists():
+        raise Refuse(f"{invoice.number} is void: nothing is paid on it")
     left, open_ = left_of(source), open_of(invoice)
     if amount.amount > left.amount:
         raise Refuse(f"{name} has {left} {left.currency} left: {amount} is more")
     if amount.amount > open_.amount:
         raise Refuse(f"{open_} {open_.currency} of {invoice.number} is open: {amount} is more")
-    own_note = isinstance(source, Invoice) and source.original_id == invoice.pk
-    if not own_note and invoice.credit_notes.filter(reason=VOIDING, state=Invoice.State.ISSUED).exists():
-        raise Refuse(f"{invoice.number} is void: nothing is paid on it")
 
 
 def _write(source: Source, part: Part, clock: Clock, who: str) -> None:

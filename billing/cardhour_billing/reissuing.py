@@ -19,13 +19,15 @@ from cardhour_contract.errors import Refuse
 
 
 def reopen(invoice: Invoice, *, clock: Clock, who: str) -> Invoice:
-    """An empty draft of the month of a void invoice; the next close fills it."""
+    """A draft of the month of a void invoice, empty where there was none; the next close fills it."""
     with transaction.atomic():
         locked(invoice.customer)
         period = period_of(read_inputs(bytes(invoice.inputs)))
         latest = invoice_of(invoice.customer, period)
         if not invoice.credit_notes.filter(reason=Invoice.Reason.VOID, state=Invoice.State.ISSUED).exists():
             raise Refuse(f"{invoice.number} is not void: void it first (cardhour invoice void)")
+        if latest and latest.state == Invoice.State.DRAFT:
+            return latest
         if latest is None or latest.pk != invoice.pk:
             raise Refuse(f"{period.month} of {invoice.customer.key} has a later document: {latest}")
         again = new_document(invoice.customer, period)

@@ -77,4 +77,4 @@ def close(
 
 def issued(customer: str = "acme") -> list[Invoice]:
     """Issued invoices of a customer, oldest period first."""
-    return list(Invoice.objects.filter(customer__key=customer, state=Invoice.State.ISSUED).order_by("period"))
+    return list(Invoice.objects.filter(customer__key=customer, state=Invoice.State.ISSUED).order_by("period", "pk"))

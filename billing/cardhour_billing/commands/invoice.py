@@ -24,6 +24,7 @@ COLUMNS = (
     "number", "kind", "customer", "month", "state", "issue_date", "due_date", "currency", "net", "tax", "total", "open",
 )  # fmt: skip
 AMOUNTS = ("net", "tax", "total")
+REISSUED_COLUMNS = ("customer", "month", "number", "state", "currency", "total", "instead_of")
 LINE_COLUMNS = ("position", "kind", "what", "quantity", "unit", "unit_price", "amount", "days", "cards")
 
 
@@ -173,3 +174,92 @@ def check(numbers: tuple[str, ...], month: str, files: tuple[Path, ...], form: s
     bad = {row["document"] for row in rows if row["severity"] == "fatal"}
     if bad:
         raise click.ClickException(f"{len(bad)} of {len({row['document'] for row in rows})} documents do not pass")
+
+
+@invoice.command()
+@click.argument("number", metavar="NUMBER")
+@click.option("--yes", is_flag=True, help="Void it without asking.")
+@format_option
+def void(number: str, yes: bool, form: str) -> None:
+    """Give back all of an issued invoice, as if it had never been: a credit note over the whole of it.
+
+    What paid it is free again. It cannot be undone; the month can be issued again (``cardhour invoice reissue``).
+    """
+    open_store()
+    from cardhour_billing.allocating import name_of, payers_of
+    from cardhour_billing.audit import login_name
+    from cardhour_billing.commands.asking import asked
+    from cardhour_billing.crediting import void as give_back
+    from cardhour_billing.invoice_files import find_invoice
+    from cardhour_billing.rendering import render_missing
+    from cardhour_contract.clock import SystemClock
+
+    clock, who = SystemClock(), login_name()
+    with answering():
+        found = find_invoice(number)
+        paid_by = {name_of(source): str(amount) for source, amount in payers_of(found)}
+        gifts = list(found.credit_notes.filter(reason__in=("goodwill", "sla"), state="issued"))
+        note = asked(
+            lambda: give_back(found, clock=clock, who=who),
+            lambda rehearsed: _show_void(rehearsed, found, paid_by, gifts),
+            f"Void {number}?",
+            yes=yes,
+        )
+        render_missing(clock, who=who)
+    print_rows([{"invoice": number, "state": "void", "credit_note": note.number}], form)
+
+
+@invoice.command()
+@click.argument("number", metavar="NUMBER")
+@click.option("--yes", is_flag=True, help="Issue it; otherwise it is drafted and shown.")
+@format_option
+def reissue(number: str, yes: bool, form: str) -> None:
+    """Draft the month of a void invoice again from what is known today, and with --yes issue it."""
+    config = open_store()
+    from cardhour_billing.audit import login_name
+    from cardhour_billing.close import CloseOrder, close_month
+    from cardhour_billing.invoice_files import find_invoice
+    from cardhour_billing.ledger import WarehouseLedger
+    from cardhour_billing.month import parse_month
+    from cardhour_billing.reissuing import reopen
+    from cardhour_billing.usage_store import opened_warehouse
+    from cardhour_contract.clock import SystemClock
+
+    clock, who = SystemClock(), login_name()
+    with answering(), opened_warehouse(config) as warehouse:
+        void_one = find_invoice(number)
+        reopen(void_one, clock=clock, who=who)
+        order = CloseOrder(
+            month=parse_month(void_one.period), who=who, customer=void_one.customer.key, issue=yes, within_grace=True
+        )
+        report = close_month(order, ledger=WarehouseLedger(warehouse), clock=clock, settings=config.billing)
+    rows = [
+        {
+            "customer": each.customer,
+            "month": void_one.period,
+            "number": each.document.number,
+            "state": each.document.state,
+            "currency": each.document.currency,
+            "total": each.document.total,
+            "instead_of": number,
+        }
+        for each in report.invoices
+    ]
+    print_rows(rows, form, columns=REISSUED_COLUMNS, right=("total",))
+    for each in report.blocked:
+        raise click.ClickException(f"not issued: {'; '.join(each.findings)}")
+    if not rows:
+        notes().print(f"There is nothing to bill for {void_one.period} any more.")
+    elif not yes:
+        notes().print(f"Drafted. Issue it with: cardhour invoice reissue {number} --yes")
+
+
+def _show_void(note: Invoice, found: Invoice, paid_by: dict[str, str], gifts: list[Invoice]) -> None:
+    from cardhour_billing.money import Money
+
+    total = Money(amount=-note.total, currency=note.currency)
+    notes().print(f"{found.number} of {found.customer.key}: {grouped(str(total))} {note.currency} is given back.")
+    for name, amount in paid_by.items():
+        notes().print(f"{name} paid {grouped(amount)} of it, which is free again as far as nothing else is credited.")
+    for gift in gifts:
+        notes().print(f"{gift.number} ({gift.reason}) goes with it: give it again on the re-issue if it still holds.")
