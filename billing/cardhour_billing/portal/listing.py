@@ -16,6 +16,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from cardhour_billing.figures import grouped
 from cardhour_billing.models import Customer, Invoice
 from cardhour_billing.money import Money
+from cardhour_billing.standing import STATES, in_state, standing
 
 PAGE_ROWS = 50
 """Rows a page: what a person reads before searching instead."""
@@ -34,7 +35,7 @@ class InvoiceFilter:
 
     text: part of a number, of a customer's name or of its id.
     month: ``YYYY-MM``.
-    state: ``draft`` or ``issued``.
+    state: one of ``standing.STATES``.
     customer: a customer's id.
     """
 
@@ -49,14 +50,15 @@ class InvoiceFilter:
         return cls(
             text=query.get("q", "").strip().replace("\x00", "")[:TEXT_CHARS_MAX],
             month=month if _MONTH.fullmatch(month) else "",
-            state=state if state in Invoice.State.values else "",
+            state=state if state in STATES else "",
             customer=query.get("customer", "").replace("\x00", ""),
         )
 
     def __bool__(self) -> bool:
         return bool(self.text or self.month or self.state or self.customer)
 
-    def apply(self, invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
+    def apply(self, invoices: QuerySet[Invoice], day: date) -> QuerySet[Invoice]:
+        """Those that are wanted, as they stand on ``day``; ``invoices`` has the annotations of ``with_standing``."""
         if self.text:
             invoices = invoices.filter(
                 Q(number__icontains=self.text)
@@ -66,7 +68,7 @@ class InvoiceFilter:
         if self.month:
             invoices = invoices.filter(period=self.month)
         if self.state:
-            invoices = invoices.filter(state=self.state)
+            invoices = in_state(invoices, self.state, day)
         if self.customer:
             invoices = invoices.filter(customer__key=self.customer)
         return invoices
@@ -74,13 +76,15 @@ class InvoiceFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceRow:
-    """One invoice in a list. ``total`` is grouped text, dates are ISO or empty."""
+    """One invoice in a list. Amounts are grouped text, dates are ISO or empty; ``left`` is empty where all is paid."""
 
     id: int
     number: str
     customer: str
     period: str
+    kind: str
     state: str
+    left: str
     issue_date: str
     due_date: str
     currency: str
@@ -103,13 +107,16 @@ def ordered(invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
     return invoices.order_by("-period", "customer__name", "-id")
 
 
-def row(invoice: Invoice) -> InvoiceRow:
+def row(invoice: Invoice, day: date) -> InvoiceRow:
+    stands = standing(invoice, day)
     return InvoiceRow(
         id=invoice.pk,
         number=invoice.number or "",
         customer=invoice.customer.name,
         period=invoice.period,
-        state=invoice.state,
+        kind=invoice.kind,
+        state=stands.state,
+        left=grouped(str(stands.left)) if stands.left.amount and stands.settled.amount else "",
         issue_date=_iso(invoice.issue_date),
         due_date=_iso(invoice.due_date),
         currency=invoice.currency,

@@ -16,6 +16,7 @@ from cardhour_billing.portal.cards import card_charges
 from cardhour_billing.portal.charts import day_charges
 from cardhour_billing.portal.closing import state_of
 from cardhour_billing.rendering import content_of
+from cardhour_billing.standing import standing_of, today, with_standing
 from cardhour_contract.clock import SystemClock
 
 
@@ -23,9 +24,9 @@ from cardhour_contract.clock import SystemClock
 @signed_in
 def invoice_list(request: HttpRequest) -> HttpResponse:
     """Invoices with their sums; htmx asks for the results alone."""
-    visible = visible_invoices(request.user)
+    visible, day = with_standing(visible_invoices(request.user)), today(SystemClock())
     wanted = listing.InvoiceFilter.from_query(request.GET.dict())
-    found = wanted.apply(visible)
+    found = wanted.apply(visible, day)
     page = Paginator(listing.ordered(found), listing.PAGE_ROWS).get_page(request.GET.get("page"))
     htmx = request.headers.get("HX-Request") == "true" and request.headers.get("HX-History-Restore-Request") != "true"
     response = render(
@@ -35,7 +36,7 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
             "section": "invoices",
             "wanted": wanted,
             "page": page,
-            "rows": [listing.row(invoice) for invoice in page.object_list],
+            "rows": [listing.row(invoice, day) for invoice in page.object_list],
             "sums": listing.sums(found),
             "months": listing.months(visible),
             "customers": listing.customers() if request.user.is_staff else [],
@@ -61,6 +62,7 @@ def invoice_page(request: HttpRequest, invoice_id: int) -> HttpResponse:
             "invoice": invoice,
             "document": document,
             "state": state_of(invoice),
+            "stands": standing_of(invoice, today(SystemClock())),
             "days": day_charges(document, other=_("Other models")),
             "cards": card_charges(document),
         },
