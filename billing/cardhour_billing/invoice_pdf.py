@@ -33,6 +33,7 @@ _KINDS = {
     "grant": ["allowance", "赠送额度"],
     "adjustment": ["adjustment of an earlier month", "前期调整"],
     "carried": ["carried forward", "上期结转"],
+    "credit": ["credit", "冲减"],
 }
 """What kind of charge a line is, where it is not usage."""
 

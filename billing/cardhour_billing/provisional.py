@@ -16,6 +16,7 @@ from cardhour_billing.ledger import Ledger
 from cardhour_billing.models import Customer, Event, Invoice, ProvisionalCharge
 from cardhour_billing.money import Money
 from cardhour_billing.month import Month, billing_period, local_day, month_of
+from cardhour_billing.standing import in_force
 from cardhour_billing.zone_close import ZoneClose
 from cardhour_contract.clock import Clock
 from cardhour_contract.moment import HOUR_MS, floor_to
@@ -61,7 +62,7 @@ def _unbilled(customers: Iterable[Customer], ledger: Ledger, clock: Clock) -> di
         for month in _open_months(local_month(clock, zone)):
             period = billing_period(month, zone)
             billed = set(
-                Invoice.objects.filter(customer__in=here, period=str(month), state=Invoice.State.ISSUED).values_list(
+                in_force(Invoice.objects.filter(customer__in=here, period=str(month))).values_list(
                     "customer", flat=True
                 )
             )

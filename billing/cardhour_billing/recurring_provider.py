@@ -72,7 +72,7 @@ def window_of(period: BillingPeriod, months: int) -> Window:
 
 def _drafts(customers: Sequence[Customer], period: BillingPeriod) -> dict[str, list[tuple[int, int]]]:
     """Other months of customers that are drafted and not issued: they bill what falls due in them."""
-    drafted = Invoice.objects.filter(state=Invoice.State.DRAFT, customer__in=customers)
+    drafted = Invoice.objects.filter(state=Invoice.State.DRAFT, customer__in=customers, original__isnull=True)
     found: dict[str, list[tuple[int, int]]] = {}
     spans = drafted.values_list("customer__key", "period_start_ms", "period_end_ms")
     for customer, start_ms, end_ms in spans.exclude(period=str(period.month)):

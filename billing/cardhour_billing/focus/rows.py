@@ -178,6 +178,7 @@ _KINDS = {
     "grant": _Kind("Credit", "One-Time", "Credit", False),
     "adjustment": _Kind("Usage", "Usage-Based", "GPU compute", False),
     "carried": _Kind("Adjustment", "One-Time", "Carried forward", False),
+    "credit": _Kind("Credit", "One-Time", "Credit", False),
 }
 _CORRECTIONS = ("adjustment",)
 """Kinds that put right what an earlier period was billed."""
