@@ -60,6 +60,7 @@ static int outdated(void) {
     if (!is("upgraded")) old = 1;
     return old && is("upgraded");
 }
+static int monitored(void);
 static int lost(const Device *d) { return (is("lost") && d->index == 1) || (is("mig_lost") && d->index == 0); }
 
 int nvmlInitWithFlags(unsigned flags) {
@@ -93,7 +94,7 @@ int nvmlDeviceGetMemoryInfo(Device *d, Memory *m) {
     return SUCCESS;
 }
 int nvmlDeviceGetMigMode(Device *d, unsigned *now, unsigned *pending) {
-    *now = *pending = is("mig") && d->index == 0;
+    *now = *pending = (is("mig") || monitored()) && d->index == 0;
     return d->index == 0 ? SUCCESS : NOT_SUPPORTED;
 }
 int nvmlDeviceGetMaxMigDeviceCount(Device *d, unsigned *count) { (void)d; *count = 7; return SUCCESS; }
@@ -120,7 +121,7 @@ int nvmlDeviceGetComputeRunningProcesses_v3(Device *d, unsigned *count, Process 
     if (is("skew_memory")) one.memory = 1ULL << 60;
     if (is("memory_unknown")) one.memory = ~0ULL;
     if (is("list_lost") && d->index == 1) return GPU_IS_LOST;
-    if (is("mig") && d->instance == 2) one.pid = 300;
+    if (d->instance == 2) one.pid = 300;
     return list(&one, d->index == 0 ? 1 : 0, count, into);
 }
 int nvmlDeviceGetGraphicsRunningProcesses_v3(Device *d, unsigned *count, Process *into) {
@@ -208,6 +209,35 @@ int nvmlDeviceGetAccountingStats(Device *d, unsigned pid, Stats *s) {
     if (!ended_start_us) ended_start_us = (unsigned long long)time(NULL) * 1000000 - 5000000;
     *s = (Stats){pid == 600 ? ~0u : 30, 0, 1ULL << 30, pid == tenant || pid == 500 ? 0 : ended_ms, ended_start_us,
                  pid == tenant, {0}};
+    return SUCCESS;
+}
+/* Performance monitoring of instances, "gpm" on Hopper and later: of GPU 0's two, instance 2 is twice as busy as instance 0.
+ * "gpm_shared" has both in one GPU instance, "gpm_garbage" measures nonsense. What is allocated and not freed is counted. */
+typedef struct { unsigned version, supported; } Support;
+typedef struct { unsigned id; int code; double value; const char *names[3]; } Metric;
+typedef struct { unsigned version, count; struct Sampled *before, *after; Metric metrics[1]; } Metrics;
+struct Sampled { unsigned instance; unsigned long long ms; };
+static int samples_open;
+static int monitored(void) { return is("gpm") || is("gpm_shared") || is("gpm_garbage") || is("gpm_failing"); }
+int nvmlGpmQueryDeviceSupport(Device *d, Support *s) { (void)d; s->supported = monitored(); return SUCCESS; }
+int nvmlDeviceGetGpuInstanceId(Device *d, unsigned *id) { *id = is("gpm_shared") ? 1 : d->instance; return SUCCESS; }
+int nvmlGpmSampleAlloc(struct Sampled **s) {
+    *s = malloc(sizeof **s);
+    if (++samples_open > 3) { fprintf(stderr, "samples leak\n"); abort(); }
+    return SUCCESS;
+}
+int nvmlGpmSampleFree(struct Sampled *s) { samples_open--; free(s); return SUCCESS; }
+int nvmlGpmMigSampleGet(Device *d, unsigned instance, struct Sampled *s) {
+    static unsigned long long ms;
+    (void)d;
+    s->instance = instance;
+    s->ms = ms += 1000;
+    return is("gpm_failing") ? 999 : SUCCESS;
+}
+int nvmlGpmMetricsGet(Metrics *m) {
+    if (m->before->instance != m->after->instance || m->before->ms >= m->after->ms) return 999;
+    m->metrics[0].code = m->metrics[0].id == 1 ? SUCCESS : NOT_SUPPORTED;
+    m->metrics[0].value = is("gpm_garbage") ? 4e9 : m->after->instance ? 62.5 : 31.25;
     return SUCCESS;
 }
 int nvmlEventSetCreate(void **set) { *set = &gpus; return SUCCESS; }

@@ -175,6 +175,38 @@ def test_instances_are_cards_and_their_parent_is_not(stub_libraries: dict[str, P
     assert card(reading, "MIG-0-0").sm_missing == "mig"
 
 
+def test_an_instances_activity_is_its_one_processes_on_hopper_and_later(stub_libraries: dict[str, Path]) -> None:
+    first, second, third = read_nvml(stub_libraries["current"], "gpm", "gpm", "gpm")
+    assert by_pid(card(first, "MIG-0-0")) == {100: (4 * GIB, None)}, "one sample alone tells nothing"
+    for reading in (second, third):
+        assert by_pid(card(reading, "MIG-0-0")) == {100: (4 * GIB, 312_500)}
+        assert by_pid(card(reading, "MIG-0-2")) == {300: (4 * GIB, 625_000)}
+        assert card(reading, "MIG-0-0").sm_missing == ""
+
+
+@pytest.mark.parametrize("trouble", ["gpm_shared", "gpm_garbage"])
+def test_activity_that_belongs_to_no_instance_alone_or_is_none_is_not_measured(
+    stub_libraries: dict[str, Path], trouble: str
+) -> None:
+    _, reading = read_nvml(stub_libraries["current"], trouble, trouble)
+    assert by_pid(card(reading, "MIG-0-2")) == {300: (4 * GIB, None)}
+    assert card(reading, "MIG-0-2").sm_missing == "mig"
+
+
+def test_a_failing_measurement_costs_no_instance_its_holder(stub_libraries: dict[str, Path]) -> None:
+    before, failing, after = read_nvml(stub_libraries["current"], "gpm", "gpm_failing", "gpm")
+    assert by_pid(card(failing, "MIG-0-0")) == {100: (4 * GIB, None)}
+    assert card(failing, "MIG-0-0").failure is None
+    assert by_pid(card(after, "MIG-0-0")) == {100: (4 * GIB, 312_500)}
+    assert before.cards == failing.cards == after.cards
+
+
+def test_samples_of_instances_that_are_gone_are_let_go(stub_libraries: dict[str, Path]) -> None:
+    """The stub aborts where more are open than two instances need."""
+    readings = read_nvml(stub_libraries["current"], *["gpm", "", "gpm"] * 3)
+    assert [len(each.cards) for each in readings] == [3, 2, 3] * 3
+
+
 def test_what_a_card_never_answers_is_told_once(stub_libraries: dict[str, Path]) -> None:
     lines = run_reader(stub_libraries["current"], "", "", "", "")
     told = [line for line in lines if "not_measured" in line and "energy" in line]

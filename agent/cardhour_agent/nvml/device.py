@@ -18,6 +18,7 @@ from cardhour_agent.device import CardReading, EndedProcess, Failure, NodeReadin
 from cardhour_agent.nvml.accounting import Accounting
 from cardhour_agent.nvml.asking import Asking, retried
 from cardhour_agent.nvml.codes import FAULTS, NO_SAMPLES, NOT_FOUND, XID_FAULTS, word_of
+from cardhour_agent.nvml.gpm import InstanceActivity
 from cardhour_agent.nvml.health import Health
 from cardhour_agent.nvml.lists import ProcessLists
 from cardhour_agent.utilisation import UtilisationSample, Watermarks
@@ -47,6 +48,7 @@ class NvmlDevice:
         self._health = Health(self._asking, xid_faults)
         self._lists = ProcessLists(self._asking, pid_max)
         self._accounting = Accounting(self._asking, clock or SystemClock())
+        self._activity = InstanceActivity(self._asking)
         self._open = False
         self._cards: dict[str, ScannedCard] = {}
         self._gpu_at: dict[int, ScannedCard] = {}
@@ -69,6 +71,7 @@ class NvmlDevice:
         # Indexes move when a GPU drops off the bus: what answers at one is not also lost at another.
         answered = {card for gpu in gpus if not gpu.lost for card in gpu.cards}
         gpus = [gpu for gpu in gpus if not (gpu.lost and answered.intersection(gpu.cards))]
+        self._activity.keep_only({card.card for gpu in gpus for card in gpu.cards})
         return NodeReading(
             cards=tuple(card for gpu in gpus for card in gpu.cards),
             mig_parents=tuple(gpu.parent for gpu in gpus if gpu.parent),
@@ -79,6 +82,7 @@ class NvmlDevice:
         """Shut NVML down; the library itself stays loaded, so a replaced driver needs a new process."""
         self._health.closed()
         if self._open:
+            self._activity.close()
             self._open = False
             try:
                 pynvml.nvmlShutdown()
@@ -96,6 +100,7 @@ class NvmlDevice:
             self._health.watch(handle, uuid)
             fault = struck.get(uuid) or self._health.of(handle, uuid)
             instances = self._instances(handle, gpu)
+            active = self._activity.read(handle, gpu.card, instances) if instances else {}
         except NVMLError as error:
             known = self._gpu_at.get(index)
             self._asking.tell(
@@ -111,7 +116,9 @@ class NvmlDevice:
             self._instances_of.pop(uuid, None)
             return _GpuReading((gpu,), [self._read_card(handle, gpu, fault, mig=False)])
         self._instances_of[uuid] = tuple(card for _, card in instances)
-        readings = [self._read_card(each, card, fault, mig=True) for each, card in instances]
+        readings = [
+            self._read_card(each, card, fault, mig=True, active=active.get(card.card)) for each, card in instances
+        ]
         return _GpuReading(self._instances_of[uuid], readings, uuid)
 
     def _describe(self, handle: Any, uuid: str, parent: ScannedCard | None = None) -> ScannedCard:
@@ -146,13 +153,18 @@ class NvmlDevice:
                     self._asking.tell("instance_failed", card=gpu.card, reason=word_of(error.value))
         return found
 
-    def _read_card(self, handle: Any, card: ScannedCard, fault: str | None, *, mig: bool) -> CardReading:
+    def _read_card(
+        self, handle: Any, card: ScannedCard, fault: str | None, *, mig: bool, active: int | None = None
+    ) -> CardReading:
+        """``active``: of an instance, where it is known; whose it is shows only where one process is there."""
         try:
             memory_of = self._lists.read(handle, card)
             if isinstance(memory_of, Failure):
                 return CardReading(card=card.card, failure=memory_of, fault=fault)
             sm_of: dict[int, int | None] = {}
             sm_missing = "mig"
+            if active is not None and len(memory_of) == 1:
+                sm_of, sm_missing = dict.fromkeys(memory_of, active), ""
             counters: dict[int, UseCounter] = {}
             ended: tuple[EndedProcess, ...] = ()
             if not mig:
