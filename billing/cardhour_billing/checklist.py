@@ -167,7 +167,8 @@ def _change(each: ClosedInvoice, before: Mapping[tuple[str, str], int], percent:
 
 
 def _parties(closed: Closed) -> Iterator[Check]:
-    billed = Customer.objects.filter(key__in=[each.customer for each in closed.invoices])
+    keys = {each.customer for each in closed.invoices}
+    billed = [each for each in Customer.objects.all() if each.key in keys]
     if TaxRule.objects.exists():
         yield from _lacking(
             [each.key for each in billed if not each.tax_id],

@@ -13,6 +13,7 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator
 from typing import Literal
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -49,7 +50,7 @@ def examine() -> Iterator[Finding]:
     yield Finding(
         check="settings", state="ok", what=str(config.settings_file) if present else "defaults; no settings file"
     )
-    for check in (_store, _catalog, _logins, _warehouse, _stream, _gpu, _fonts):
+    for check in (_store, _catalog, _logins, _warehouse, _stream, _mail, _webhook, _gpu, _fonts):
         yield _guarded(check, config)
 
 
@@ -165,6 +166,29 @@ def _stream(config: BillingConfig) -> Finding:
     return Finding(
         check="stream", state="ok", what=f"Kafka at {', '.join(stream.bootstrap_servers)} accepts connections"
     )
+
+
+def _mail(config: BillingConfig) -> Finding:
+    mail = config.mail
+    if not mail.host:
+        return Finding(
+            check="mail", state="note", what="no mail server", mend="set [mail] where invoices are to be sent"
+        )
+    return _reached("mail", f"{mail.host}:{mail.port}", "[mail] host and port")
+
+
+def _webhook(config: BillingConfig) -> Finding:
+    url = urlsplit(config.webhook.url)
+    if not url.hostname:
+        return Finding(check="webhook", state="ok", what="nobody is told of events")
+    port = url.port or (443 if url.scheme == "https" else 80)
+    return _reached("webhook", f"{url.hostname}:{port}", "[webhook] url")
+
+
+def _reached(check: str, server: str, setting: str) -> Finding:
+    if _accepts(server):
+        return Finding(check=check, state="ok", what=f"{server} accepts connections")
+    return Finding(check=check, state="wrong", what=f"no answer from {server}", mend=f"start it, or correct {setting}")
 
 
 def _accepts(server: str) -> bool:

@@ -38,10 +38,12 @@ class Booked(Struct, frozen=True, kw_only=True):
 
 def holdings(customers: Iterable[Customer]) -> list[Holding]:
     """What there is: prepaid first, then grants in the order in which they are spent."""
-    accounts = CreditAccount.objects.filter(customer__in=list(customers), kind__in=OWN)
+    asked = {each.pk for each in customers}
+    accounts = CreditAccount.objects.filter(kind__in=OWN)
     found = [
         Holding(customer=each.customer, grant=each.grant, balance=Money(amount=each.balance, currency=each.currency))
         for each in accounts.select_related("customer", "grant")
+        if each.customer_id in asked
     ]
     return sorted(found, key=_place)
 

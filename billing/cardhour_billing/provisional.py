@@ -61,11 +61,8 @@ def _unbilled(customers: Iterable[Customer], ledger: Ledger, clock: Clock) -> di
     for zone, here in sorted(zones.items()):
         for month in _open_months(local_month(clock, zone)):
             period = billing_period(month, zone)
-            billed = set(
-                in_force(Invoice.objects.filter(customer__in=here, period=str(month))).values_list(
-                    "customer", flat=True
-                )
-            )
+            issued = in_force(Invoice.objects.filter(period=str(month)))
+            billed = set(issued.values_list("customer", flat=True))
             wanting = [each for each in here if each.pk not in billed]
             if not wanting:
                 continue

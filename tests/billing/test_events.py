@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from cardhour_billing import checkup
 from cardhour_billing.config import load_config
 from cardhour_billing.events import FIRST_WAIT_MS, GIVE_UP_MS, WAIT_MAX_MS, raise_event, tell_due, tell_now, told
 from cardhour_billing.models import Customer, Event, EventDelivery
@@ -135,6 +136,19 @@ def test_a_webhook_that_cannot_work_is_refused_when_settings_are_read(
         load_config({
             "CARDHOUR_HOME": str(tmp_path), "CARDHOUR_WEBHOOK_URL": url, "CARDHOUR_WEBHOOK_SECRET": secret,
         })  # fmt: skip
+
+
+def test_the_doctor_looks_at_mail_and_webhook(tmp_path: Path, receiver: Receiver) -> None:
+    environ = {
+        "CARDHOUR_HOME": str(tmp_path), "CARDHOUR_MAIL_HOST": "127.0.0.1", "CARDHOUR_MAIL_PORT": "1",
+        "CARDHOUR_MAIL_SENDER": "b@example.com", "CARDHOUR_WEBHOOK_URL": receiver.url,
+        "CARDHOUR_WEBHOOK_SECRET": SECRET,
+    }  # fmt: skip
+    config = load_config(environ)
+    assert [(found.check, found.state) for found in (checkup._mail(config), checkup._webhook(config))] == [
+        ("mail", "wrong"), ("webhook", "ok"),
+    ]  # fmt: skip
+    assert "hidden" not in checkup._webhook(config).what
 
 
 def test_events_at_the_command_line(tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ done
 
 def block(kind: str, number: int = 0) -> str:
     """The page's ``number``th block of a kind."""
-    return re.findall(rf"```{kind}\n(.*?)```", PAGE, re.DOTALL)[number]
+    found: list[str] = re.findall(rf"```{kind}\n(.*?)```", PAGE, re.DOTALL)
+    return found[number]
 
 
 @pytest.fixture
