@@ -14,6 +14,7 @@ from cardhour_billing.outgoing import MailSettings
 from cardhour_contract.errors import Refuse
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, close
 from tests.billing.conftest import Store
+from tests.billing.in_process import Desk
 from tests.billing.mail_server import Post, post_office
 from tests.billing.memory_ledger import MemoryLedger
 
@@ -84,3 +85,23 @@ def test_a_customer_without_an_address_is_named(overdue: Store) -> None:
     (message,) = due_messages(FIRST, LEVELS)
     with pytest.raises(Refuse, match="customer 'acme' has no email"):
         reminder_letter(message)
+
+
+def test_reminders_at_the_command_line(
+    overdue: Store, office: tuple[Post, MailSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the clock of today the invoice is long overdue, so only the highest level is reminded of."""
+    post, settings = office
+    desk = Desk(overdue, monkeypatch)
+    assert "[mail]" in desk.refusal("dunning", "send")
+    for name, value in (
+        ("HOST", "127.0.0.1"),
+        ("PORT", str(settings.port)),
+        ("TLS", "none"),
+        ("SENDER", "b@a.example"),
+    ):
+        monkeypatch.setenv(f"CARDHOUR_MAIL_{name}", value)
+    assert [row["state"] for row in desk.rows("dunning", "send", "--dry-run")] == ["to send"]
+    assert [(row["level"], row["state"]) for row in desk.rows("dunning", "send", "--yes")] == [(3, "sent")]
+    assert desk.rows("dunning", "send", "--yes") == []
+    assert len(post.received) == 1

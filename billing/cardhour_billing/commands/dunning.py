@@ -12,6 +12,7 @@ from cardhour_billing.table import console, format_option, notes, print_rows
 from cardhour_contract.moment import format_rfc3339
 
 DUE_COLUMNS = ("customer", "invoice", "due_date", "days_overdue", "level", "currency", "open")
+MAIL_COLUMNS = ("customer", "level", "invoices", "to", "state", "detail")
 SENT_COLUMNS = ("customer", "invoice", "level", "day", "currency", "open", "sent_to", "sent_at", "who")
 
 
@@ -115,3 +116,58 @@ def sent(customer: str, form: str) -> None:
             for each in found
         ]
     print_rows(rows, form, columns=SENT_COLUMNS, right=("open",))
+
+
+@dunning.command()
+@click.option("--customer", metavar="ID", default="", help="Only this customer.")
+@click.option("--dry-run", is_flag=True, help="Show what would be sent, and send nothing.")
+@click.option("--yes", is_flag=True, help="Send without asking.")
+@format_option
+def send(customer: str, dry_run: bool, yes: bool, form: str) -> None:
+    """Send what is due by e-mail, a message for each customer and currency, with the invoices it is about."""
+    config = open_store()
+    from cardhour_billing.audit import login_name
+    from cardhour_billing.dunning import due_messages
+    from cardhour_billing.dunning_mail import reminder_letter, send_reminder
+    from cardhour_billing.mailing import check_sendable
+    from cardhour_billing.standing import today
+    from cardhour_contract.clock import SystemClock
+    from cardhour_contract.errors import CardHourError
+
+    clock = SystemClock()
+    check_sendable(config.mail)
+    with answering():
+        day = today(clock)
+        rows: list[dict[str, Any]] = []
+        ready = []
+        for message in due_messages(day, config.billing.dunning_days, customer):
+            row = {
+                "customer": message.customer.key,
+                "level": message.level,
+                "invoices": ", ".join(str(each.invoice.number) for each in message.reminders),
+            }
+            rows.append(row)
+            try:
+                row["to"] = ", ".join(reminder_letter(message).recipients)
+            except CardHourError as error:
+                row |= {"state": "cannot be sent", "detail": str(error)}
+            else:
+                row["state"] = "to send"
+                ready.append((message, row))
+        if dry_run or not ready or not yes:
+            print_rows(rows, form, columns=MAIL_COLUMNS)
+        if dry_run or not ready:
+            return
+        if not yes:
+            click.confirm(f"Send {len(ready)} reminders?", abort=True, err=True)
+        for message, row in ready:
+            try:
+                fate = send_reminder(message, config.mail, day=day, clock=clock, who=login_name())
+            except CardHourError as error:
+                row |= {"state": "cannot be sent", "detail": str(error)}
+            else:
+                row |= {"state": fate.state, "detail": fate.detail}
+    print_rows(rows, form, columns=MAIL_COLUMNS)
+    wrong = [row["customer"] for row in rows if row["state"] != "sent"]
+    if wrong:
+        raise click.ClickException(f"not known to be sent: {', '.join(wrong)}; the detail says why")
