@@ -29,14 +29,17 @@ def grants(zone: ZoneMonth) -> Answer:
         if not own:
             return Charges()
         allowances = [
-            Allowance(grant=each.pk, category=each.category, model=each.model, left=each.account.balance)
-            for each in own
+            Allowance(grant=each.pk, category=each.category, model=each.model, left=_left(each, zone)) for each in own
         ]
         reasons = {each.pk: each.reason for each in own}
         taken = take(allowances, (*asked.lines, *asked.charges))
         return Charges(charges=_charges(taken, reasons, zone.period, asked.customer.currency))
 
     return answer
+
+
+def _left(grant: CreditGrant, zone: ZoneMonth) -> int:
+    return max(0, grant.account.balance - zone.spent.get(grant.pk, 0))
 
 
 def moved(charges: Sequence[Charge]) -> bool:
@@ -48,12 +51,19 @@ def moved(charges: Sequence[Charge]) -> bool:
     return now != then
 
 
+def taken_by(charges: Sequence[Charge]) -> dict[int, int]:
+    """Minor units that ``charges`` take, by grant."""
+    taken: dict[int, int] = {}
+    for charge in _of_grants(charges):
+        taken[charge.inputs["grant"]] = taken.get(charge.inputs["grant"], 0) - charge.amount.amount
+    return taken
+
+
 def draw(customer: Customer, charges: Sequence[Charge], number: str, *, clock: Clock, who: str) -> None:
     """Take what an invoice's charges took. Within the transaction that issues it."""
-    taken: dict[int, Money] = {}
-    for charge in _of_grants(charges):
-        grant = charge.inputs["grant"]
-        taken[grant] = taken[grant] - charge.amount if grant in taken else -charge.amount
+    taken = {
+        grant: Money(amount=amount, currency=customer.currency) for grant, amount in taken_by(charges).items() if amount
+    }
     use_grants(customer, taken, number, clock=clock, who=who)
 
 

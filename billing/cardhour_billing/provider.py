@@ -7,7 +7,7 @@ answers for one customer from memory, because there may be ten thousand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -33,6 +33,8 @@ class ZoneMonth(Struct, frozen=True, kw_only=True):
     afresh: bool = False
     """As if no document had been issued: what falls due in this month, all of it, and nothing of other months."""
     settings: BillingSettings = BillingSettings()
+    spent: Mapping[int, int] = {}
+    """Minor units that drafts of earlier months take of grants, by grant: there for them no more."""
 
 
 class Asked(Struct, frozen=True, kw_only=True):

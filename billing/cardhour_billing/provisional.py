@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from cardhour_billing.config import BillingSettings
 from cardhour_billing.credit import prepaid_of
 from cardhour_billing.credit_level import look
+from cardhour_billing.granting import taken_by
 from cardhour_billing.ledger import Ledger
 from cardhour_billing.models import Customer, Event, Invoice, ProvisionalCharge
 from cardhour_billing.money import Money
@@ -59,6 +60,7 @@ def _unbilled(customers: Iterable[Customer], ledger: Ledger, clock: Clock) -> di
     for each in customers:
         zones.setdefault(each.timezone, []).append(each)
     for zone, here in sorted(zones.items()):
+        spent: dict[int, int] = {}  # no two open months have the same grant
         for month in _open_months(local_month(clock, zone)):
             period = billing_period(month, zone)
             issued = in_force(Invoice.objects.filter(period=str(month)))
@@ -69,10 +71,12 @@ def _unbilled(customers: Iterable[Customer], ledger: Ledger, clock: Clock) -> di
             # What the draft of this month would come to: grants and tax, and every charge, as it would be issued.
             # What closed months have yet to bill comes with one of the open ones only.
             settings = AS_ISSUED if month == local_month(clock, zone) else UNADJUSTED
-            rated = ZoneClose(period, wanting, wanting[0].issuer.currency, ledger, clock, settings)
+            rated = ZoneClose(period, wanting, wanting[0].issuer.currency, ledger, clock, settings, spent)
             for each in wanting:
-                assessed = rated.content(each).assess(each.currency)
-                sums[each.pk] = sums[each.pk] + assessed.total
+                content = rated.content(each)
+                sums[each.pk] = sums[each.pk] + content.assess(each.currency).total
+                for grant, amount in taken_by(content.charges).items():
+                    spent[grant] = spent.get(grant, 0) + amount
     return sums
 
 

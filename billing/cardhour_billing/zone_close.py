@@ -6,7 +6,7 @@ may be closed (``close``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -55,6 +55,7 @@ class ZoneClose:
         ledger: Ledger,
         clock: Clock,
         settings: BillingSettings,
+        spent: Mapping[int, int] | None = None,
     ) -> None:
         self.period = period
         self.customers = customers
@@ -62,6 +63,7 @@ class ZoneClose:
         self._ledger = ledger
         self._clock = clock
         self._settings = settings
+        self._spent = spent or {}
         self.carried: dict[str, Money] = {}
         """Totals below the smallest invoice, by customer."""
         self._rate()
@@ -173,6 +175,7 @@ class ZoneClose:
             ledger=self._ledger,
             clock=self._clock,
             settings=self._settings,
+            spent=self._spent,
         )
         answer = charges_of(zone)
         self._charges: dict[str, Charges] = {

@@ -94,6 +94,15 @@ def test_a_month_that_waits_for_its_invoice_is_still_unbilled_and_then_is_not(ac
     ]
 
 
+def test_two_open_months_do_not_both_have_the_same_grant(acme: Customer) -> None:
+    terms = credit.GrantTerms(reason="offer", from_ms=clock_at("2026-01-01T00:00:00Z").now_ms())
+    credit.grant(acme, Money(amount=2500, currency="USD"), terms, clock=clock_at("2026-01-01T00:00:00Z"), who="tests")
+    ledger = MemoryLedger()
+    ledger.hold("k8s:acme", "T4", "2026-01-31T22:00:00Z", "2026-02-01T03:00:00Z")
+    run(ledger, "2026-02-01T03:05:00Z")
+    assert unbilled() == [5000 - 2500]
+
+
 def test_topping_up_lets_a_customer_go_on_at_once(
     store: Store, acme: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
