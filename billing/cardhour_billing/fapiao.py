@@ -14,6 +14,7 @@ from datetime import date
 from django.db import transaction
 from django.db.models import QuerySet, Sum
 from msgspec import Struct
+from msgspec.structs import replace
 
 from cardhour_billing.audit import audit
 from cardhour_billing.document import decode
@@ -87,7 +88,6 @@ def plan(wanted: Sequence[Wanted], item: Item) -> Plan:
     if twice:
         raise Refuse(f"line {twice[0].line.position} of {twice[0].invoice} is asked for twice")
     result = Plan(customer=customer, asked=tuple(asked), item=item)
-    _check_credited(result, invoices)
     if result.total.gross <= 0:
         raise Refuse("nothing is left to ask a fapiao for: cardhour fapiao list shows what was asked for already")
     return result
@@ -193,21 +193,6 @@ def _invoice(number: str) -> Invoice:
     return found
 
 
-def _check_credited(planned: Plan, invoices: Sequence[Invoice]) -> None:
-    """What credit notes gave back of an invoice is not asked for."""
-    for invoice in invoices:
-        credited = invoice.credit_notes.filter(state=Invoice.State.ISSUED).aggregate(sum=Sum("total"))["sum"] or 0
-        asked_before = open_lines().filter(line__invoice=invoice).aggregate(sum=Sum("gross"))["sum"] or 0
-        asked = sum(each.amounts.gross for each in planned.asked if each.invoice == invoice.number)
-        left = invoice.total + credited - asked_before
-        if credited and asked > left:
-            numbers = ", ".join(str(each) for each in invoice.credit_notes.filter(state=Invoice.State.ISSUED))
-            raise Refuse(
-                f"{Money(amount=asked, currency=CURRENCY)} is asked for of {invoice}, and after {numbers} "
-                f"{Money(amount=left, currency=CURRENCY)} is left: ask by line, with --line {invoice}/POSITION=GROSS"
-            )
-
-
 def _check_parties(customer: Customer, item: Item) -> None:
     problems = []
     if not _BUYER_ID.fullmatch(customer.tax_id):
@@ -223,7 +208,7 @@ def _check_parties(customer: Customer, item: Item) -> None:
 
 
 def _lines(invoice: Invoice) -> Mapping[int, Asked]:
-    """What is left of each line of an invoice, by position."""
+    """What is left of each line of an invoice, by position: less what credit notes gave back and what was asked for."""
     taken = {
         row["line__position"]: Amounts(net=row["nets"], tax=row["taxes"])
         for row in open_lines()
@@ -231,19 +216,32 @@ def _lines(invoice: Invoice) -> Mapping[int, Asked]:
         .values("line__position")
         .annotate(nets=Sum("net"), taxes=Sum("tax"))
     }
+    credited = _credited(invoice)
     rows = {line.position: line for line in invoice.lines.all()}
-    return {
-        position: Asked(
-            invoice=str(invoice.number), line=rows[position], of=found,
-            amounts=found.whole - taken.get(position, Amounts()),
+    found = {}
+    for position, line in of_lines(decode(bytes(invoice.frozen))).items():
+        whole = line.whole + credited.get(position, Amounts())
+        left = whole - taken.get(position, Amounts())
+        found[position] = Asked(
+            invoice=str(invoice.number), line=rows[position], of=replace(line, whole=whole), amounts=left
         )
-        for position, found in of_lines(decode(bytes(invoice.frozen))).items()
-    }  # fmt: skip
+    return found
+
+
+def _credited(invoice: Invoice) -> dict[int, Amounts]:
+    """What credit notes gave back, negative, by the line whose name stands in each credit's source."""
+    found: dict[int, Amounts] = {}
+    for note in invoice.credit_notes.filter(state=Invoice.State.ISSUED):
+        for each in of_lines(decode(bytes(note.frozen))).values():
+            position = int(each.line.source.rpartition(":")[2])
+            found[position] = found.get(position, Amounts()) + each.whole
+    return found
 
 
 def _asked(wanted: Wanted, left: Mapping[int, Asked]) -> Iterable[Asked]:
     if wanted.position is None:
-        return [each for each in left.values() if each.amounts.gross]
+        # A line of which a credit note gave back more than is still unasked has nothing left, rather than less.
+        return [each for each in left.values() if each.amounts.gross * each.of.whole.gross > 0]
     found = left.get(wanted.position)
     if found is None:
         raise Refuse(f"{wanted.number} has no line {wanted.position} under a tax rule, and a fapiao states a rate")

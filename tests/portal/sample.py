@@ -150,3 +150,47 @@ LONG = replace(
 EMPTY = replace(DRAFT, lines=(), net="0.00", tax=(), total="0.00", due="0.00")
 
 ODD_GLYPHS = replace(ISSUED, customer=replace(ISSUED.customer, name="Emoji 🚀 سلام ไทย 한국 日本\x07\u202e"))
+
+
+def charge(position: int, kind: str, name: str, amount: str, unit: str = "item", **more: str) -> DocumentLine:
+    """A line that is not rated from usage. Where it is negative, so is its quantity."""
+    usual = line(position, more.pop("model", ""), more.pop("quantity", "1"), more.pop("price", amount), amount, **more)
+    return replace(usual, kind=kind, source=f"{kind}:{position}", description=name, unit=unit, quantity_us=0)
+
+
+MIXED = replace(
+    ISSUED,
+    lines=(
+        *ISSUED.lines[:2],
+        charge(3, "lease", "A100 servers 包租 2 台", "266800.00", "server-month", quantity="2", price="133400.00"),
+        charge(4, "add-on", "Object storage 对象存储", "1200.00", "month"),
+        charge(5, "commitment", "True-up of the quarter 季度承诺补足", "50000.00"),
+        charge(
+            6, "adjustment", "EC-2026-0399 line 2", "-1820.00", quantity="-1", price="1820.00", model="H800",
+            first_day="2026-09-01", last_day="2026-09-30",
+        ),
+        charge(7, "grant", "Trial allowance 试用额度", "-10000.00"),
+        charge(8, "carried", "Carried from September 9 月结转", "3.00"),
+    ),
+    net="537874.58",
+    tax=(
+        TaxRow(category="standard", rate_percent="13", net="268000.00", tax="34840.00", code="S"),
+        TaxRow(category="standard", rate_percent="6", net="269874.58", tax="16192.47", code="S"),
+    ),
+    total="588907.05",
+    due="88907.05",
+)  # fmt: skip
+"""Every kind of line, two rates, and half a million paid ahead."""
+
+CREDIT_NOTE = replace(
+    ISSUED,
+    kind="credit-note",
+    number="EC-CN-2026-0007",
+    original="EC-2026-0424",
+    reason="goodwill",
+    lines=(charge(1, "adjustment", "Outage of 5 October 10 月 5 日故障", "-1000.00", model="H800"),),
+    net="-1000.00",
+    tax=(TaxRow(category="standard", rate_percent="6", net="-1000.00", tax="-60.00", code="S"),),
+    total="-1060.00",
+    due="-1060.00",
+)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -84,6 +86,47 @@ def test_the_head_of_the_table_and_the_number_repeat_on_every_page_and_no_line_i
         assert "EC-2026-0424" in page
         assert f"{at}/{len(pages)}" in page.replace(" ", "")
     assert all(f"MODEL-{at:03d}" in "".join(pages) for at in range(1, 121))
+
+
+def test_a_long_table_carries_its_sum_from_page_to_page(tmp_path: Path) -> None:
+    pages = text_of(render(sample.LONG), tmp_path).split("\f")[:-1]
+    with_lines = [page for page in pages if "MODEL-" in page]
+    for at, (page, following) in enumerate(pairwise(with_lines)):
+        last = max(int(found) for found in re.findall(r"MODEL-(\d{3})", page))
+        sum_so_far = f"{last * 1.5:.2f} CNY"
+        assert f"Carried forward 过次页 {sum_so_far}" in re.sub(" +", " ", page), at
+        assert f"Carried over 承前页 {sum_so_far}" in re.sub(" +", " ", following), at
+    assert "Carried over" not in pages[0]
+    assert "Carried forward" not in with_lines[-1]
+
+
+def test_every_kind_of_line_says_what_it_is(tmp_path: Path) -> None:
+    text = text_of(render(sample.MIXED), tmp_path)
+    for printed in (
+        "leased 包租", "add-on 附加服务", "commitment 承诺用量", "adjustment of an earlier month 前期调整",
+        "allowance 赠送额度", "carried forward 上期结转", "server-month 台月", "133,400.00", "−1,820.00", "−10,000.00",
+        "34,840.00", "16,192.47", "588,907.05", "−500,000.00", "88,907.05 CNY", "EC-2026-0399",
+    ):  # fmt: skip
+        assert printed in text
+
+
+def test_a_credit_note_names_what_it_credits_and_why_and_gives_back_positive_amounts(tmp_path: Path) -> None:
+    text = text_of(render(sample.CREDIT_NOTE), tmp_path)
+    for printed in (
+        "Credit note 贷项账单", "EC-CN-2026-0007", "Credits 冲减账单", "EC-2026-0424", "goodwill 商誉补偿",
+        "1,060.00 CNY", "Credited 贷记",
+    ):  # fmt: skip
+        assert printed in text
+    assert "−" not in text
+    assert "due by" not in text
+    assert text.count("发票") == text.count("本账单不是发票") == 1
+
+
+def test_outside_china_an_invoice_is_called_one(tmp_path: Path) -> None:
+    german = replace(sample.ISSUED, issuer=replace(sample.ISSUED.issuer, country="DE"))
+    text = text_of(render(german), tmp_path)
+    assert "Invoice 账单" in text
+    assert "发票" not in text
 
 
 def test_a_name_in_two_scripts_has_a_line_for_each_and_is_said_once(tmp_path: Path) -> None:

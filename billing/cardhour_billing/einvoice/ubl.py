@@ -128,9 +128,12 @@ class _Writer:
         self._amount(element, "LineExtensionAmount", figures.net)
         self._period(element, line.first_day, line.last_day)
         item = group(element, "Item")
-        notes = [note for note in (line.description, line.band, line.tier) if note]
-        text(item, "Description", "; ".join(notes))
-        text(item, "Name", line.model or line.description)
+        usage = line.kind == "usage"
+        # Here every price is without tax, so the note that it has tax in it would be wrong.
+        description = "" if usage and line.includes_tax else line.description
+        notes = (description, line.band, line.tier) if usage else (line.model,)
+        text(item, "Description", "; ".join(note for note in notes if note))
+        text(item, "Name", line.model if usage else line.description)
         self._category(group(item, "ClassifiedTaxCategory"), category_of(self.document, line))
         text(group(element, "Price"), "PriceAmount", figures.price, currencyID=self.document.currency)
 

@@ -178,15 +178,21 @@ _KINDS = {
     "grant": _Kind("Credit", "One-Time", "Credit", False),
     "adjustment": _Kind("Usage", "Usage-Based", "GPU compute", False),
     "carried": _Kind("Adjustment", "One-Time", "Carried forward", False),
-    "credit": _Kind("Credit", "One-Time", "Credit", False),
+    "credit": _Kind("Usage", "Usage-Based", "GPU compute", False),
 }
-_CORRECTIONS = ("adjustment",)
+_GIVEN = _Kind("Credit", "One-Time", "Credit", False)
+"""A credit note out of goodwill or for the service level: nothing was billed wrongly."""
+_CORRECTIONS = ("adjustment", "credit")
 """Kinds that put right what an earlier period was billed."""
+
+
+def _kind_of(document: InvoiceDocument, line: DocumentLine) -> _Kind:
+    return _GIVEN if line.kind == "credit" and document.reason in ("goodwill", "sla") else _KINDS[line.kind]
 
 
 def _whole(source: Source, line: DocumentLine) -> Iterator[Row]:
     """A line that is no card's on any day: one row over its days."""
-    kind, net = _KINDS[line.kind], line.net or line.amount
+    kind, net = _kind_of(source.document, line), line.net or line.amount
     row = _charge(source, line) | _days(
         source.document, date.fromisoformat(line.first_day), date.fromisoformat(line.last_day)
     )
@@ -243,12 +249,12 @@ def _invoice(document: InvoiceDocument) -> Row:
 
 def _charge(source: Source, line: DocumentLine) -> Row:
     """What all rows of a line share."""
-    kind, sku = _KINDS[line.kind], line.model or line.source
+    kind, sku = _kind_of(source.document, line), line.model or line.source
     price = source.prices.get(line.position) or line.source
     details = {key: value for key, value in (("Band", line.band), ("Tier", line.tier)) if value}
     row = _invoice(source.document) | {
         "ChargeCategory": kind.category,
-        "ChargeClass": "Correction" if line.kind in _CORRECTIONS else None,
+        "ChargeClass": "Correction" if line.kind in _CORRECTIONS and kind is not _GIVEN else None,
         "ChargeDescription": " · ".join(each for each in (line.model, line.description) if each),
         "ChargeFrequency": kind.frequency,
         "ServiceCategory": "Compute",
