@@ -77,7 +77,7 @@ WITH_CREDIT = with_lines(
     due="29.63",
 )
 CREDIT_NOTE = with_lines(
-    replace(EU, kind="credit-note", number="BR-CN-2026-0001"),
+    replace(EU, kind="credit-note", number="BR-CN-2026-0001", original="BR-2026-0001", reason="correction"),
     (CREDIT_LINE,),
     (TaxRow(category="standard", rate_percent="19", net="-24.90", tax="-4.73", code="S"),),
     net="-24.90",

@@ -67,11 +67,15 @@ class _Writer:
         if not self.credits:
             text(tree, "DueDate", document.due_date or "")
         text(tree, "CreditNoteTypeCode" if self.credits else "InvoiceTypeCode", "381" if self.credits else "380")
+        text(tree, "Note", document.reason)
         text(tree, "DocumentCurrencyCode", document.currency)
         text(tree, "BuyerReference", document.customer.buyer_reference)
         self._period(tree, document.period.first_day, document.period.last_day)
         if document.customer.po_number:
             text(group(tree, "OrderReference"), "ID", document.customer.po_number)
+        if document.original:
+            reference = group(group(tree, "BillingReference"), "InvoiceDocumentReference")
+            text(reference, "ID", document.original)
         taxed = {category_of(document, line).code for line in document.lines} != {NOT_SUBJECT}
         seller(tree, document.issuer, taxed=taxed)
         buyer(tree, document.customer, taxed=taxed)
