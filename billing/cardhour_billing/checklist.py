@@ -129,7 +129,8 @@ def _usage(closed: Closed) -> Iterator[Check]:
         return
     whole = sum(each.quantity_us for each in closed.unassigned)
     values = [each.list_value for each in closed.unassigned if each.list_value]
-    parts = [f"{_hours(whole)} card-hours of {len({each.owner for each in closed.unassigned})} owners have no customer"]
+    owners = len({each.owner for each in closed.unassigned})
+    parts = [f"{_hours(whole)} card-hours have no customer (owners: {owners:,})"]
     if values:
         parts.append(f"{_text(sum(values[1:], values[0]))} at list price")
     if len(values) < len(closed.unassigned):
@@ -173,13 +174,13 @@ def _parties(closed: Closed) -> Iterator[Check]:
         yield from _lacking(
             [each.key for each in billed if not each.tax_id],
             "tax data",
-            "have no tax_id",
+            "without tax_id",
             "add it to [[customer]], unless they have none",
         )
     yield from _lacking(
         [each.key for each in billed if not each.email],
         "e-mail",
-        "have no email, so cardhour send cannot reach them",
+        "cardhour send cannot reach, for want of email",
         "add it to [[customer]]",
     )
 
@@ -190,7 +191,7 @@ def _lacking(keys: Sequence[str], check: str, what: str, do: str) -> Iterator[Ch
         return
     names, rest = ", ".join(sorted(keys)[:NAMES_SHOWN]), len(keys) - NAMES_SHOWN
     whose = f"{names} and {rest:,} more" if rest > 0 else names
-    yield Check(severity="warning", check=check, what=f"{whose} {what}", do=do)
+    yield Check(severity="warning", check=check, what=f"{what}: {whose}", do=do)
 
 
 def _list_value(closed: Closed, held_us: Mapping[str, int]) -> tuple[Money | None, bool]:

@@ -83,7 +83,7 @@ def test_unassigned_usage_has_its_value(books: Store) -> None:
     ledger.hold("k8s:lab", "T4", "2026-01-07T00:00:00Z", "2026-01-07T02:00:00Z", card="GPU-2")
     ledger.hold("k8s:lab2", "H100", "2026-01-07T00:00:00Z", "2026-01-07T01:00:00Z", card="GPU-3")
     assert checks(ledger)["unassigned"].what == (
-        "3.00 card-hours of 2 owners have no customer; 20.00 USD at list price; some of it without a list price"
+        "3.00 card-hours have no customer (owners: 2); 20.00 USD at list price; some of it without a list price"
     )
 
 
@@ -113,8 +113,8 @@ def test_customers_without_tax_data_or_address_are_named(store: Store) -> None:
     tax = '[[tax]]\ncategory = "standard"\nrate = "6"\nfrom = 2026-01-01T00:00:00Z\n'
     apply(store.home, ISSUER + ACME + TEN + tax)
     found = checks(held(MemoryLedger()))
-    assert (found["tax data"].severity, found["tax data"].what) == ("warning", "acme have no tax_id")
-    assert found["e-mail"].what == "acme have no email, so cardhour send cannot reach them"
+    assert (found["tax data"].severity, found["tax data"].what) == ("warning", "without tax_id: acme")
+    assert found["e-mail"].what == "cardhour send cannot reach, for want of email: acme"
 
 
 def test_a_close_of_one_customer_checks_that_customer(books: Store) -> None:

@@ -58,7 +58,7 @@ def test_the_clerks_month_goes_as_it_says(folder: Path) -> None:
     printed, *listed = re.split(r"^== .*$", run.stdout, flags=re.MULTILINE)
     invoices, notes, lines, payments = (json.loads(each) for each in listed)
 
-    assert "2.00 card-hours of 1 owners have no customer; 20.00 USD at list price" in printed
+    assert "2.00 card-hours have no customer (owners: 1); 20.00 USD at list price" in printed
     assert sums(invoices, "kind") == {("red", "invoice"): "106.00", ("blue", "invoice"): "74.20"} | {
         ("red", "credit-note"): "-21.20"
     }

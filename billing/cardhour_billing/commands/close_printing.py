@@ -139,8 +139,8 @@ def _print_unassigned(report: CloseReport) -> None:
     out = console()
     out.print("")
     whole = _hours(sum(each.quantity_us for each in largest))
-    title = f"Unassigned usage: {whole} card-hours that no binding covers"
-    print_rows(rows, "table", right=("card-hours", "list value"), title=title)
+    out.print(f"Unassigned usage: {whole} card-hours that no binding covers")
+    print_rows(rows, "table", right=("card-hours", "list value"))
     if len(largest) > UNASSIGNED_SHOWN:
         out.print(f"… and {len(largest) - UNASSIGNED_SHOWN} more")
 
