@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +31,12 @@ SPACE_BYTES_MIN = 100 * 1024**2
 
 FIRST_PID_NAMESPACE = 0xEFFFFFFC
 """The inode of the machine's own pid namespace: fixed in the kernel's sources (PROC_PID_INIT_INO)."""
+
+SKEWED_DRIVERS = (535, 43), (535, 98)
+"""From, and before: a larger struct behind an unchanged symbol, whose replies ``nvml.lists`` discards."""
+
+CLASHING = ("pynvml", "nvidia-ml-py3", "py3nvml")
+"""Retired packages with the module name, or the structs, of another time."""
 
 MIB = 1024**2
 
@@ -72,6 +79,7 @@ def _driver(inspection: Inspection) -> Iterator[Finding]:
             mend = "look for Xid lines in the kernel's log; the driver, or the machine, must be restarted"
         yield Finding(check="driver", state="wrong", what=f"{failure.reason}: {failure.detail}", mend=mend)
         return
+    yield from _known_bad(inspection.driver)
     gpus = inspection.gpus
     what = f"driver {inspection.driver}, {len(gpus)} GPUs"
     if gpus:
@@ -89,6 +97,26 @@ def _driver(inspection: Inspection) -> Iterator[Finding]:
     off = [each for each in gpus if each.accounting is False and not each.mig]
     mend = "nvidia-smi -am 1, as root, where processes shorter than a sample interval are to be billed"
     yield _mode("accounting mode", off, gpus, mend)
+
+
+def _known_bad(driver: str) -> Iterator[Finding]:
+    """What is known to answer wrongly, before it does."""
+    numbers = tuple(int(each) for each in driver.split(".")[:2] if each.isdigit())
+    if SKEWED_DRIVERS[0] <= numbers < SKEWED_DRIVERS[1]:
+        what = f"driver {driver} lists processes in a struct that no header describes: its replies are discarded"
+        yield Finding(check="driver version", state="wrong", what=what, mend="install 535.98 or later")
+    clashing = [name for name in CLASHING if _installed(name)]
+    if clashing:
+        what = f"{', '.join(clashing)} is installed beside nvidia-ml-py, and may be imported in its place"
+        yield Finding(check="python packages", state="wrong", what=what, mend=f"pip uninstall {' '.join(clashing)}")
+
+
+def _installed(name: str) -> bool:
+    try:
+        metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def _mode(check: str, off: list[GpuModes], gpus: tuple[GpuModes, ...], mend: str) -> Finding:

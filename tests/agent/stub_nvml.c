@@ -72,7 +72,7 @@ int nvmlInitWithFlags(unsigned flags) {
 }
 int nvmlShutdown(void) { return SUCCESS; }
 const char *nvmlErrorString(int code) { (void)code; return "stub"; }
-int nvmlSystemGetDriverVersion(char *text, unsigned size) { snprintf(text, size, "600.00"); return SUCCESS; }
+int nvmlSystemGetDriverVersion(char *text, unsigned size) { snprintf(text, size, is("skewed_driver") ? "535.54.03" : "600.00"); return SUCCESS; }
 int nvmlDeviceGetCount_v2(unsigned *count) { *count = 2; return outdated() ? LIB_RM_VERSION_MISMATCH : SUCCESS; }
 int nvmlDeviceGetHandleByIndex_v2(unsigned index, Device **d) {
     *d = &gpus[is("moved") ? 1 - index : index];

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cardhour_agent import key_file
 from cardhour_agent.checkup import Finding, examine
 from cardhour_agent.config import load
 from cardhour_contract.settings import StreamSettings
@@ -62,6 +63,41 @@ def test_a_node_that_is_well(tmp_path: Path, machine: StubDriver) -> None:
     assert found["persistence mode"].what == "off on 1 of 2 GPUs"
     assert "nvidia-smi -pm 1" in found["persistence mode"].mend
     assert not (tmp_path / "spool.db").exists(), "it looks, and changes nothing"
+
+
+def test_a_driver_whose_lists_no_header_describes_is_told_before_it_costs_anything(
+    tmp_path: Path, machine: StubDriver
+) -> None:
+    machine.now("skewed_driver")
+    found = look(tmp_path)["driver version"]
+    assert (found.state, found.mend) == ("wrong", "install 535.98 or later")
+
+
+def test_a_package_that_takes_the_drivers_module_is_found(
+    tmp_path: Path, machine: StubDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retired = tmp_path / "nvidia_ml_py3-7.352.0.dist-info"
+    retired.mkdir()
+    (retired / "METADATA").write_text("Metadata-Version: 2.1\nName: nvidia-ml-py3\nVersion: 7.352.0\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = look(tmp_path / "home")["python packages"]
+    assert (found.state, found.mend) == ("wrong", "pip uninstall nvidia-ml-py3")
+
+
+def test_a_node_whose_key_others_can_read_is_told_so(tmp_path: Path, machine: StubDriver) -> None:
+    def signing() -> Finding:
+        kafka = {"kind": "kafka", "bootstrap_servers": ["127.0.0.1:1"]}
+        lines = (f"{name} = {json.dumps(value)}\n" for name, value in kafka.items())
+        (tmp_path / "cardhour.toml").write_text("[stream]\n" + "".join(lines))
+        return look(tmp_path)["signing"]
+
+    assert signing().state == "note"
+    key = key_file.create(tmp_path / "node.key")
+    assert signing().what == f"with key {key.public.key_id}"
+    (tmp_path / "node.key").chmod(0o644)
+    found = signing()
+    assert found.state == "wrong"
+    assert "chmod 600" in found.what
 
 
 def test_accounting_mode_that_is_on_is_no_note(tmp_path: Path, machine: StubDriver) -> None:

@@ -12,6 +12,7 @@ TIMEOUT = 10
 
 WORDS = {
     1: "uninitialized",
+    2: "invalid_argument",
     3: "not_supported",
     4: "not_permitted",
     NOT_FOUND: "not_found",
