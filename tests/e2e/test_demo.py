@@ -40,6 +40,7 @@ def demo(home: Home) -> Done:
 
 def test_the_summary_leads_from_samples_to_files(home: Home, played: Done) -> None:
     assert f"Invoices of {MONTH}" in played.out
+    assert "Margin, CNY" in played.out and "NVIDIA L40S" in played.out
     assert "samples of 4 servers" in played.out and "ledger pages → 3 invoices" in played.out
     documents = sorted((home.path / "documents").iterdir())
     assert [each.suffix for each in documents] == [".csv", ".pdf"] * 3

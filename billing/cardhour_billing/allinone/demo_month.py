@@ -27,6 +27,7 @@ from cardhour_ingest.warehouse.usage import Balance, balance
 
 if TYPE_CHECKING:
     from cardhour_billing.close import CloseReport
+    from cardhour_billing.margin import Margin
     from cardhour_billing.rating import Unassigned
 
 ZONE = "Asia/Shanghai"
@@ -44,6 +45,8 @@ class Billed(Struct, frozen=True, kw_only=True):
     played: Played
     balance: Balance
     report: CloseReport
+    margins: tuple[Margin, ...]
+    """What each model of card earned and cost."""
     documents: tuple[Path, ...]
     seconds: float
 
@@ -64,11 +67,13 @@ def bill_month(config: BillingConfig, warehouse: Warehouse, month: str) -> Bille
         _apply_catalog(config.home / CATALOG_FILE, period.start_ms)
         report = _issue(config, warehouse, month, told)
         documents = _write_documents(config.home / DOCUMENTS, report, told)
+        margins = _margins(warehouse, month)
     return Billed(
         month=month,
         played=played,
         balance=balance(warehouse, period.start_ms, period.end_ms),
         report=report,
+        margins=margins,
         documents=tuple(documents),
         seconds=time.monotonic() - began,
     )
@@ -79,6 +84,7 @@ def summarise(billed: Billed, home: Path) -> None:
     out, played = console(), billed.played
     _print_invoices(billed)
     _print_ledger(billed.balance)
+    _print_margin(billed.margins)
     for each in billed.report.unassigned:
         hours = grouped(card_hours(each.quantity_us, decimals=2))
         out.print(f"No binding covers {each.owner}: {hours} card-hours of {each.model}, {_value(each)}.")
@@ -121,6 +127,18 @@ def _print_ledger(sums: Balance) -> None:
     print_rows(rows, "table", right=("card-hours",), title="The ledger")
 
 
+def _print_margin(margins: tuple[Margin, ...]) -> None:
+    from cardhour_billing.margin_rows import figures
+
+    columns = ("utilisation_percent", "revenue", "cost", "gross_margin", "gross_margin_percent", "break_even_percent")
+    rows = [
+        {"what the cards earned": each.name}
+        | {name.replace("_percent", " %").replace("_", " "): grouped(figures(each, None)[name]) for name in columns}
+        for each in margins
+    ]
+    print_rows(rows, "table", right=tuple(rows[0])[1:], title="Margin, CNY")
+
+
 def _value(unassigned: Unassigned) -> str:
     worth = unassigned.list_value
     return f"worth {grouped(str(worth))} {worth.currency} at list price" if worth else "no list price"
@@ -152,6 +170,13 @@ def _issue(config: BillingConfig, warehouse: Warehouse, month: str, told: Told) 
         settings=config.billing,
         progress=lambda _what, done, of: told("Rate and issue", done, of),
     )
+
+
+def _margins(warehouse: Warehouse, month: str) -> tuple[Margin, ...]:
+    from cardhour_billing.ledger import WarehouseLedger
+    from cardhour_billing.margin_month import month_margin
+
+    return month_margin(parse_month(month), WarehouseLedger(warehouse), SystemClock()).margins
 
 
 def _write_documents(folder: Path, report: CloseReport, told: Told) -> list[Path]:
