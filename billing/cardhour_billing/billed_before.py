@@ -1,11 +1,14 @@
-"""What issued documents billed of leases and add-ons, by source. Owns reading that, and that a draft does not count."""
+"""What issued documents billed of leases and add-ons, by source. Owns reading that, and which documents count."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet
 
 from cardhour_billing.charge import Charge
+from cardhour_billing.credit_line import parse_credit
 from cardhour_billing.document import decode
 from cardhour_billing.frozen_inputs import read_inputs
 from cardhour_billing.models import Customer, Invoice, InvoiceLine, Lease
@@ -19,29 +22,55 @@ KINDS = ("lease", "add-on")
 
 def billed_before(customers: Sequence[Customer], since: Month) -> dict[str, dict[str, Billed]]:
     """By customer and source, over the documents of ``since`` and later months."""
-    lines = InvoiceLine.objects.filter(
-        kind__in=KINDS, invoice__in=in_force(Invoice.objects.filter(period__gte=str(since), customer__in=customers))
-    ).values_list("invoice_id", "invoice__customer__key", "source", "amount")
+    lines = list(_lines(Invoice.objects.filter(period__gte=str(since), customer__in=customers)))
+    charged = _inputs({line.invoice for line in lines})
     found: dict[str, dict[str, Billed]] = {}
-    rows = list(lines.order_by("invoice__issued_at_ms", "invoice_id", "position"))
-    charged = _inputs({invoice for invoice, *_ in rows})
-    for invoice, customer, source, amount in rows:
-        known = found.setdefault(customer, {}).get(source)
-        billed = amount + (known.amount if known else 0)
-        found[customer][source] = Billed(amount=billed, inputs=charged[invoice, source])
+    for line in lines:
+        mine = found.setdefault(line.customer, {})
+        before = mine[line.source].amount if line.source in mine else 0
+        mine[line.source] = Billed(amount=before + line.amount, inputs=charged[line.invoice, line.source])
     return found
 
 
 def still_to_bill(customer: Customer, charges: Iterable[Charge]) -> bool:
     """Whether documents have billed just what ``charges`` take for billed. Asked under the customer's lock."""
     expected = {charge.source: read_charge(charge.inputs).billed for charge in charges if charge.kind in KINDS}
-    lines = InvoiceLine.objects.filter(
-        invoice__in=in_force(Invoice.objects.filter(customer=customer)), source__in=expected
-    )
     found = dict.fromkeys(expected, 0)
-    for source, amount in lines.values_list("source", "amount"):
-        found[source] += amount
+    for line in _lines(Invoice.objects.filter(customer=customer, lines__source__in=expected)) if expected else ():
+        if line.source in found:
+            found[line.source] += line.amount
     return found == expected
+
+
+class _Line(NamedTuple):
+    invoice: int
+    customer: str
+    source: str
+    amount: int
+    """Less what credit notes corrected of it."""
+
+
+def _lines(invoices: QuerySet[Invoice]) -> Iterator[_Line]:
+    """The lines that count, oldest first. What is void bills nothing; a goodwill or an SLA credit is a gift."""
+    counted = in_force(invoices).values("pk")
+    credited: dict[tuple[str, int], int] = {}
+    notes = InvoiceLine.objects.filter(
+        invoice__original__in=counted,
+        invoice__state=Invoice.State.ISSUED,
+        invoice__reason=Invoice.Reason.CORRECTION,
+        kind="credit",
+    )
+    for source, amount in notes.values_list("source", "amount"):
+        at = parse_credit(source)
+        credited[at] = credited.get(at, 0) + amount
+    lines = InvoiceLine.objects.filter(kind__in=KINDS, invoice__in=counted)
+    columns = lines.values_list(
+        "invoice_id", "invoice__customer__key", "invoice__number", "position", "source", "amount"
+    )
+    for invoice, customer, number, position, source, amount in columns.order_by(
+        "invoice__issued_at_ms", "invoice_id", "position"
+    ):
+        yield _Line(invoice, customer, source, amount + credited.get((str(number), position), 0))
 
 
 def _inputs(invoices: Iterable[int]) -> dict[tuple[int, str], Inputs]:

@@ -6,28 +6,34 @@ what a line comes to (``recurring_charges``, ``sla_charges``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from msgspec import structs
+from django.db.models import Max
+from msgspec import Struct
 
 from cardhour_billing.billed_before import billed_before
 from cardhour_billing.charge import Charge
 from cardhour_billing.lease import LeaseRow
 from cardhour_billing.lease_cover import Leases
 from cardhour_billing.leases import current_add_ons, current_leases
-from cardhour_billing.models import Customer, Invoice
-from cardhour_billing.month import BillingPeriod, billing_period
+from cardhour_billing.models import Customer, Invoice, MonthEntry
+from cardhour_billing.month import BillingPeriod, Month, billing_period, local_day, month_of, parse_month
 from cardhour_billing.provider import Answer, Asked, Charges, ZoneMonth
 from cardhour_billing.recurring_charges import price_charges
 from cardhour_billing.recurring_inputs import Row, Window, kind_of
 from cardhour_billing.sla_charges import Faulted, sla_charges, sla_spans
-
-CATCH_UP_MONTHS = 3
-"""Months before the one that is billed whose periods are billed, or settled, where they were recorded late: as many as
-usage that came late is adjusted. What is older is settled by a credit note or an add-on, which somebody decides."""
+from cardhour_billing.standing import in_force
 
 SLA_CATCH_UP_MONTHS = 1
-"""Likewise for faults that became known late: the ledger is read once for each month."""
+"""Months before the one that is billed whose faults are credited where they became known late: for each of them the
+ledger is read once more."""
+
+
+class Windows(Struct, frozen=True, kw_only=True):
+    """What a customer's document bills: periods, and credits for faulted time."""
+
+    prices: Window
+    faults: Window
 
 
 def recurring(zone: ZoneMonth) -> Answer:
@@ -37,26 +43,24 @@ def recurring(zone: ZoneMonth) -> Answer:
     for row in found:
         rows[row.customer].append(row)
     having = [customer for customer in zone.customers if rows[customer.key]]
-    catch_up, sla_catch_up = (0, 0) if zone.afresh else (CATCH_UP_MONTHS, SLA_CATCH_UP_MONTHS)
-    window, sla_window = window_of(zone.period, catch_up), window_of(zone.period, sla_catch_up)
-    # A period that falls due in the window may have been billed, in part, when it began.
-    billed = {} if zone.afresh else billed_before(having, zone.period.month.minus(CATCH_UP_MONTHS + 2))
-    leases = [row for each in rows.values() for row in each if isinstance(row, LeaseRow)]
-    faulted = _faulted(zone, leases, sla_window)
-
-    drafts = _drafts(having, zone.period)
+    windows = _windows(zone, having)
+    earliest_ms = min((each.prices.since_ms for each in windows.values()), default=zone.period.start_ms)
+    # A period that falls due in a window may have been billed, in part, when it began.
+    since = month_of(local_day(earliest_ms, zone.period.timezone)).minus(2)
+    billed = {} if zone.afresh else billed_before(having, since)
+    faulted = _faulted(zone, rows, windows)
 
     def answer(asked: Asked) -> Charges:
         customer = asked.customer.key
         mine, before = rows[customer], billed.get(customer, {})
+        if not mine:
+            return Charges()
         findings = list(_in_other_currency(asked.customer, mine))
         if findings:
             return Charges(findings=tuple(findings))
-        elsewhere = tuple(drafts.get(customer, ()))
-        prices = list(price_charges(mine, structs.replace(window, elsewhere_ms=elsewhere), before, zone.taxes))
+        prices = list(price_charges(mine, windows[customer].prices, before, zone.taxes))
         own = [row for row in mine if isinstance(row, LeaseRow)]
-        of_faults = structs.replace(sla_window, elsewhere_ms=elsewhere)
-        credits = list(sla_charges(own, of_faults, before, zone.taxes, faulted))
+        credits = list(sla_charges(own, windows[customer].faults, before, zone.taxes, faulted))
         ordered = [*(each for each in prices if each.kind == "lease"), *credits]
         charges = (*ordered, *(each for each in prices if each.kind == "add-on"))
         return Charges(charges=charges, findings=tuple(_untaxed(zone, charges)))
@@ -64,10 +68,39 @@ def recurring(zone: ZoneMonth) -> Answer:
     return answer
 
 
-def window_of(period: BillingPeriod, months: int) -> Window:
-    """What a document of ``period`` bills: what falls due in it or in so many months before."""
-    first = billing_period(period.month.minus(months), period.timezone)
-    return Window(since_ms=first.start_ms, until_ms=period.end_ms, timezone=period.timezone)
+def _windows(zone: ZoneMonth, customers: Sequence[Customer]) -> dict[str, Windows]:
+    """How far back each customer's document looks: as far as late usage is adjusted, and over what was carried."""
+    carried = {} if zone.afresh else _carried(customers, zone.period.month)
+    drafts = _drafts(customers, zone.period)
+    back = (0, 0) if zone.afresh else (zone.settings.adjust_months, SLA_CATCH_UP_MONTHS)
+    found = {}
+    for customer in customers:
+        first = carried.get(customer.key, zone.period.month)
+        prices, faults = (
+            Window(
+                since_ms=billing_period(min(first, zone.period.month.minus(months)), zone.period.timezone).start_ms,
+                until_ms=zone.period.end_ms,
+                timezone=zone.period.timezone,
+                elsewhere_ms=tuple(drafts.get(customer.key, ())),
+            )
+            for months in back
+        )
+        found[customer.key] = Windows(prices=prices, faults=faults)
+    return found
+
+
+def _carried(customers: Sequence[Customer], month: Month) -> dict[str, Month]:
+    """The first month of each customer that was too small for an invoice, and has not been billed since."""
+    billed = in_force(Invoice.objects.filter(customer__in=customers, period__lt=str(month)))
+    last = dict(
+        billed.order_by().values("customer__key").annotate(last=Max("period")).values_list("customer__key", "last")
+    )
+    entries = MonthEntry.objects.filter(customer__in=customers, period__lt=str(month), kind=MonthEntry.Kind.CARRIED)
+    found: dict[str, Month] = {}
+    for customer, period in entries.order_by("-period").values_list("customer__key", "period"):
+        if period > last.get(customer, ""):
+            found[customer] = parse_month(period)
+    return found
 
 
 def _drafts(customers: Sequence[Customer], period: BillingPeriod) -> dict[str, list[tuple[int, int]]]:
@@ -80,12 +113,14 @@ def _drafts(customers: Sequence[Customer], period: BillingPeriod) -> dict[str, l
     return found
 
 
-def _faulted(zone: ZoneMonth, rows: Iterable[LeaseRow], window: Window) -> Faulted:
+def _faulted(zone: ZoneMonth, rows: Mapping[str, Sequence[Row]], windows: Mapping[str, Windows]) -> Faulted:
     """Faulted time of the leases that credit it. The ledger is read once for each span, however many leases have it."""
     spans: dict[tuple[int, int], list[tuple[LeaseRow, int]]] = {}
-    for row in rows:
-        for period, held in sla_spans(row, window):
-            spans.setdefault(held, []).append((row, period.start_ms))
+    for customer, window in windows.items():
+        for row in rows[customer]:
+            if isinstance(row, LeaseRow):
+                for period, held in sla_spans(row, window.faults):
+                    spans.setdefault(held, []).append((row, period.start_ms))
     found: dict[tuple[str, int], int] = {}
     for (from_ms, to_ms), asked in spans.items():
         leases, starts = Leases(row for row, _ in asked), {row.key: start_ms for row, start_ms in asked}
