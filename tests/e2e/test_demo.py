@@ -19,6 +19,7 @@ GOLDEN = Path(__file__).parent / "golden" / "demo.json"
 everywhere. Not counted by hand: a change here is a change of what the demonstration, or the ledger, says."""
 
 MONTH = "2026-03"
+BEGINNINGS = {".csv": b"\xef\xbb\xbf", ".pdf": b"%PDF", ".xlsx": b"PK"}
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +44,10 @@ def test_the_summary_leads_from_samples_to_files(home: Home, played: Done) -> No
     assert "Margin, CNY" in played.out and "NVIDIA L40S" in played.out
     assert "samples of 4 servers" in played.out and "ledger pages → 3 invoices" in played.out
     documents = sorted((home.path / "documents").iterdir())
-    assert [each.suffix for each in documents] == [".csv", ".pdf"] * 3
+    assert [each.suffix for each in documents] == [".csv", ".pdf", ".xlsx"] * 3
     for each in documents:
         assert str(each) in played.out
-        assert each.read_bytes().startswith(b"%PDF" if each.suffix == ".pdf" else b"\xef\xbb\xbf")
+        assert each.read_bytes().startswith(BEGINNINGS[each.suffix])
 
 
 def test_the_ledger_adds_up_in_print(played: Done) -> None:
