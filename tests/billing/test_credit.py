@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 from django.db import DatabaseError, connection, transaction
 
@@ -17,7 +14,7 @@ from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import parse_rfc3339
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at
 from tests.billing.conftest import Store
-from tests.billing.test_commands import cardhour
+from tests.billing.in_process import Desk
 from tests.billing.test_numbering import together
 
 CLOCK = clock_at("2026-02-10T00:00:00Z")
@@ -188,22 +185,20 @@ def test_the_database_refuses_credit_that_goes_astray(acme: Customer) -> None:
     assert (str(prepaid_of(acme, "USD")), str(prepaid_of(beta, "USD"))) == ("25.00", "5.00")
 
 
-def test_credit_at_the_command_line(tmp_path: Path) -> None:
-    (tmp_path / "catalog.toml").write_text(ISSUER + ACME)
-    assert cardhour(tmp_path, "catalog", "apply", "catalog.toml", "--yes").returncode == 0
-    asked = cardhour(tmp_path, "credit", "top-up", "acme", "1000", "--reference", "T-1", answer="y\n")
-    assert "Prepaid balance 0.00 USD, then 1,000.00 USD." in asked.stderr
-    refused = cardhour(tmp_path, "credit", "refund", "acme", "1000.001", "--reference", "B-1", "--yes")
-    assert (refused.returncode, "more decimals than USD" in refused.stderr) == (2, True)
+def test_credit_at_the_command_line(store: Store, acme: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(store, monkeypatch)
+    asked = desk.text("credit", "top-up", "acme", "1000", "--reference", "T-1", answer="y\n")
+    assert "Prepaid balance 0.00 USD, then 1,000.00 USD." in asked
+    refused = desk.refusal("credit", "refund", "acme", "1000.001", "--reference", "B-1", "--yes")
+    assert "more decimals than USD" in refused
     terms = ("--reason", "trial", "--category", "usage", "--model", "T4", "--expires", "2030-01-01T00:00:00Z")
-    assert cardhour(tmp_path, "credit", "grant", "acme", "50", *terms, "--yes").returncode == 0
-    rows = json.loads(cardhour(tmp_path, "credit", "balance", "--format", "json").stdout)
+    desk.text("credit", "grant", "acme", "50", *terms, "--yes")
+    rows = desk.rows("credit", "balance")
     assert [(row["account"], row["balance"], row["pays_for"]) for row in rows] == [
         ("prepaid", "1000.00", None),
         ("grant 1", "50.00", "usage of T4"),
     ]
-    assert "Expired 1 grants" in cardhour(tmp_path, "credit", "expire", "1", "--yes").stderr
-    listed = json.loads(cardhour(tmp_path, "credit", "list", "acme", "--format", "json").stdout)
-    assert [(row["kind"], row["amount"]) for row in listed] == [
+    assert "Expired 1 grants" in desk.text("credit", "expire", "1", "--yes")
+    assert [(row["kind"], row["amount"]) for row in desk.rows("credit", "list", "acme")] == [
         ("top-up", "1000.00"), ("grant", "50.00"), ("expire", "-50.00"),
     ]  # fmt: skip

@@ -21,8 +21,8 @@ from cardhour_contract.errors import Refuse
 from cardhour_contract.settings import Secret
 from tests.billing.books import ACME, ISSUER, apply, clock_at
 from tests.billing.conftest import Store
+from tests.billing.in_process import Desk
 from tests.billing.receiver import Receiver, receiving
-from tests.billing.test_commands import cardhour
 
 AT = "2026-02-10T00:00:00Z"
 SECRET = "not-a-real-secret"
@@ -151,7 +151,17 @@ def test_the_doctor_looks_at_mail_and_webhook(tmp_path: Path, receiver: Receiver
     assert "hidden" not in checkup._webhook(config).what
 
 
-def test_events_at_the_command_line(tmp_path: Path) -> None:
-    assert json.loads(cardhour(tmp_path, "events", "list", "--format", "json").stdout) == []
-    refused = cardhour(tmp_path, "events", "retry")
-    assert (refused.returncode, "[webhook]" in refused.stderr) == (2, True)
+def test_events_at_the_command_line(
+    store: Store, event: Event, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(store, monkeypatch)
+    (row,) = desk.rows("events", "list", "--undelivered")
+    assert (row["kind"], row["state"], row["detail"]["available"]) == ("credit.low", "given up", "12.00")
+    assert "[webhook]" in desk.refusal("events", "retry")
+    monkeypatch.setenv("CARDHOUR_WEBHOOK_URL", receiver.url)
+    monkeypatch.setenv("CARDHOUR_WEBHOOK_SECRET", SECRET)
+    assert "there is no event 9" in desk.refusal("events", "retry", "9")
+    receiver.answers = [503]
+    assert "1 events were not heard" in desk.refusal("events", "retry")
+    assert [row["state"] for row in desk.rows("events", "retry")] == ["delivered"]
+    assert desk.rows("events", "list", "--undelivered") == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,9 +21,9 @@ from cardhour_contract.errors import InvariantBroken, Refuse
 from cardhour_contract.settings import Secret
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, close, issued
 from tests.billing.conftest import Store
+from tests.billing.in_process import Desk
 from tests.billing.mail_server import PASSWORD, USER, Post, post_office
 from tests.billing.memory_ledger import MemoryLedger
-from tests.billing.test_commands import HEADER, cardhour
 from tests.billing.test_rendering import Printer
 
 AFTER = "2026-02-10T00:00:00Z"
@@ -227,25 +226,22 @@ def test_mail_settings_that_cannot_work_are_refused(tmp_path: Path, setting: str
         load_config(environ)
 
 
-def test_a_months_invoices_are_sent_at_the_command_line(tmp_path: Path, office: tuple[Post, MailSettings]) -> None:
+def test_a_months_invoices_are_sent_at_the_command_line(
+    store: Store, invoice: Invoice, office: tuple[Post, MailSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
     post, settings = office
-    (tmp_path / "catalog.toml").write_text(ISSUER + WITH_EMAIL + PRICE)
-    usage = "k8s:acme,job-1,n1,GPU-0,T4,,2026-01-05T00:00:00Z,2026-01-05T10:00:00Z,1,,\n"
-    (tmp_path / "usage.csv").write_text(HEADER + usage)
-    (tmp_path / "home").mkdir(mode=0o700)
-    mail = f'[mail]\nhost = "127.0.0.1"\nport = {settings.port}\ntls = "none"\nsender = "{SENDER}"\n'
-    (tmp_path / "home" / "cardhour.toml").write_text(mail)
-    for command in (("catalog", "apply", "catalog.toml", "--yes"), ("import", "usage.csv")):
-        assert cardhour(tmp_path, *command).returncode == 0
-    assert "is issued yet" in cardhour(tmp_path, "send", "2026-01").stderr
-    assert cardhour(tmp_path, "close", "2026-01", "--issue").returncode == 0
-    dry = cardhour(tmp_path, "send", "2026-01", "--dry-run", "--format", "json")
-    assert [row["state"] for row in json.loads(dry.stdout)] == ["to send"]
+    desk = Desk(store, monkeypatch)
+    assert "[mail]" in desk.refusal("send", "2026-01")
+    for name, value in (("HOST", "127.0.0.1"), ("PORT", str(settings.port)), ("TLS", "none"), ("SENDER", SENDER)):
+        monkeypatch.setenv(f"CARDHOUR_MAIL_{name}", value)
+    assert "is issued yet" in desk.refusal("send", "2026-02")
+    assert [row["state"] for row in desk.rows("send", "2026-01", "--dry-run")] == ["to send"]
     assert post.received == []
-    done = cardhour(tmp_path, "send", "2026-01", "--yes", "--format", "json")
-    assert [row["state"] for row in json.loads(done.stdout)] == ["sent"], done.stderr
-    assert "0 of 1 invoices to send" in cardhour(tmp_path, "send", "2026-01", "--yes").stderr
+    assert [row["state"] for row in desk.rows("send", "2026-01", "--yes")] == ["sent"]
+    assert "0 of 1 invoices to send" in desk.text("send", str(invoice.number), "--yes")
     assert len(post.received) == 1
+    post.refuse_recipient = "cfo@acme.example"
+    assert "not known to be sent: EC-2026-0001" in desk.refusal("send", "2026-01", "--again", "--yes")
 
 
 def test_an_address_that_is_none_is_refused_in_the_catalog(tmp_path: Path) -> None:
