@@ -84,37 +84,31 @@ def test_an_assignment_holds_its_card_without_any_process_from_first_to_last_sig
     assert (process.process, process.command) == (record.process, "k8s/team-a/train/main")
 
 
-def test_who_does_not_answer_for_a_moment_ends_nothing() -> None:
+def silent_until(at_s: int) -> list[tuple[float, float, bool]]:
+    """The records of an assignment whose assigner says nothing from 20 s on until ``at_s``."""
     told = Told()
     node = Node(told)
     told.answer = [PROMISED]
     node.sample(0)
     node.sample(10)
     told.falls_silent()
-    for at_s in range(20, 120, 10):
-        node.sample(at_s)
+    for silent_s in range(20, at_s, 10):
+        node.sample(silent_s)
     told.answer = [PROMISED]
-    node.sample(120)
-    node.sample(130)
-    first, *gap, last = node.close()
+    node.sample(at_s)
+    node.sample(at_s + 10)
+    return node.close()
+
+
+def test_who_does_not_answer_for_a_moment_ends_nothing() -> None:
+    first, *gap, last = silent_until(120)
     assert (first, last) == ((0, 10, False), (120, 130, False))
     assert gap
     assert all(bridged for _, _, bridged in gap), "the gap is bridged, and says so"
 
 
 def test_beyond_the_bridge_nothing_is_guessed() -> None:
-    told = Told()
-    node = Node(told)
-    told.answer = [PROMISED]
-    node.sample(0)
-    node.sample(10)
-    told.falls_silent()
-    for at_s in range(20, 400, 10):
-        node.sample(at_s)
-    told.answer = [PROMISED]
-    node.sample(400)
-    node.sample(410)
-    assert node.close() == [(0, 10, False), (400, 410, False)]
+    assert silent_until(400) == [(0, 10, False), (400, 410, False)]
 
 
 def test_one_that_does_not_answer_costs_the_others_nothing() -> None:
