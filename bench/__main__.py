@@ -15,13 +15,14 @@ from pathlib import Path
 import click
 import structlog
 
-from bench import ingest, memory, rollup, stages, usage
+from bench import documents, ingest, memory, rollup, stages, usage
 from bench.figures import Figure, show, write
 
 RESULT = Path(".cache/bench.json")
 
 MEMORY_MESSAGES, MEMORY_MESSAGES_FULL = 40_000, 1_000_000
 CARDS, CARDS_FULL = 2_000, 100_000
+DOCUMENTS, DOCUMENTS_FULL = 200, 2_000
 
 
 def run_stages(folder: Path, days: int, full: bool) -> list[Figure]:
@@ -46,12 +47,17 @@ def run_usage(folder: Path, days: int, full: bool) -> list[Figure]:
     return usage.measure(folder, cards=CARDS_FULL if full else CARDS)
 
 
+def run_documents(folder: Path, days: int, full: bool) -> list[Figure]:
+    return documents.measure(DOCUMENTS_FULL if full else DOCUMENTS)
+
+
 PARTS: dict[str, Callable[[Path, int, bool], list[Figure]]] = {
     "stages": run_stages,
     "ingest": run_ingest,
     "memory": run_memory,
     "rollup": run_rollup,
     "usage": run_usage,
+    "documents": run_documents,
 }
 
 
