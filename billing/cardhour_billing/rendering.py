@@ -1,7 +1,7 @@
 """Rendering: the files of an issued invoice, made once from its frozen document and kept.
 
-Owns when files are made and which bytes are served. Does not own how they look (``invoice_pdf``, ``invoice_csv``,
-``einvoice``). A document that a format cannot say has no such file, and the reason is kept in its place.
+Owns when files are made and which bytes are served. Does not own making them (``renderers``). A document that a format
+cannot say has no such file, and the reason is kept in its place.
 Rendering follows the commit of the invoice, so that a typesetter's mood costs no number; what a crash left without
 files gets them at the next close or the scheduler's next check. A template that changes later changes no file that is
 kept.
@@ -15,24 +15,18 @@ from collections.abc import Callable
 from django.db import transaction
 from django.db.models import Count, QuerySet
 
-from cardhour_billing import invoice_csv, invoice_pdf
 from cardhour_billing.audit import audit
-from cardhour_billing.document import InvoiceDocument, decode
-from cardhour_billing.einvoice import ubl
+from cardhour_billing.document import decode
 from cardhour_billing.models import Invoice, RenderedDocument
+from cardhour_billing.renderers import RENDERERS, Made, in_lots, made, made_of_many
 from cardhour_contract.clock import Clock
 from cardhour_contract.errors import InvariantBroken, Refuse
 
-Renderer = Callable[[InvoiceDocument], bytes]
 Told = Callable[[str, int, int], None]
 """Told what is done now, how many are done, and of how many."""
 
-RENDERERS: dict[str, Renderer] = {
-    RenderedDocument.Format.PDF: invoice_pdf.render,
-    RenderedDocument.Format.CSV: invoice_csv.render,
-    RenderedDocument.Format.XML: ubl.render,
-}
-"""Kept with every issued document. A renderer refuses a document that its format has no words for."""
+LOT = 1000
+"""Documents read and rendered at once: some hundred megabytes at the most."""
 
 
 def unrendered() -> QuerySet[Invoice]:
@@ -48,13 +42,16 @@ def render_missing(clock: Clock, *, who: str, progress: Told = lambda what, done
     """
     wanting = list(unrendered().values_list("pk", flat=True))
     failures: list[str] = []
-    for done, pk in enumerate(wanting, start=1):
-        invoice = Invoice.objects.get(pk=pk)
-        try:
-            keep(invoice, clock, who=who)
-        except InvariantBroken as error:
-            failures.append(str(error))
-        progress(f"documents: {invoice.number}", done, len(wanting))
+    done = 0
+    for lot in in_lots(wanting, LOT):
+        invoices = list(Invoice.objects.filter(pk__in=lot).order_by("pk"))
+        for invoice, files in zip(invoices, made_of_many([bytes(each.frozen) for each in invoices]), strict=True):
+            done += 1
+            if isinstance(files, str):
+                failures.append(files)
+            else:
+                _keep(invoice, files, clock, who)
+            progress(f"documents: {invoice.number}", done, len(wanting))
     if failures:
         raise InvariantBroken(f"{len(failures)} issued invoices could not be rendered: {'; '.join(failures[:3])}")
     return len(wanting)
@@ -62,8 +59,10 @@ def render_missing(clock: Clock, *, who: str, progress: Told = lambda what, done
 
 def keep(invoice: Invoice, clock: Clock, *, who: str) -> None:
     """Make and keep every file of an issued invoice. Files that are kept already stay, whoever made them."""
-    document = decode(bytes(invoice.frozen))
-    content = {name: _made(render, document) for name, render in RENDERERS.items()}
+    _keep(invoice, made(bytes(invoice.frozen)), clock, who)
+
+
+def _keep(invoice: Invoice, content: Made, clock: Clock, who: str) -> None:
     with transaction.atomic():
         # 1. Of two processes the first to commit wins; the other's bytes go nowhere. 2. The hashes stand in the audit
         # log as well, so that bytes changed together with their hash are still found out.
@@ -97,14 +96,6 @@ def kept_content(invoice: Invoice, form: str) -> bytes:
 
 def _kept(invoice: Invoice) -> QuerySet[RenderedDocument]:
     return RenderedDocument.objects.filter(invoice=invoice)
-
-
-def _made(render: Renderer, document: InvoiceDocument) -> tuple[bytes, str]:
-    """The file, or nothing and why."""
-    try:
-        return render(document), ""
-    except Refuse as error:
-        return b"", "; ".join(error.problems)
 
 
 def _row(invoice: Invoice, name: str, made: tuple[bytes, str], clock: Clock) -> RenderedDocument:

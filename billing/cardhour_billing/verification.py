@@ -26,7 +26,7 @@ from cardhour_billing.models import AuditLog, Binding, Contract, Invoice, Lease,
 from cardhour_billing.money import Money, card_hours, parse_amount, total
 from cardhour_billing.rated import UsageSum
 from cardhour_billing.rating import RATING_VERSION
-from cardhour_billing.rendering import RENDERERS
+from cardhour_billing.renderers import RENDERERS
 from cardhour_billing.rerating import rerate, sums_of
 from cardhour_contract.errors import InvariantBroken, Refuse
 

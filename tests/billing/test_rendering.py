@@ -8,21 +8,24 @@ from pathlib import Path
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from msgspec.structs import replace
 
-from cardhour_billing import invoice_pdf, invoice_xlsx, rendering
+from cardhour_billing import invoice_pdf, invoice_xlsx, renderers, rendering
 from cardhour_billing.config import BillingConfig, BillingSettings, StoreSettings, WebSettings
-from cardhour_billing.document import InvoiceDocument, decode
+from cardhour_billing.document import InvoiceDocument, decode, encode
 from cardhour_billing.einvoice import ubl
 from cardhour_billing.einvoice.checking import checked
 from cardhour_billing.invoice_files import absent, find_invoice, save_files
 from cardhour_billing.models import AuditLog, Invoice, RenderedDocument
-from cardhour_billing.rendering import RENDERERS, content_of, render_missing, unrendered
+from cardhour_billing.renderers import RENDERERS
+from cardhour_billing.rendering import content_of, render_missing, unrendered
 from cardhour_billing.scheduler import run_due
 from cardhour_contract.errors import InvariantBroken, Refuse
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, close, issued
 from tests.billing.conftest import Store
 from tests.billing.memory_ledger import MemoryLedger
 from tests.billing.test_commands import HEADER, cardhour
+from tests.portal import sample
 
 MINIMAL = ISSUER + ACME + PRICE
 AFTER = "2026-02-10T00:00:00Z"
@@ -105,7 +108,7 @@ def test_a_draft_is_checked_as_if_it_were_issued_today(store: Store, ledger: Mem
 def test_kept_files_outlive_their_template(ledger: MemoryLedger, monkeypatch: pytest.MonkeyPatch) -> None:
     invoice = invoice_of(ledger)
     before = kept(invoice)
-    monkeypatch.setattr(rendering, "RENDERERS", dict.fromkeys(RENDERERS, Printer(b"another")))
+    monkeypatch.setattr(renderers, "RENDERERS", dict.fromkeys(RENDERERS, Printer(b"another")))
     close(ledger, "2026-01", AFTER, issue=True)
     assert content_of(invoice, "pdf", CLOCK, who="tests") == before["pdf"]
     assert kept(invoice) == before
@@ -159,6 +162,14 @@ def test_a_document_that_cannot_be_typeset_keeps_no_other_from_being(
     with pytest.raises(InvariantBroken, match="1 issued invoices"):
         close(ledger, "2026-01", AFTER, issue=True)
     assert kept(issued("beta")[0])["pdf"] == b"fine"
+
+
+def test_many_documents_are_made_by_several_processes_in_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    good = [encode(replace(sample.ISSUED, number=f"EC-2026-{at:04d}")) for at in range(3)]
+    alone = [renderers.made(each) for each in good]
+    monkeypatch.setattr(renderers, "MANY", 2)
+    assert list(renderers.made_of_many([*good, b"{}"]))[:3] == alone
+    assert "cannot be read" in str(list(renderers.made_of_many([*good, b"{}"]))[3])
 
 
 def test_rendering_twice_makes_nothing_twice(ledger: MemoryLedger) -> None:

@@ -10,7 +10,7 @@ import pytest
 import trustme
 from django.db import DatabaseError, connection, transaction
 
-from cardhour_billing import rendering
+from cardhour_billing import renderers
 from cardhour_billing.catalog_file import read_catalog
 from cardhour_billing.config import load_config
 from cardhour_billing.invoice_mail import invoice_letter, key_of
@@ -138,7 +138,7 @@ def test_an_unrendered_document_cannot_be_sent(store: Store, monkeypatch: pytest
     close(ledger, "2026-01", AFTER)
     with pytest.raises(Refuse, match="is a draft"):
         invoice_letter(Invoice.objects.get())
-    monkeypatch.setitem(rendering.RENDERERS, "pdf", Printer(b""))
+    monkeypatch.setitem(renderers.RENDERERS, "pdf", Printer(b""))
     with pytest.raises(InvariantBroken):
         close(ledger, "2026-01", AFTER, issue=True)
     with pytest.raises(Refuse, match="has no PDF yet: run cardhour close 2026-01 --issue"):
