@@ -16,13 +16,16 @@ from cardhour_billing.granting import taken_by
 from cardhour_billing.ledger import Ledger
 from cardhour_billing.models import Customer, Event, Invoice, ProvisionalCharge
 from cardhour_billing.money import Money
-from cardhour_billing.month import Month, billing_period, local_day, month_of
+from cardhour_billing.month import Month, billing_period, local_day, month_of, parse_month
 from cardhour_billing.standing import in_force
 from cardhour_billing.zone_close import ZoneClose
 from cardhour_contract.clock import Clock
 from cardhour_contract.moment import HOUR_MS, floor_to
 
 AS_ISSUED, UNADJUSTED = BillingSettings(), BillingSettings(adjust_months=0)
+
+EARLIEST = Month(year=1, month=1)
+"""Before any month that was billed."""
 
 OPEN_MONTHS = 3
 """How far back a month without an invoice counts as unbilled: this one, the one in its grace hours, and one more."""
@@ -61,23 +64,38 @@ def _unbilled(customers: Iterable[Customer], ledger: Ledger, clock: Clock) -> di
         zones.setdefault(each.timezone, []).append(each)
     for zone, here in sorted(zones.items()):
         spent: dict[int, int] = {}  # no two open months have the same grant
-        for month in _open_months(local_month(clock, zone)):
+        months = _open_months(local_month(clock, zone))
+        billed = _billed(here, months)
+        begun: set[int] = set()
+        for month in months:
             period = billing_period(month, zone)
-            issued = in_force(Invoice.objects.filter(period=str(month)))
-            billed = set(issued.values_list("customer", flat=True))
-            wanting = [each for each in here if each.pk not in billed]
-            if not wanting:
-                continue
-            # What the draft of this month would come to: grants and tax, and every charge, as it would be issued.
-            # What closed months have yet to bill comes with one of the open ones only.
-            settings = AS_ISSUED if month == local_month(clock, zone) else UNADJUSTED
-            rated = ZoneClose(period, wanting, wanting[0].issuer.currency, ledger, clock, settings, spent)
-            for each in wanting:
-                content = rated.content(each)
-                sums[each.pk] = sums[each.pk] + content.assess(each.currency).total
-                for grant, amount in taken_by(content.charges).items():
-                    spent[grant] = spent.get(grant, 0) + amount
+            wanting = [each for each in here if month not in billed[each.pk]]
+            # What the draft of this month would come to: grants and tax, and every charge, as it would be issued. What
+            # closed months have yet to bill comes with the first open one after them, and with no other.
+            first = [
+                each for each in wanting if each.pk not in begun and month > max(billed[each.pk], default=EARLIEST)
+            ]
+            begun |= {each.pk for each in first}
+            later = [each for each in wanting if each not in first]
+            for settings, asked in ((AS_ISSUED, first), (UNADJUSTED, later)):
+                if not asked:
+                    continue
+                rated = ZoneClose(period, asked, asked[0].issuer.currency, ledger, clock, settings, spent)
+                for each in asked:
+                    content = rated.content(each)
+                    sums[each.pk] = sums[each.pk] + content.assess(each.currency).total
+                    for grant, amount in taken_by(content.charges).items():
+                        spent[grant] = spent.get(grant, 0) + amount
     return sums
+
+
+def _billed(customers: Iterable[Customer], months: Iterable[Month]) -> dict[int, set[Month]]:
+    """The months that are billed, by customer."""
+    found: dict[int, set[Month]] = {each.pk: set() for each in customers}
+    issued = in_force(Invoice.objects.filter(customer__in=found, period__in=[str(month) for month in months]))
+    for customer, period in issued.values_list("customer", "period"):
+        found[customer].add(parse_month(period))
+    return found
 
 
 def local_month(clock: Clock, zone: str) -> Month:

@@ -70,9 +70,10 @@ def recurring(zone: ZoneMonth) -> Answer:
 
 def _windows(zone: ZoneMonth, customers: Sequence[Customer]) -> dict[str, Windows]:
     """How far back each customer's document looks: as far as late usage is adjusted, and over what was carried."""
-    carried = {} if zone.afresh else _carried(customers, zone.period.month)
+    alone = zone.afresh or not zone.settings.adjust_months
+    carried = {} if alone else _carried(customers, zone.period.month)
     drafts = _drafts(customers, zone.period)
-    back = (0, 0) if zone.afresh else (zone.settings.adjust_months, SLA_CATCH_UP_MONTHS)
+    back = (0, 0) if alone else (zone.settings.adjust_months, SLA_CATCH_UP_MONTHS)
     found = {}
     for customer in customers:
         first = carried.get(customer.key, zone.period.month)

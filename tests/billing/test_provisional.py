@@ -162,3 +162,27 @@ def test_the_database_refuses_to_change_what_was_looked_at(acme: Customer, state
     run(MemoryLedger(), "2026-01-05T12:05:00Z")
     with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement)
+
+
+def test_a_rent_counts_once_while_two_months_are_open(store: Store, acme: Customer) -> None:
+    """On the first of March, February is in its grace hours: its rent counts with it, and not with March as well."""
+    apply(store.home, RENT)
+    run(MemoryLedger(), "2026-02-20T00:05:00Z")
+    run(MemoryLedger(), "2026-03-01T00:05:00Z")
+    assert unbilled() == [2500, 5000]  # until the end of each month
+    close(MemoryLedger(), "2026-02", "2026-03-04T00:00:00Z", issue=True)
+    run(MemoryLedger(), "2026-03-04T00:05:00Z")
+    assert unbilled()[-1] == 2500
+
+
+RENT = """
+[[lease]]
+id = "acme-1"
+customer = "acme"
+model = "T4"
+nodes = ["n8"]
+count = 1
+per = "server-month"
+amount = "25"
+from = 2026-02-01T00:00:00Z
+"""
