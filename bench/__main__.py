@@ -6,6 +6,7 @@ Owns which benchmarks run and where their figures go. docs/performance.md says w
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from pathlib import Path
 import click
 import structlog
 
-from bench import documents, ingest, memory, rollup, stages, usage
+from bench import documents, ingest, invoices, memory, rating, rollup, stages, usage
 from bench.figures import Figure, show, write
 
 RESULT = Path(".cache/bench.json")
@@ -23,6 +24,9 @@ RESULT = Path(".cache/bench.json")
 MEMORY_MESSAGES, MEMORY_MESSAGES_FULL = 40_000, 1_000_000
 CARDS, CARDS_FULL = 2_000, 100_000
 DOCUMENTS, DOCUMENTS_FULL = 200, 2_000
+CUSTOMERS, CUSTOMERS_FULL = 200, 10_000
+PEER = "CLOUDKITTY_PYTHON"
+"""Names a Python that has CloudKitty 25 installed: rating is then compared with it."""
 
 
 def run_stages(folder: Path, days: int, full: bool) -> list[Figure]:
@@ -51,6 +55,14 @@ def run_documents(folder: Path, days: int, full: bool) -> list[Figure]:
     return documents.measure(DOCUMENTS_FULL if full else DOCUMENTS)
 
 
+def run_rating(folder: Path, days: int, full: bool) -> list[Figure]:
+    return rating.measure(folder, cards=CARDS, peer=os.environ.get(PEER, ""))
+
+
+def run_invoices(folder: Path, days: int, full: bool) -> list[Figure]:
+    return invoices.measure(folder, customers=CUSTOMERS_FULL if full else CUSTOMERS)
+
+
 PARTS: dict[str, Callable[[Path, int, bool], list[Figure]]] = {
     "stages": run_stages,
     "ingest": run_ingest,
@@ -58,6 +70,8 @@ PARTS: dict[str, Callable[[Path, int, bool], list[Figure]]] = {
     "rollup": run_rollup,
     "usage": run_usage,
     "documents": run_documents,
+    "rating": run_rating,
+    "invoices": run_invoices,
 }
 
 

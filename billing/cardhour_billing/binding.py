@@ -60,9 +60,13 @@ class Bindings:
     def find(self, owner: str, cluster: str, node: str, card: str, at_ms: int) -> BindingRow | None:
         """The binding that decides at ``at_ms``; ``None`` where the usage is unassigned."""
         place = (owner, cluster, node, card)
-        if place not in self._found:
-            self._found[place] = tuple(self._candidates(*place))
-        return next((row for row in self._found[place] if row.holds_at(at_ms)), None)
+        rows = self._found.get(place)
+        if rows is None:
+            rows = self._found[place] = tuple(self._candidates(*place))
+        for row in rows:  # asked once for every sum of usage
+            if row.from_ms <= at_ms and (row.to_ms is None or at_ms < row.to_ms):
+                return row
+        return None
 
     def _candidates(self, owner: str, cluster: str, node: str, card: str) -> Iterator[BindingRow]:
         """Bindings that could cover the place at some time, most specific first."""

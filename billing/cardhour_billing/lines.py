@@ -42,11 +42,10 @@ class Sums:
     """The list's price from a segment's start; empty where the line itself is at list price."""
 
     def add(self, row: UsageSum, day: date) -> None:
-        us = row.billable_us
+        us, days, cards, card = row.billable_us, self.days, self.cards, (row.card, row.node)
         self.quantity_us += us
-        self.days[day] = self.days.get(day, 0) + us
-        card = (row.card, row.node)
-        self.cards[card] = self.cards.get(card, 0) + us
+        days[day] = days.get(day, 0) + us
+        cards[card] = cards.get(card, 0) + us
         self.claims.append(row)
 
     @property

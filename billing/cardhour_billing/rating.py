@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from cardhour_billing.binding import Bindings
+from cardhour_billing.binding import BindingRow, Bindings
 from cardhour_billing.lines import Sums, finished
 from cardhour_billing.money import Money, round_half_away
 from cardhour_billing.month import BillingPeriod, zone
@@ -70,6 +70,15 @@ _Listed = dict[tuple[PriceRow, str] | None, int]
 """Card-microseconds by list price and its band; ``None`` where the list has no price."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where usage goes. ``billed``: to one of the customers who are billed; with no line, it has no price."""
+
+    billed: bool
+    line: Sums | None = None
+    day: date = date.min
+
+
 @dataclass(slots=True, kw_only=True)
 class _Month:
     """The usage of a month while it is being sorted: to a line, to what has no price, or to nobody."""
@@ -82,9 +91,8 @@ class _Month:
     list_currency: str
     local: ZoneInfo
     lines: dict[LineKey, Sums] = field(default_factory=dict)
-    places: dict[tuple[str, str, int], Sums | None] = field(default_factory=dict)
-    """The line of a customer's usage of a model from a segment's start; ``None`` where nothing prices it."""
-    days: dict[int, date] = field(default_factory=dict)
+    places: dict[tuple[int, str, int], _Place] = field(default_factory=dict)
+    """By binding, model and segment's start: what decides where usage goes is decided once for each."""
     used: dict[str, set[int]] = field(default_factory=dict)
     unpriced: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     """First instant and quantity, by customer and model."""
@@ -101,26 +109,27 @@ class _Month:
             listed = self._listed(row.model, self.list_currency, at_ms)
             sums[listed] = sums.get(listed, 0) + row.billable_us
             return
-        customer = binding.customer
-        if customer not in self.terms:
-            return
-        place = (customer, row.model, at_ms)
-        try:
-            line = self.places[place]
-        except KeyError:
-            line = self.places[place] = self._line(self.terms[customer], row.model, at_ms)
-        if line is None:
-            first_ms, quantity_us = self.unpriced.get((customer, row.model), (at_ms, 0))
-            self.unpriced[customer, row.model] = min(first_ms, at_ms), quantity_us + row.billable_us
-            return
-        self.used.setdefault(customer, set()).add(binding.id)
-        line.add(row, self._day(at_ms))
+        key = (binding.id, row.model, at_ms)
+        place = self.places.get(key)
+        if place is None:
+            place = self.places[key] = self._place(binding, row.model, at_ms)
+        if place.line is not None:
+            place.line.add(row, place.day)
+        elif place.billed:
+            customer, model = binding.customer, row.model
+            first_ms, quantity_us = self.unpriced.get((customer, model), (at_ms, 0))
+            self.unpriced[customer, model] = min(first_ms, at_ms), quantity_us + row.billable_us
 
-    def _day(self, at_ms: int) -> date:
-        day = self.days.get(at_ms)
-        if day is None:
-            day = self.days[at_ms] = self.period.day_of(at_ms)
-        return day
+    def _place(self, binding: BindingRow, model: str, at_ms: int) -> _Place:
+        """Where usage of a model under a binding goes from a segment's start on."""
+        terms = self.terms.get(binding.customer)
+        if terms is None:
+            return _Place(billed=False)
+        line = self._line(terms, model, at_ms)
+        if line is None:
+            return _Place(billed=True)
+        self.used.setdefault(terms.customer, set()).add(binding.id)
+        return _Place(billed=True, line=line, day=self.period.day_of(at_ms))
 
     def _line(self, terms: Terms, model: str, at_ms: int) -> Sums | None:
         """The line that usage of a segment belongs to; ``None`` where no price holds."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import pyarrow as pa
 from msgspec import Struct
 
 from cardhour_contract.errors import Refuse
@@ -125,10 +126,25 @@ def _some_of(owners: int, level: str) -> str:
 
 def billable(warehouse: Warehouse, from_ms: int, to_ms: int, cuts_ms: Iterable[int] = ()) -> list[BillableUsage]:
     """Everything billable in ``[from_ms, to_ms)``, cut at ``cuts_ms``: quarters at which a price or binding changes."""
-    rows = warehouse.rows(
+    found = warehouse.arrow(
         sql("queries/billable"), **quarters(from_ms, to_ms), cuts=cut_quarters(from_ms, to_ms, cuts_ms)
     )
-    return [BillableUsage(segment_start_ms=row.pop("segment") * QUARTER_MS, **row) for row in rows]
+    names = [_shared(found[name]) for name in ("owner", "cluster", "node", "card", "model")]
+    figures = [found[name].to_pylist() for name in ("segment", "held_us", "billable_us")]
+    return [
+        BillableUsage(
+            owner=owner, cluster=cluster, node=node, card=card, model=model, segment_start_ms=segment * QUARTER_MS,
+            held_us=held_us, billable_us=billable_us,
+        )
+        for owner, cluster, node, card, model, segment, held_us, billable_us in zip(*names, *figures, strict=True)
+    ]  # fmt: skip
+
+
+def _shared(column: pa.ChunkedArray) -> list[str]:
+    """Names, each of them one string however often it stands there: millions of rows share them, and their hashes."""
+    encoded = column.combine_chunks().dictionary_encode()
+    names = encoded.dictionary.to_pylist()
+    return [names[at] for at in encoded.indices.to_pylist()]
 
 
 def changed_since(warehouse: Warehouse, from_ms: int, to_ms: int, at_ms: int) -> bool:
