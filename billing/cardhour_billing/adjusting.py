@@ -110,7 +110,7 @@ def _month_again(
             terms=terms[customer.key],
             lines=rated.rating.lines[customer.key],
             # Leases settle their own past: they count here as they were billed.
-            charges=tuple(charge for charge in each.charges if charge.kind == "lease"),
+            charges=each.charged("lease"),
         )
         given = [answer(asked) for answer in answers]
         sides = [_side_of_line(line, roots) for line in asked.lines]

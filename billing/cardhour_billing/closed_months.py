@@ -6,8 +6,9 @@ not own computing it again (``adjusting``). Only months before the one that is b
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
+from django.db.models import Max
 from msgspec import Struct
 
 from cardhour_billing.charge import Charge
@@ -31,10 +32,17 @@ class Closed(Struct, frozen=True, kw_only=True):
     currency: str
     since_ms: int
     """When it was computed."""
-    charges: tuple[Charge, ...] = ()
-    """What was charged beside usage."""
+    document: Invoice | None = None
+    """What billed it; without its frozen data, which are read when they are asked for."""
     carried: bool = False
     """It was carried forward, and nothing after it was billed yet."""
+
+    def charged(self, kind: str) -> tuple[Charge, ...]:
+        """Charges of a kind, as they were billed."""
+        if self.document is None:
+            return ()
+        charges = read_inputs(bytes(self.document.inputs)).charges
+        return tuple(charge for charge in charges if charge.kind == kind)
 
     @property
     def place(self) -> tuple[str, str]:
@@ -60,31 +68,29 @@ def changed_months(zone: ZoneMonth) -> Iterator[Closed]:
 
 def _closed(zone: ZoneMonth) -> Iterator[Closed]:
     customers = {customer.pk: customer for customer in zone.customers}
-    month, back = zone.period.month, zone.settings.adjust_months
-    documents = _documents(customers, str(month))
-    entries = list(MonthEntry.objects.filter(customer__in=customers, period__lt=str(month)))
-    billed_last: dict[int, str] = {}
-    for document in documents:
-        billed_last[document.customer_id] = max(document.period, billed_last.get(document.customer_id, ""))
-    carried = {
-        (each.customer_id, each.period)
+    before, back = str(zone.period.month), zone.settings.adjust_months
+    earlier = in_force(Invoice.objects.filter(customer__in=customers, period__lt=before)).defer("frozen", "inputs")
+    billed_last = dict(earlier.order_by().values_list("customer").annotate(last=Max("period")))
+    entries = list(MonthEntry.objects.filter(customer__in=customers, period__lt=before))
+    carried = [
+        each
         for each in entries
         if each.kind == MonthEntry.Kind.CARRIED and each.period > billed_last.get(each.customer_id, "")
-    }
+    ]
     # What a carried month would have corrected has not been billed either.
-    first = str(_back(min([month, *(parse_month(period) for _, period in carried)]), back))
-    billed = {(each.customer_id, each.period) for each in documents}
-    for document in documents:
-        if document.period >= first:
-            inputs = read_inputs(bytes(document.inputs))
-            yield Closed(
-                customer=customers[document.customer_id],
-                month=parse_month(document.period),
-                timezone=inputs.timezone,
-                charges=inputs.charges,
-                currency=document.currency,
-                since_ms=document.computed_at_ms,
-            )
+    first = str(min([zone.period.month, *(parse_month(each.period) for each in carried)]).minus(back))
+    billed = set()
+    for document in earlier.filter(period__gte=first):
+        billed.add((document.customer_id, document.period))
+        customer = customers[document.customer_id]
+        yield Closed(
+            customer=customer,
+            month=parse_month(document.period),
+            timezone=_timezone(document, customer),
+            currency=document.currency,
+            since_ms=document.computed_at_ms,
+            document=document,
+        )
     for entry in entries:
         if entry.period >= first and (entry.customer_id, entry.period) not in billed:
             yield Closed(
@@ -93,13 +99,16 @@ def _closed(zone: ZoneMonth) -> Iterator[Closed]:
                 timezone=entry.timezone,
                 currency=entry.currency,
                 since_ms=entry.recorded_at_ms,
-                carried=(entry.customer_id, entry.period) in carried,
+                carried=entry in carried,
             )
 
 
-def _documents(customers: Collection[int], before: str) -> list[Invoice]:
-    """What billed months before ``before``."""
-    return list(in_force(Invoice.objects.filter(customer__in=customers, period__lt=before)).defer("frozen"))
+def _timezone(document: Invoice, customer: Customer) -> str:
+    """The zone that a document's month was in: mostly the customer's of today, without a look into the document."""
+    period = billing_period(parse_month(document.period), customer.timezone)
+    if (period.start_ms, period.end_ms) == (document.period_start_ms, document.period_end_ms):
+        return customer.timezone
+    return read_inputs(bytes(document.inputs)).timezone
 
 
 def _moved(zone: ZoneMonth, closed: Iterable[Closed]) -> set[tuple[str, str]]:
@@ -114,8 +123,3 @@ def _moved(zone: ZoneMonth, closed: Iterable[Closed]) -> set[tuple[str, str]]:
         if catalog.exists() or zone.ledger.changed_since(period.start_ms, period.end_ms, at_ms - CLOCK_MARGIN_MS):
             moved.add(place)
     return moved
-
-
-def _back(month: Month, months: int) -> Month:
-    total = month.year * 12 + month.month - 1 - months
-    return Month(year=total // 12, month=total % 12 + 1)

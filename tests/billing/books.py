@@ -11,8 +11,9 @@ from cardhour_billing.catalog_plan import plan
 from cardhour_billing.close import CloseOrder, CloseReport, close_month
 from cardhour_billing.config import BillingSettings
 from cardhour_billing.ledger import Ledger
-from cardhour_billing.models import Invoice
-from cardhour_billing.month import parse_month
+from cardhour_billing.models import Customer, Invoice
+from cardhour_billing.month import billing_period, parse_month
+from cardhour_billing.zone_close import ClosedInvoice, ZoneClose
 from cardhour_contract.clock import VirtualClock
 from cardhour_contract.moment import parse_rfc3339
 
@@ -73,6 +74,14 @@ def close(
     """Close ``month``, as if it were ``at`` now."""
     order = CloseOrder(month=parse_month(month), who="tests", customer=customer, issue=issue, within_grace=within_grace)
     return close_month(order, ledger=ledger, clock=clock_at(at), settings=settings)
+
+
+def issue(ledger: Ledger, month: str, at: str) -> list[ClosedInvoice]:
+    """Issue ``month`` for everyone in UTC, without its files: typesetting takes longer than all the rest."""
+    customers = list(Customer.objects.select_related("issuer").order_by("key"))
+    period = billing_period(parse_month(month), "UTC")
+    closing = ZoneClose(period, customers, customers[0].issuer.currency, ledger, clock_at(at), DEFAULTS)
+    return [closed for _, closed in closing.close(issued_by="tests") if closed]
 
 
 def issued(customer: str = "acme") -> list[Invoice]:

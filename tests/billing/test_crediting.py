@@ -19,7 +19,7 @@ from cardhour_billing.payments import Receipt, record
 from cardhour_billing.standing import standing_of
 from cardhour_billing.verification import verify
 from cardhour_contract.errors import Refuse
-from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, close
+from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, issue
 from tests.billing.conftest import Store
 from tests.billing.in_process import Desk
 from tests.billing.memory_ledger import MemoryLedger
@@ -37,7 +37,7 @@ def ledger(store: Store) -> MemoryLedger:
     ledger = MemoryLedger()
     ledger.hold("k8s:acme", "T4", "2026-01-05T00:00:00Z", "2026-01-05T10:00:00Z")
     ledger.hold("k8s:acme", "V100", "2026-01-05T00:00:00Z", "2026-01-05T02:00:00Z", card="GPU-1")
-    close(ledger, "2026-01", "2026-02-10T00:00:00Z", issue=True)
+    issue(ledger, "2026-01", "2026-02-10T00:00:00Z")
     return ledger
 
 
@@ -164,7 +164,7 @@ def test_tax_that_prices_include_is_given_back_to_the_cent(store: Store) -> None
     ledger = MemoryLedger()
     for model in ("A", "B", "C"):
         ledger.hold("k8s:acme", model, "2026-01-05T00:00:00Z", "2026-01-05T01:00:00Z", card=model)
-    close(ledger, "2026-01", "2026-02-10T00:00:00Z", issue=True)
+    issue(ledger, "2026-01", "2026-02-10T00:00:00Z")
     for at in (1, 2, 3):
         give((at, 1_000))
     notes = Invoice.objects.filter(kind="credit-note")

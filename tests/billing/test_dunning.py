@@ -15,7 +15,7 @@ from cardhour_billing.models import Customer, Invoice, Reminder
 from cardhour_billing.money import Money
 from cardhour_billing.payments import Receipt, record
 from cardhour_contract.errors import Refuse
-from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, close
+from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, issue
 from tests.billing.conftest import Store
 from tests.billing.in_process import Desk
 from tests.billing.memory_ledger import MemoryLedger
@@ -33,8 +33,8 @@ def owed(store: Store) -> None:
     ledger.hold("k8s:acme", "T4", "2026-01-05T00:00:00Z", "2026-01-05T10:00:00Z")
     ledger.hold("k8s:acme", "T4", "2026-02-05T00:00:00Z", "2026-02-05T05:00:00Z")
     ledger.hold("k8s:north", "T4", "2026-01-05T00:00:00Z", "2026-01-05T03:00:00Z", card="GPU-9")
-    close(ledger, "2026-01", "2026-02-08T00:00:00Z", issue=True)
-    close(ledger, "2026-02", "2026-03-10T00:00:00Z", issue=True)
+    issue(ledger, "2026-01", "2026-02-08T00:00:00Z")
+    issue(ledger, "2026-02", "2026-03-10T00:00:00Z")
 
 
 def receive(minor: int, *parts: tuple[str, int]) -> None:

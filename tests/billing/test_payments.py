@@ -13,7 +13,7 @@ from cardhour_billing.money import Money
 from cardhour_billing.payments import Receipt, find_payment, record, refund, reverse
 from cardhour_billing.standing import in_state, standing_of, with_standing
 from cardhour_contract.errors import Refuse
-from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, close, issued
+from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, issue, issued
 from tests.billing.conftest import Store
 from tests.billing.in_process import Desk
 from tests.billing.memory_ledger import MemoryLedger
@@ -31,9 +31,9 @@ def invoices(store: Store) -> list[Invoice]:
     for month, hours in (("01", 10), ("02", 5), ("03", 2)):
         ledger.hold("k8s:acme", "T4", f"2026-{month}-05T00:00:00Z", f"2026-{month}-05T{hours:02}:00:00Z")
     ledger.hold("k8s:beta", "T4", "2026-01-05T00:00:00Z", "2026-01-05T03:00:00Z", card="GPU-9")
-    close(ledger, "2026-01", "2026-02-08T00:00:00Z", issue=True)
-    close(ledger, "2026-02", "2026-03-10T00:00:00Z", issue=True)
-    close(ledger, "2026-03", "2026-04-10T00:00:00Z", issue=True)
+    issue(ledger, "2026-01", "2026-02-08T00:00:00Z")
+    issue(ledger, "2026-02", "2026-03-10T00:00:00Z")
+    issue(ledger, "2026-03", "2026-04-10T00:00:00Z")
     return issued()
 
 
