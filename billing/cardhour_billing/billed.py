@@ -8,7 +8,7 @@ Owns reading that back from issued documents. A voided document contributes noth
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from cardhour_billing.adjustment import Key, Side, parse_source
@@ -47,10 +47,10 @@ class Billed:
             if place:
                 places[str(document.number), line.position] = place
                 self._add(place, self._side(document, line))
-        for note_line in _corrections(customers):
-            corrected = places.get(parse_credit(note_line.source))
+        for line_of, amount in corrections(customers).items():
+            corrected = places.get(line_of)
             if corrected:
-                self._add(corrected, Side(amount=note_line.amount))
+                self._add(corrected, Side(amount=amount))
 
     def of(self, customer: Customer, month: str) -> dict[str, Side]:
         """What is billed of one month, by digest of its key."""
@@ -104,15 +104,19 @@ def _documents(customers: Iterable[Customer], first_month: str) -> dict[int, Inv
     return {each.pk: each for each in in_force(found).order_by("pk")}
 
 
-def _corrections(customers: Iterable[Customer]) -> Iterator[InvoiceLine]:
-    notes = InvoiceLine.objects.filter(
+def corrections(customers: Iterable[Customer]) -> dict[tuple[str, int], int]:
+    """What credit notes with reason ``correction`` gave back, by number and position of the line; below zero."""
+    lines = InvoiceLine.objects.filter(
         invoice__customer__in=list(customers),
         invoice__state=Invoice.State.ISSUED,
         invoice__reason=Invoice.Reason.CORRECTION,
-        invoice__original__isnull=False,
         kind="credit",
     )
-    yield from notes.order_by("invoice_id", "position")
+    found: dict[tuple[str, int], int] = {}
+    for source, amount in lines.values_list("source", "amount"):
+        at = parse_credit(source)
+        found[at] = found.get(at, 0) + amount
+    return found
 
 
 def _terms(includes_tax: bool, line: InvoiceLine, inputs: FrozenInputs) -> Side:
