@@ -14,6 +14,7 @@ from cardhour_billing.reissuing import reopen
 from cardhour_billing.verification import verify
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, close, issued
 from tests.billing.conftest import Store
+from tests.billing.golden import assert_golden
 from tests.billing.memory_ledger import MemoryLedger
 
 PER_HOUR = PRICE.replace("1.616532", "10")
@@ -145,7 +146,9 @@ def test_a_goodwill_credit_leaves_what_was_billed_as_it_was(ledger: MemoryLedger
     credit("EC-2026-0001", "30.00", "goodwill")
     assert adjusted(bill(ledger, "2026-02", IN_MARCH, issue=False)) == []
     hours(ledger, "2026-01-20", 2)
-    assert adjusted(bill(ledger, "2026-02", IN_MARCH)) == [("adjustment 2026-01", "1", "20.00")]
+    document = bill(ledger, "2026-02", IN_MARCH)
+    assert adjusted(document) == [("adjustment 2026-01", "1", "20.00")]
+    assert_golden(document, "adjustment_after_goodwill")
 
 
 def test_a_correction_and_what_it_anticipated_are_given_back_once(ledger: MemoryLedger) -> None:
@@ -153,7 +156,9 @@ def test_a_correction_and_what_it_anticipated_are_given_back_once(ledger: Memory
     credit("EC-2026-0001", "50.00", "correction")
     ledger.held.pop(0)
     hours(ledger, "2026-01-05", 2)
-    assert adjusted(bill(ledger, "2026-02", IN_MARCH)) == [("adjustment 2026-01", "-1", "-30.00")]
+    document = bill(ledger, "2026-02", IN_MARCH)
+    assert adjusted(document) == [("adjustment 2026-01", "-1", "-30.00")]
+    assert_golden(document, "adjustment_after_correction")
     assert adjusted(bill(ledger, "2026-03", IN_APRIL)) == []
 
 
@@ -182,7 +187,9 @@ def test_a_void_invoice_is_issued_again_and_late_usage_counts_from_the_new_one(l
     again = bill(ledger, "2026-01", IN_FEBRUARY)
     assert (again.number, again.total) == ("EC-2026-0002", "110.00")
     hours(ledger, "2026-01-21", 2)
-    assert adjusted(bill(ledger, "2026-02", IN_MARCH)) == [("adjustment 2026-01", "1", "20.00")]
+    document = bill(ledger, "2026-02", IN_MARCH)
+    assert adjusted(document) == [("adjustment 2026-01", "1", "20.00")]
+    assert_golden(document, "adjustment_after_reissue")
 
 
 def test_months_further_back_than_the_setting_stay_as_they_are(ledger: MemoryLedger) -> None:
