@@ -47,7 +47,7 @@ class Billed:
             if place:
                 places[str(document.number), line.position] = place
                 self._add(place, self._side(document, line))
-        for line_of, amount in corrections(customers).items():
+        for line_of, amount in _corrections(customers).items():
             corrected = places.get(line_of)
             if corrected:
                 self._add(corrected, Side(amount=amount))
@@ -104,7 +104,7 @@ def _documents(customers: Iterable[Customer], first_month: str) -> dict[int, Inv
     return {each.pk: each for each in in_force(found).order_by("pk")}
 
 
-def corrections(customers: Iterable[Customer]) -> dict[tuple[str, int], int]:
+def _corrections(customers: Iterable[Customer]) -> dict[tuple[str, int], int]:
     """What credit notes with reason ``correction`` gave back, by number and position of the line; below zero."""
     lines = InvoiceLine.objects.filter(
         invoice__customer__in=list(customers),

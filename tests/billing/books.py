@@ -76,10 +76,10 @@ def close(
     return close_month(order, ledger=ledger, clock=clock_at(at), settings=settings)
 
 
-def issue(ledger: Ledger, month: str, at: str, *, zone: str = "UTC") -> list[ClosedInvoice]:
-    """Issue ``month`` for everyone, all in one zone, without its files: typesetting takes longer than all the rest."""
+def issue(ledger: Ledger, month: str, at: str) -> list[ClosedInvoice]:
+    """Issue ``month`` for everyone in UTC, without its files: typesetting takes longer than all the rest."""
     customers = list(Customer.objects.select_related("issuer").order_by("key"))
-    period = billing_period(parse_month(month), zone)
+    period = billing_period(parse_month(month), "UTC")
     closing = ZoneClose(period, customers, customers[0].issuer.currency, ledger, clock_at(at), DEFAULTS)
     return [closed for _, closed in closing.close(issued_by="tests") if closed]
 
