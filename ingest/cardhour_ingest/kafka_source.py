@@ -100,8 +100,8 @@ class KafkaSource:
                     self._send_alone(each)
 
     def commit(self, positions: Sequence[Position]) -> None:
-        if self._consumer is None or not positions:
-            return
+        if self._consumer is None or not positions or not self._polls:
+            return  # nothing is polled that is not committed already
         moved = self._polls[0][1] != self._moves.count
         with dispositions(self._stream):
             try:
