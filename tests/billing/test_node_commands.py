@@ -37,7 +37,7 @@ def test_a_key_is_enrolled_rotated_and_revoked(tmp_path: Path) -> None:
     again = cardhour(tmp_path, *revoke, "--yes")
     assert again.returncode == 0
     with sqlite3.connect(tmp_path / "home" / "billing.db") as books:
-        audited = books.execute("SELECT action, subject, detail FROM billing_auditlog ORDER BY id").fetchall()
+        audited = books.execute("SELECT action, subject, detail FROM billing_auditlog ORDER BY position").fetchall()
     books.close()
     assert [(action, subject) for action, subject, _ in audited][:3] == [
         ("node enrol", "n01"),
