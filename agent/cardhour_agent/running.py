@@ -7,7 +7,9 @@ twice.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from queue import SimpleQueue
 from types import FrameType
 
 import structlog
@@ -21,23 +23,27 @@ _log = structlog.get_logger("cardhour.agent")
 
 
 class Running:
-    """Agents until stopped. ``stop`` and ``reload`` are signal handlers, called on the thread that runs ``run``."""
+    """Agents until stopped. ``stop`` and ``reload`` are signal handlers, called on the thread that runs ``run``.
+
+    A handler may interrupt that thread anywhere, also while it holds the lock of the log: it only leaves a word, and
+    settings are read on a thread of their own.
+    """
 
     def __init__(self, config: Config, read_again: Callable[[], Config]) -> None:
         self._read_again = read_again
         self._notify = Notify()
+        self._config = config
         self._agent = Agent(config, notify=self._notify)
-        self._next: Config | None = None
+        self._asked: SimpleQueue[None] = SimpleQueue()  # its put is safe in a signal handler
         self._stopping = False
 
     def run(self) -> None:
-        while True:
+        threading.Thread(target=self._read_when_asked, name="settings", daemon=True).start()
+        while not self._stopping:
             self._agent.run()
-            if self._next is None or self._stopping:
-                return
-            config, self._next = self._next, None
-            self._agent = Agent(config, notify=self._notify)
-            _log.info("settings are read again", node=config.agent.node)
+            if not self._stopping:
+                self._agent = Agent(self._config, notify=self._notify)
+                _log.info("settings are read again", node=self._config.agent.node)
 
     def stop(self, number: int, frame: FrameType | None) -> None:
         self._stopping = True
@@ -45,10 +51,15 @@ class Running:
 
     def reload(self, number: int, frame: FrameType | None) -> None:
         """Go on with the settings as they are now; with those from before where they cannot be used."""
-        try:
-            self._next = self._read_again()
-        except Refuse as error:
-            for problem in error.problems:
-                _log.error("the new settings cannot be used; the old ones stay", problem=problem)
-            return
-        self._agent.stop(reloading=True)
+        self._asked.put(None)
+
+    def _read_when_asked(self) -> None:
+        while True:
+            self._asked.get()
+            try:
+                self._config = self._read_again()
+            except Refuse as error:
+                for problem in error.problems:
+                    _log.error("the new settings cannot be used; the old ones stay", problem=problem)
+            else:
+                self._agent.stop(reloading=True)
