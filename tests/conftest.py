@@ -25,6 +25,15 @@ _numbers = count(1)
 STRICT = os.environ.get("CI") == "true"
 
 
+SLOW_FILES_FIRST = ("ledger", "chaos", "e2e")
+"""Folders whose files take longest: begun last, one of them would keep a worker busy while the others have nothing."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    slow = [f"tests/{folder}/" for folder in SLOW_FILES_FIRST]
+    items.sort(key=lambda item: not any(item.nodeid.startswith(folder) for folder in slow))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
