@@ -4,8 +4,10 @@ Owns offsets, rebalances and the dead-letter topic. Does not own when to commit 
 (``kafka_topics``).
 
 The client runs rebalance callbacks on a thread of its own, also while nobody polls, so the listener here only counts
-them. Offsets are committed by the polling thread, and only if no partition has moved since the first message of the
-batch was polled: otherwise the batch, which is stored by then, is simply delivered again. Later batches may have been
+them. Offsets are committed by the polling thread, and at once only if no partition has moved since the first message of
+the batch was polled. Otherwise the batch, which is stored by then, is owed: the next poll commits those of its
+partitions that are ours and not further on already, and whoever has the others is delivered theirs again. The client
+keeps its place in a partition that comes back to us, so nobody else would ever commit it. Later batches may have been
 polled meanwhile, before the move or after it; each poll remembers how many moves it had seen.
 """
 
@@ -74,10 +76,13 @@ class KafkaSource:
         self._moves = _Moves()
         self._polls: deque[tuple[int, int]] = deque()
         """Messages, and moves seen, of each poll that is not committed; the longest ago first."""
+        self._owed: dict[TopicPartition, OffsetAndMetadata] = {}
+        """Stored, and not committed because partitions were moving."""
 
     def poll(self, *, wait_ms: int) -> list[Message]:
         with dispositions(self._stream):
             consumer = self._connected()
+            self._settle(consumer)
             moves = self._moves.count
             try:
                 polled = consumer.poll(timeout_ms=wait_ms)
@@ -102,16 +107,37 @@ class KafkaSource:
     def commit(self, positions: Sequence[Position]) -> None:
         if self._consumer is None or not positions or not self._polls:
             return  # nothing is polled that is not committed already
+        offsets = _next_offsets(positions)
         moved = self._polls[0][1] != self._moves.count
         with dispositions(self._stream):
             try:
                 if not moved:
-                    self._consumer.commit(_next_offsets(positions), timeout_ms=COMMIT_MS)
+                    self._consumer.commit(offsets, timeout_ms=COMMIT_MS)
             except REJOIN:
                 moved = True
         if moved:
-            log.info("partitions moved: this batch is stored, and will be delivered again", messages=len(positions))
+            log.info("partitions moved: this batch is stored, and may be delivered again", messages=len(positions))
+            for partition, next_offset in offsets.items():
+                known = self._owed.get(partition)
+                self._owed[partition] = max(known or next_offset, next_offset, key=lambda each: each.offset)
         self._forget(len(positions))
+
+    def _settle(self, consumer: KafkaConsumer) -> None:
+        """Commit what is owed, where it is still ours and nobody has come further. Stored already: it loses nothing."""
+        ours = consumer.assignment()
+        if not self._owed or not ours:
+            return  # while partitions move, we have none
+        further = {
+            partition: owed
+            for partition, owed in self._owed.items()
+            if partition in ours and (consumer.committed(partition, timeout_ms=COMMIT_MS) or 0) < owed.offset
+        }
+        try:
+            if further:
+                consumer.commit(further, timeout_ms=COMMIT_MS)
+        except REJOIN:
+            return  # they move again; the next poll tries again
+        self._owed = {}
 
     def close(self) -> None:
         if self._consumer is not None:
