@@ -17,6 +17,7 @@ from cardhour_contract.errors import CardHourError, InvariantBroken, Refuse
 
 COMMANDS = {
     "ageing": ("cardhour_billing.commands.ageing:ageing", "What customers owe, by how long it has been due."),
+    "api-key": ("cardhour_billing.commands.api_key:api_key", "Keys of the API: which programs may ask, and what."),
     "audit": ("cardhour_billing.commands.audit:audit", "Who did what, and whether the log of it is whole."),
     "balance": ("cardhour_billing.commands.balance:balance", "Where the time of every card went."),
     "bank": ("cardhour_billing.commands.bank:bank", "Statements of the bank, and what their lines pay."),

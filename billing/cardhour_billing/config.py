@@ -44,6 +44,8 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     failed_logins_max: int = 5
     """Failed logins of one name from one address before both must wait for ``lockout_minutes``."""
     lockout_minutes: int = 15
+    api_calls_per_minute: int = 300
+    """Calls of one API key in a minute, however many processes answer them."""
 
 
 class BillingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -3,7 +3,7 @@
 (``invoice``), what it looked like (``rendering``), which fapiao were asked for it (``fapiao``), what was paid ahead or
 granted (``credit``), what outsiders hear of (``event``), what was mailed (``mail``), what is unbilled
 (``provisional``), what the bank says (``bank``), what customers were shown of their account (``statement``), what
-cards cost their owner (``cost``), who did what (``operation``).
+cards cost their owner (``cost``), which programs may ask (``api_key``), who did what (``operation``).
 
 Amounts are integers of the currency's minor unit, prices integers of 1e-9, instants UTC milliseconds. Issued rows
 and facts are insert-only: triggers on SQLite and PostgreSQL refuse what the code should never try.
@@ -11,6 +11,7 @@ and facts are insert-only: triggers on SQLite and PostgreSQL refuse what the cod
 
 from __future__ import annotations
 
+from cardhour_billing.models.api_key import ApiAnswer, ApiKey
 from cardhour_billing.models.bank import BankLine, BankUse
 from cardhour_billing.models.binding import Binding
 from cardhour_billing.models.contract import Commitment, Contract
@@ -35,6 +36,8 @@ from cardhour_billing.models.tax import TaxRule
 __all__ = [
     "AddOn",
     "Allocation",
+    "ApiAnswer",
+    "ApiKey",
     "AuditLog",
     "BankLine",
     "BankUse",
