@@ -115,15 +115,15 @@ def _catalog(config: BillingConfig) -> Finding:
 
 
 def _logins(config: BillingConfig) -> Finding:
-    mend = "cardhour user add NAME --staff"
+    mend = "cardhour user add NAME --staff --role admin"
     if not _has_tables(config):
         return Finding(check="logins", state="note", what="nobody can enter the portal yet", mend=mend)
     from django.contrib.auth.models import User
 
-    staff = User.objects.filter(is_staff=True, is_active=True).count()
-    if not staff:
-        return Finding(check="logins", state="note", what="no staff login yet", mend=mend)
-    return Finding(check="logins", state="ok", what=f"{User.objects.count()} logins, {staff} of them staff")
+    staff = User.objects.filter(is_staff=True, is_active=True)
+    if not staff.filter(staff_role__role="admin").exists():
+        return Finding(check="logins", state="note", what="no admin of staff yet", mend=mend)
+    return Finding(check="logins", state="ok", what=f"{User.objects.count()} logins, {staff.count()} of them staff")
 
 
 def _has_tables(config: BillingConfig) -> bool:

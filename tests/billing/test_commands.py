@@ -167,16 +167,6 @@ def test_doctor_fails_where_the_broker_is_silent(home: Path) -> None:
     assert "127.0.0.1:1" in findings["stream"]["what"]
 
 
-def test_logins_are_added_once_and_with_a_password_that_holds(home: Path) -> None:
-    cardhour(home, "catalog", "apply", "catalog.toml", "--yes")
-    add = ("user", "add", "alice", "--customer", "acme", "--password-stdin")
-    assert cardhour(home, *add, answer="12345\n").returncode == 2
-    assert cardhour(home, *add, answer="correct horse battery\n").stdout == "Added alice, for customer acme.\n"
-    assert "exists already" in cardhour(home, *add, answer="correct horse battery\n").stderr
-    assert cardhour(home, "user", "remove", "alice").returncode == 0
-    assert cardhour(home, "user", "remove", "alice").returncode == 2
-
-
 def test_help_needs_neither_engine_nor_django(home: Path) -> None:
     code = "import sys; from cardhour_billing.__main__ import cardhour; cardhour(['--help'], standalone_mode=False); "
     code += "sys.exit(any(name.split('.')[0] in ('django', 'chdb', 'pyarrow') for name in sys.modules))"

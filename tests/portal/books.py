@@ -10,6 +10,7 @@ from calendar import monthrange
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 
 from cardhour_billing import money
@@ -26,13 +27,25 @@ from cardhour_billing.document import (
     TaxRow,
     encode,
 )
-from cardhour_billing.models import Customer, Invoice, InvoiceLine, Issuer, NumberSeries, PortalUser, Price, PriceBook
+from cardhour_billing.models import (
+    Customer,
+    Invoice,
+    InvoiceLine,
+    Issuer,
+    NumberSeries,
+    PortalUser,
+    Price,
+    PriceBook,
+    StaffRole,
+)
 from cardhour_billing.month import Month, billing_period
 from cardhour_contract.moment import CARD_HOUR_US, format_rfc3339
 
 PASSWORD = "correct horse battery"
-STAFF, CUSTOMER, OTHER_CUSTOMER, LOST = "lin.yue", "chen.yi", "ada", "nobody.yet"
-"""Logins: billing staff, Qinghe AI, Lakeside Institute, and one given to no customer."""
+STAFF, CLERK, VIEWER = "lin.yue", "zhou.min", "wen.jie"
+"""Logins of staff: admin, billing, viewer."""
+CUSTOMER, MEMBER, OTHER_CUSTOMER, LOST = "chen.yi", "xu.fan", "ada", "nobody.yet"
+"""Logins: Qinghe AI's admin and member, Lakeside Institute's admin, and one given to no customer."""
 
 PRICES = {"A100-SXM4-80GB": "22.84", "A800-SXM4-80GB": "18.62", "H800": "41.90", "L40S": "9.35", "RTX 4090": "2.99"}
 """Price of a card-hour in CNY; divided by a fixed rate for other currencies."""
@@ -89,10 +102,17 @@ def write() -> None:
 
 
 def _write_users(customers: dict[str, Customer]) -> None:
-    User.objects.create_user(STAFF, password=PASSWORD, first_name="Lin", last_name="Yue", is_staff=True)
-    User.objects.create_user(LOST, password=PASSWORD)
-    for login, key in ((CUSTOMER, "qinghe"), (OTHER_CUSTOMER, "lakeside")):
-        PortalUser.objects.create(user=User.objects.create_user(login, password=PASSWORD), customer=customers[key])
+    hashed = make_password(PASSWORD)  # once: it is slow on purpose
+    for login, role, first, last in (
+        (STAFF, "admin", "Lin", "Yue"), (CLERK, "billing", "Zhou", "Min"), (VIEWER, "viewer", "Wen", "Jie"),
+    ):  # fmt: skip
+        user = User(username=login, password=hashed, first_name=first, last_name=last, is_staff=True)
+        user.save()
+        StaffRole.objects.create(user=user, role=role)
+    User.objects.create(username=LOST, password=hashed)
+    for login, key in ((CUSTOMER, "qinghe"), (MEMBER, "qinghe"), (OTHER_CUSTOMER, "lakeside")):
+        user = User.objects.create(username=login, password=hashed)
+        PortalUser.objects.create(user=user, customer=customers[key], is_admin=login != MEMBER)
 
 
 def _write_invoice(

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.portal.conftest import Visit
 from tests.portal.pdf_text import text_of
 
-CUSTOMER, OTHER, STAFF, LOST = "chen.yi", "ada", "lin.yue", "nobody.yet"
+CUSTOMER, OTHER, STAFF, VIEWER, LOST = "chen.yi", "ada", "lin.yue", "wen.jie", "nobody.yet"
 EVERY_PAGE = (
     ("", "/sign-in/"),
     ("", "/no-such-page"),

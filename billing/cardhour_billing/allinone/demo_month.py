@@ -148,14 +148,14 @@ def _apply_catalog(file: Path, from_ms: int) -> None:
     from cardhour_billing.catalog import apply_catalog
     from cardhour_billing.catalog_file import read_catalog
     from cardhour_billing.catalog_plan import plan
-    from cardhour_billing.users import add_user
+    from cardhour_billing.users import ADMIN, add_user
 
     file.write_text(catalog(from_ms), encoding="utf-8")
     read = read_catalog(file)
     clock = SystemClock()
     apply_catalog(read, plan(read), clock=clock, who=WHO)
-    add_user(STAFF, PASSWORD, customer=None, clock=clock, who=WHO)
-    add_user(CUSTOMER, PASSWORD, customer=CUSTOMER, clock=clock, who=WHO)
+    add_user(STAFF, PASSWORD, customer=None, role=ADMIN, clock=clock, who=WHO)
+    add_user(CUSTOMER, PASSWORD, customer=CUSTOMER, role=ADMIN, clock=clock, who=WHO)
 
 
 def _issue(config: BillingConfig, warehouse: Warehouse, month: str, told: Told) -> CloseReport:

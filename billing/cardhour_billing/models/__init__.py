@@ -25,7 +25,7 @@ from cardhour_billing.models.lease import AddOn, Lease
 from cardhour_billing.models.mail import Mail, MailOutcome
 from cardhour_billing.models.month_entry import MonthEntry
 from cardhour_billing.models.operation import AuditLog, JobRun
-from cardhour_billing.models.party import Customer, Issuer, PortalUser, Project
+from cardhour_billing.models.party import Customer, Issuer, PortalUser, Project, StaffRole
 from cardhour_billing.models.payment import Allocation, Payment
 from cardhour_billing.models.price import Price, PriceBook
 from cardhour_billing.models.provisional import ProvisionalCharge
@@ -72,6 +72,7 @@ __all__ = [
     "ProvisionalCharge",
     "Reminder",
     "RenderedDocument",
+    "StaffRole",
     "Statement",
     "StatementEvent",
     "TaxRule",

@@ -89,6 +89,26 @@ class PortalUser(models.Model):
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="portal_user")
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="portal_users")
+    is_admin = models.BooleanField(default=False)
+    """Manages the logins, API keys and budgets of its organisation."""
 
     def __str__(self) -> str:
         return f"{self.user} of {self.customer}"
+
+
+class StaffRole(models.Model):
+    """What a login of staff may do beyond looking. Staff without a role look, and no more."""
+
+    class Role(models.TextChoices):
+        VIEWER = "viewer"
+        """Sees everything, changes nothing."""
+        BILLING = "billing"
+        """Everything that moves money, too: issuing, credit notes, payments, prices."""
+        ADMIN = "admin"
+        """Logins, keys and nodes, too."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="staff_role")
+    role = models.CharField(max_length=8, choices=Role.choices)
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.role}"

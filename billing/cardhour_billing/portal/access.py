@@ -1,7 +1,8 @@
-"""Who may see what. Every view asks here, and nothing else in the portal filters by customer or role.
+"""Who may see and do what. Every view asks here, and nothing else in the portal filters by customer or role.
 
-Staff see every invoice, drafts too. A customer's login sees that customer's issued invoices: a draft is ours to
-recompute and is no statement to anyone. What may not be seen does not exist for the one who asks: 404, not 403.
+Staff see every customer and every invoice, drafts too; what they may change depends on their role. A customer's login
+sees that customer's issued invoices: a draft is ours to recompute and is no statement to anyone. What may not be seen
+does not exist for the one who asks: 404. A page for others than the one who asks is refused: 403, with the reason.
 """
 
 from __future__ import annotations
@@ -12,22 +13,57 @@ from typing import Concatenate, ParamSpec
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AnonymousUser, User
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
+from msgspec import Struct
 
 from cardhour_billing.models import Customer, Invoice
+from cardhour_billing.users import ADMIN, role_of
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+
+
+class Capabilities(Struct, frozen=True, kw_only=True):
+    """What a login may do, as templates ask for it (``may.bill``), so that nobody is shown a button in vain."""
+
+    staff: bool = False
+    """See every customer."""
+    bill: bool = False
+    """Change what moves money: issue, credit, record payments, change prices."""
+    administer: bool = False
+    """Manage logins, keys and nodes of the installation."""
+    customer: bool = False
+    """See one customer's own pages."""
+    organise: bool = False
+    """Manage the logins, keys and budgets of that customer."""
+
+
+NOTHING = Capabilities()
+
+
+def capabilities(user: User | AnonymousUser) -> Capabilities:
+    """What ``user`` may do."""
+    if user.is_anonymous:
+        return NOTHING
+    role = role_of(user)
+    if user.is_staff:
+        return Capabilities(staff=True, bill=role in ("billing", ADMIN), administer=role == ADMIN)
+    return Capabilities(customer=bool(role), organise=role == ADMIN)
 
 
 def customer_of(user: User | AnonymousUser) -> Customer | None:
     """The customer a login belongs to; none for staff, for nobody, and for a login not yet given to a customer."""
     if user.is_anonymous or user.is_staff:
         return None
-    return Customer.objects.select_related("issuer").filter(portal_users__user=user).first()
+    try:
+        customer: Customer = user.portal_user.customer
+    except ObjectDoesNotExist:
+        return None
+    return customer
 
 
 def visible_invoices(user: User | AnonymousUser) -> QuerySet[Invoice]:
@@ -48,12 +84,58 @@ def signed_in(view: View[P]) -> View[P]:
 
 
 def staff_only(view: View[P]) -> View[P]:
-    """A page for staff; any other login is told so."""
+    """A page for staff of any role: it shows, and changes nothing."""
+    return _only(view, lambda may: "" if may.staff else _not_staff())
+
+
+def billing_only(view: View[P]) -> View[P]:
+    """For staff who may move money."""
+    return _only(view, lambda may: "" if may.bill else _not_billing() if may.staff else _not_staff())
+
+
+def admin_only(view: View[P]) -> View[P]:
+    """For staff who manage logins, keys and nodes."""
+    return _only(view, lambda may: "" if may.administer else _not_admin() if may.staff else _not_staff())
+
+
+def customer_only(view: View[P]) -> View[P]:
+    """A page of a customer about itself: ``customer_of`` gives whose."""
+    return _only(view, lambda may: "" if may.customer else _not_a_customers())
+
+
+def customer_admin_only(view: View[P]) -> View[P]:
+    """For the admin of a customer's organisation."""
+    return _only(view, lambda may: "" if may.organise else _not_organising() if may.customer else _not_a_customers())
+
+
+def _only(view: View[P], reason: Callable[[Capabilities], str]) -> View[P]:
+    """``view`` for those for whom there is no reason against it."""
 
     @wraps(view)
     def checked(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        if not request.user.is_staff:
-            raise PermissionDenied
+        against = reason(capabilities(request.user))
+        if against:
+            raise PermissionDenied(against)
         return view(request, *args, **kwargs)
 
     return signed_in(checked)
+
+
+def _not_staff() -> str:
+    return _("This page is for billing staff. You are signed in, but not as staff.")
+
+
+def _not_billing() -> str:
+    return _("This needs the role billing; yours is to look. An admin can give it to you.")
+
+
+def _not_admin() -> str:
+    return _("This needs the role admin. Ask an admin to do it, or to give it to you.")
+
+
+def _not_a_customers() -> str:
+    return _("This page belongs to a customer, and your login to none. Staff see customers in their own pages.")
+
+
+def _not_organising() -> str:
+    return _("This is for the admin of your organisation. Ask whoever manages its logins.")
