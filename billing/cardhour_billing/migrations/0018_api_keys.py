@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
     """Forward only."""
 
     dependencies = [
-        ("billing", "0017_statements"),
+        ("billing", "0002_guards"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
