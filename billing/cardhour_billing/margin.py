@@ -76,6 +76,8 @@ class Margin(Struct, frozen=True, kw_only=True):
     hours: Hours
     revenue: Money
     """Without tax."""
+    rent: Money
+    """The part of the revenue that is rent of leases, named or of a pool, whether their cards were used or not."""
     expense: Expense | None
 
     @property
@@ -108,8 +110,11 @@ class Margin(Struct, frozen=True, kw_only=True):
 
     def cut(self, part: Fraction) -> Margin:
         """The same hours sold at prices lower by ``part``; exact revenue is rounded to the minor unit."""
-        revenue = round_half_away(self.revenue.amount * (1 - part))
-        return structs.replace(self, revenue=Money(amount=revenue, currency=self.revenue.currency))
+        revenue, rent = (
+            Money(amount=round_half_away(each.amount * (1 - part)), currency=each.currency)
+            for each in (self.revenue, self.rent)
+        )
+        return structs.replace(self, revenue=revenue, rent=rent)
 
     def utilisation_to_keep(self, part: Fraction) -> Fraction | None:
         """Utilisation that earns today's revenue after a price cut of ``part``."""
@@ -119,11 +124,11 @@ class Margin(Struct, frozen=True, kw_only=True):
 def together(name: str, margins: Iterable[Margin]) -> Margin:
     """The sum of several, all in one currency; without a cost where one of them has none."""
     each = list(margins)
-    hours, revenue = each[0].hours, each[0].revenue
+    hours, revenue, rent = each[0].hours, each[0].revenue, each[0].rent
     for other in each[1:]:
-        hours, revenue = hours.plus(other.hours), revenue + other.revenue
+        hours, revenue, rent = hours.plus(other.hours), revenue + other.revenue, rent + other.rent
     expenses = [one.expense for one in each]
-    return Margin(name=name, hours=hours, revenue=revenue, expense=_sum(expenses))
+    return Margin(name=name, hours=hours, revenue=revenue, rent=rent, expense=_sum(expenses))
 
 
 def _sum(expenses: Iterable[Expense | None]) -> Expense | None:

@@ -52,6 +52,13 @@ class _Revenue:
     currency: str
     by_model: dict[str, Money] = field(default_factory=dict)
     others: dict[str, Money] = field(default_factory=dict)
+    rent: dict[str, Money] = field(default_factory=dict)
+    """The part of ``by_model`` that leases earned."""
+
+    def add_rent(self, model: str, amount: Money) -> None:
+        self.add(model, amount)
+        if amount.currency == self.currency:
+            self.rent[model] = self.rent[model] + amount if model in self.rent else amount
 
     def add(self, model: str, amount: Money) -> None:
         sums, key = (self.by_model, model) if amount.currency == self.currency else (self.others, amount.currency)
@@ -59,7 +66,7 @@ class _Revenue:
 
 
 def month_margin(month: Month, ledger: Ledger, clock: Clock) -> MonthMargin:
-    """The margin of every model that has cards, revenue or a cost. The ledger is brought up to date first."""
+    """The margin of every model that has cards, revenue or a cost, by the ledger as it stands."""
     issuer = Issuer.objects.first()
     if issuer is None:
         raise Refuse("there are no books yet: describe issuer, customers and prices with cardhour catalog apply")
@@ -68,7 +75,6 @@ def month_margin(month: Month, ledger: Ledger, clock: Clock) -> MonthMargin:
     if until_ms <= period.start_ms:
         raise Refuse(f"{month} has not begun: its margin is not known")
     customers = {each.key: each for each in Customer.objects.select_related("issuer")}
-    ledger.settle()
     rated = rate_zone(period, terms_of(customers.values(), period), issuer.currency, ledger)
 
     def card_times(from_ms: int, to_ms: int) -> list[CardTime]:
@@ -84,7 +90,7 @@ def month_margin(month: Month, ledger: Ledger, clock: Clock) -> MonthMargin:
         for earned in _earned(
             row, (period.start_ms, until_ms), customers[row.customer].timezone, rated.taxes, card_times
         ):
-            revenue.add(row.model, earned)
+            revenue.add_rent(row.model, earned)
     costs = Costs(current_costs())
     zero = Money(amount=0, currency=issuer.currency)
     margins = []
@@ -97,6 +103,7 @@ def month_margin(month: Month, ledger: Ledger, clock: Clock) -> MonthMargin:
                 name=model,
                 hours=time,
                 revenue=revenue.by_model.get(model, zero),
+                rent=revenue.rent.get(model, zero),
                 expense=expense(cost, time.capacity_us, month_us)
                 if cost and cost.currency == issuer.currency
                 else None,

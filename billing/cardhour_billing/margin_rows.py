@@ -14,7 +14,7 @@ HOURS = (
     "utilisation_percent",
 )  # fmt: skip
 MONEY = (
-    "revenue", "revenue_per_card_hour", "depreciation", "hosting", "power", "cost", "gross_margin",
+    "revenue", "rent", "revenue_per_card_hour", "depreciation", "hosting", "power", "cost", "gross_margin",
     "gross_margin_percent", "break_even_percent",
 )  # fmt: skip
 CUT = (
@@ -48,6 +48,7 @@ def _money(margin: Margin) -> dict[str, Any]:
     return {
         "currency": currency,
         "revenue": str(margin.revenue),
+        "rent": str(margin.rent),
         "revenue_per_card_hour": minor_text(
             margin.revenue_per_card_hour, currency, more_decimals=PER_HOUR_DECIMALS - 2
         ),

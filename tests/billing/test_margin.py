@@ -21,7 +21,8 @@ SERVER = CostRow(
 
 def margin(hours: Hours, revenue: int) -> Margin:
     whole = expense(SERVER, hours.capacity_us, OCTOBER_US)
-    return Margin(name="A100", hours=hours, revenue=Money(amount=revenue, currency="CNY"), expense=whole)
+    money = Money(amount=revenue, currency="CNY")
+    return Margin(name="A100", hours=hours, revenue=money, rent=money, expense=whole)
 
 
 LEASED = margin(Hours(leased_us=8 * OCTOBER_US), 13_340_000)
@@ -78,7 +79,8 @@ def test_models_together_and_one_whose_cost_nobody_knows() -> None:
     both = together("2026-10", [LEASED, LEASED])
     assert both.revenue.amount == 26_680_000
     assert percent(both.gross_part) == "39.53"
-    unknown = Margin(name="T4", hours=Hours(idle_us=OCTOBER_US), revenue=Money(amount=0, currency="CNY"), expense=None)
+    zero = Money(amount=0, currency="CNY")
+    unknown = Margin(name="T4", hours=Hours(idle_us=OCTOBER_US), revenue=zero, rent=zero, expense=None)
     assert together("2026-10", [LEASED, unknown]).gross is None
 
 

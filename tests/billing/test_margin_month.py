@@ -69,9 +69,9 @@ def test_a_leased_server_that_nobody_watches(store: Store) -> None:
     assert figures(row, None) == {
         "capacity_us": 8 * 744 * CARD_HOUR_US, "sold_us": 0, "leased_us": 8 * 744 * CARD_HOUR_US, "unsold_us": 0,
         "idle_us": 0, "faulted_us": 0, "unobserved_us": 0, "rounding_us": 0, "utilisation_percent": "100.00",
-        "currency": "CNY", "revenue": "133400.00", "revenue_per_card_hour": "22.4126", "depreciation": "66666.67",
-        "hosting": "10000.00", "power": "4000.00", "cost": "80666.67", "gross_margin": "52733.33",
-        "gross_margin_percent": "39.53", "break_even_percent": "60.47",
+        "currency": "CNY", "revenue": "133400.00", "rent": "133400.00", "revenue_per_card_hour": "22.4126",
+        "depreciation": "66666.67", "hosting": "10000.00", "power": "4000.00", "cost": "80666.67",
+        "gross_margin": "52733.33", "gross_margin_percent": "39.53", "break_even_percent": "60.47",
     }  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def test_what_a_pool_covers_counts_as_leased_and_its_rent_as_revenue(store: Stor
     apply(store.home, BOOKS + A100 + POOL)
     row = of(margin(rented()))
     assert {name: hours(row)[name] for name in ("sold", "leased", "unsold")} == {"sold": 24, "leased": 24, "unsold": 24}
-    assert str(row.revenue) == "15538.08"
+    assert (str(row.revenue), str(row.rent)) == ("15538.08", "15000.00")
     assert row.expense is None
 
 

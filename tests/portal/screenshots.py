@@ -37,6 +37,7 @@ PAGES: dict[str, tuple[tuple[str, str], ...]] = {
         ("staff-list", "/invoices/"),
         ("staff-list-filtered", "/invoices/?month=2026-09&state=issued"),
         ("staff-draft", "/invoices/20/"),
+        ("staff-fleet", "/fleet/2026-10/"),
         ("staff-yen", "/invoices/26/"),
     ),
 }

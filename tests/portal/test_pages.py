@@ -25,6 +25,8 @@ EVERY_PAGE = (
     (STAFF, "/invoices/20/"),
     (STAFF, "/close/2026-10/"),
     (STAFF, "/close/2026-01/"),
+    (STAFF, "/fleet/2026-10/?cut=12.5"),
+    (STAFF, "/fleet/2026-07/"),
 )
 
 

@@ -130,13 +130,24 @@ def _print_ledger(sums: Balance) -> None:
 def _print_margin(margins: tuple[Margin, ...]) -> None:
     from cardhour_billing.margin_rows import figures
 
-    columns = ("utilisation_percent", "revenue", "cost", "gross_margin", "gross_margin_percent", "break_even_percent")
+    columns = (
+        "utilisation_percent",
+        "revenue",
+        "rent",
+        "cost",
+        "gross_margin",
+        "gross_margin_percent",
+        "break_even_percent",
+    )
     rows = [
         {"what the cards earned": each.name}
         | {name.replace("_percent", " %").replace("_", " "): grouped(figures(each, None)[name]) for name in columns}
         for each in margins
     ]
     print_rows(rows, "table", right=tuple(rows[0])[1:], title="Margin, CNY")
+    console().print(
+        "Rent is the part of the revenue that leases earn, pools too, whether their cards were used or not."
+    )
 
 
 def _value(unassigned: Unassigned) -> str:
@@ -176,7 +187,9 @@ def _margins(warehouse: Warehouse, month: str) -> tuple[Margin, ...]:
     from cardhour_billing.ledger import WarehouseLedger
     from cardhour_billing.margin_month import month_margin
 
-    return month_margin(parse_month(month), WarehouseLedger(warehouse), SystemClock()).margins
+    ledger = WarehouseLedger(warehouse)
+    ledger.settle()
+    return month_margin(parse_month(month), ledger, SystemClock()).margins
 
 
 def _write_documents(folder: Path, report: CloseReport, told: Told) -> list[Path]:

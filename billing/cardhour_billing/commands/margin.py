@@ -44,6 +44,7 @@ def margin(months: tuple[str, ...], by: str, price_cut: str, form: str) -> None:
     wanted = [parse_month(month) for month in dict.fromkeys(months)]
     with answering(), opened_warehouse(config) as warehouse:
         ledger, clock = WarehouseLedger(warehouse), SystemClock()
+        ledger.settle()
         found = [month_margin(month, ledger, clock) for month in wanted]
     named = [
         {"month": str(each.month)} | _named(row, by) | figures(row, cut) for each in found for row in _of(each, by)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from django import template
 from django.utils.translation import get_language
 
 from cardhour_billing import figures
 from cardhour_billing.month import clock_time
+from cardhour_billing.portal.fleet.tables import percent_text
 from cardhour_contract.moment import parse_rfc3339
 
 register = template.Library()
@@ -57,3 +60,21 @@ def until(first_day: str, last_day: str) -> str:
 def clock(at: str, timezone: str) -> str:
     """An RFC 3339 instant as the wall clock of ``timezone``: ``14:15``."""
     return clock_time(parse_rfc3339(at), timezone)
+
+
+@register.filter
+def moment(at_ms: int, timezone: str) -> str:
+    """UTC milliseconds as day and wall clock of ``timezone``: ``2026-11-03 14:15``."""
+    return clock_time(at_ms, timezone, "%Y-%m-%d %H:%M")
+
+
+@register.filter
+def percent(part: Fraction | None) -> str:
+    """A part of one: ``43.5%``."""
+    return percent_text(part)
+
+
+@register.filter
+def short_model(name: str) -> str:
+    """A model without its maker, where room is short: ``A100-SXM4-80GB``."""
+    return name.removeprefix("NVIDIA ").removeprefix("GeForce ")

@@ -6,7 +6,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 from django.views.i18n import set_language
 
-from cardhour_billing.portal.views import close, explain, invoice, sign_in
+from cardhour_billing.portal.views import close, explain, fleet, invoice, sign_in
 
 urlpatterns = [
     path("", sign_in.home, name="home"),
@@ -20,4 +20,6 @@ urlpatterns = [
     path("invoices/<int:invoice_id>/lines/<int:position>/", explain.line_page, name="explain"),
     path("close/", close.close_page, name="close"),
     path("close/<str:month>/", close.close_page, name="close-month"),
+    path("fleet/", fleet.fleet_page, name="fleet"),
+    path("fleet/<str:month>/", fleet.fleet_page, name="fleet-month"),
 ]

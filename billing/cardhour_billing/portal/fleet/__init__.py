@@ -1,0 +1,1 @@
+"""Fleet and margin: what a month's cards did, earned and cost, and a picture of some cards hour by hour."""
