@@ -47,6 +47,12 @@ class Check(Struct, frozen=True, kw_only=True):
     check: str
     what: str
     do: str = ""
+    customer: str = ""
+    """Id of the customer that it is about, where it is about one."""
+    worth: str = ""
+    """What it is worth, such as ``4,853.50 CNY``; empty where nobody can say."""
+    card_hours: str = ""
+    """How much time it is about."""
 
 
 class Closed(Struct, frozen=True, kw_only=True):
@@ -72,9 +78,17 @@ def _customers(closed: Closed) -> Iterator[Check]:
     for each in closed.invoices:
         for finding in each.findings:
             advice = next((do for word, do in ADVICE if word in finding), "")
-            yield Check(severity="blocking", check="customer", what=f"{each.customer}: {finding}", do=advice)
+            yield Check(
+                severity="blocking",
+                check="customer",
+                what=f"{each.customer}: {finding}",
+                do=advice,
+                customer=each.customer,
+            )
         for warning in each.warnings:
-            yield Check(severity="warning", check="customer", what=f"{each.customer}: {warning}")
+            yield Check(
+                severity="warning", check="customer", what=f"{each.customer}: {warning}", customer=each.customer
+            )
     if not any(each.findings for each in closed.invoices):
         yield Check(severity="fine", check="customer", what="all usage and charges have their price and their tax")
     for warning in closed.warnings:
@@ -93,14 +107,16 @@ def _ledger(closed: Closed) -> Iterator[Check]:
         yield Check(severity="fine", check="ledger", what=f"the pages of {seen.cards:,} cards add up")
     if seen.unobserved_us:
         what = f"{_hours(seen.unobserved_us)} card-hours were not observed, and are billed to nobody"
-        yield Check(severity="warning", check="unobserved", what=what, do=f"cardhour balance {span} names the longest")
+        do = f"cardhour balance {span} names the longest"
+        yield Check(severity="warning", check="unobserved", what=what, do=do, card_hours=_hours(seen.unobserved_us))
     if seen.conflict_cards:
         what = (
             f"{seen.conflict_cards:,} cards were claimed by nodes where they are not at home: "
             f"{_hours(seen.conflict_us)} card-hours that do not count"
         )
         do = f"cardhour ledger conflicts {span}, then cardhour card move"
-        yield Check(severity="warning", check="card conflicts", what=what, do=do)
+        hours = _hours(seen.conflict_us)
+        yield Check(severity="warning", check="card conflicts", what=what, do=do, card_hours=hours)
     if seen.dead_letters:
         yield _letters(closed, seen)
     else:
@@ -118,7 +134,14 @@ def _letters(closed: Closed, seen: Coverage) -> Check:
     if seen.unreadable:
         parts.append(f"{seen.unreadable:,} say nothing that can be valued")
     do = "cardhour dead-letters list; mend the cause, then cardhour dead-letters replay"
-    return Check(severity="warning", check="dead letters", what="; ".join(parts), do=do)
+    return Check(
+        severity="warning",
+        check="dead letters",
+        what="; ".join(parts),
+        do=do,
+        worth=_text(value) if value else "",
+        card_hours=_hours(sum(seen.unread_us.values())) if seen.unread_us else "",
+    )
 
 
 def _usage(closed: Closed) -> Iterator[Check]:
@@ -140,6 +163,8 @@ def _usage(closed: Closed) -> Iterator[Check]:
         check="unassigned",
         what="; ".join(parts),
         do="add a [[binding]] for each owner below, or leave what is your own",
+        worth=_text(sum(values[1:], values[0])) if values else "",
+        card_hours=_hours(whole),
     )
 
 
@@ -149,22 +174,28 @@ def _changes(closed: Closed) -> Iterator[Check]:
     for customer, currency, net in earlier.values_list("customer__key", "currency", "net"):
         before[customer, currency] = before.get((customer, currency), 0) + net
     notable = [found for each in closed.invoices if (found := _change(each, before, closed.notable_percent))]
-    for what in notable:
-        yield Check(severity="warning", check="change", what=what, do="look at its lines before it is issued")
+    yield from notable
     if before and not notable:
         what = f"no customer's bill is {closed.notable_percent} % above or below the month before"
         yield Check(severity="fine", check="change", what=what)
 
 
-def _change(each: ClosedInvoice, before: Mapping[tuple[str, str], int], percent: int) -> str:
+def _change(each: ClosedInvoice, before: Mapping[tuple[str, str], int], percent: int) -> Check | None:
     document: InvoiceDocument = each.document
     then = before.get((each.customer, document.currency), 0)
     now = parse_amount(document.net, document.currency).amount
     if document.state != "draft" or then <= 0 or abs(now - then) * 100 < percent * then:
-        return ""
+        return None
     share = round_half_away(Fraction(100 * (now - then), then))
     was = Money(amount=then, currency=document.currency)
-    return f"{each.customer}: {share:+,} %, {_text(was)} last month, {grouped(document.net)} now"
+    return Check(
+        severity="warning",
+        check="change",
+        what=f"{each.customer}: {share:+,} %, {_text(was)} last month, {grouped(document.net)} now",
+        do="look at its lines before it is issued",
+        customer=each.customer,
+        worth=_text(Money(amount=now - then, currency=document.currency)),
+    )
 
 
 def _parties(closed: Closed) -> Iterator[Check]:

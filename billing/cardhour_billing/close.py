@@ -29,11 +29,13 @@ class CloseOrder(Struct, frozen=True, kw_only=True):
 
     month: Month
     who: str
-    customer: str = ""
-    """Id of the only customer to close; empty for all."""
+    customers: tuple[str, ...] = ()
+    """Ids of the only customers to close; empty for all."""
     issue: bool = False
     within_grace: bool = False
     """Issue although late usage may still come in."""
+    confirmed: Mapping[str, int] | None = None
+    """Totals that a person has seen, in minor units by customer: a draft that comes to anything else stays a draft."""
 
 
 class CloseReport(Struct, frozen=True, kw_only=True):
@@ -68,8 +70,8 @@ def close_month(
 
     Refuses to issue a month that has not ended, or is within its grace hours, in any customer's zone.
     """
-    issuer, customers = _parties(order.customer)
-    zones = {customer.timezone for customer in customers} | ({issuer.timezone} if not order.customer else set())
+    issuer, customers = _parties(order.customers)
+    zones = {customer.timezone for customer in customers} | ({issuer.timezone} if not order.customers else set())
     periods = {zone: billing_period(order.month, zone) for zone in sorted(zones)}
     warnings = _check_time(order, periods.values(), clock, settings)
     progress("bringing the ledger up to date", 0, len(customers))
@@ -83,18 +85,18 @@ def close_month(
     for zone, period in periods.items():
         progress(f"reading usage in {zone}", len(invoices) + len(without_usage), len(customers))
         here = [customer for customer in customers if customer.timezone == zone]
-        month_here = ZoneClose(period, here, issuer.currency, ledger, clock, settings)
+        month_here = ZoneClose(period, here, issuer.currency, ledger, clock, settings, confirmed=order.confirmed)
         for customer, closed in month_here.close(issued_by=order.who if order.issue else ""):
             invoices += [closed] if closed else []
             without_usage += [] if closed else [customer.key]
             progress(customer.key, len(invoices) + len(without_usage), len(customers))
         carried |= month_here.carried
-        if zone == issuer.timezone and not order.customer:
+        if zone == issuer.timezone and not order.customers:
             unassigned = month_here.unassigned
     # After the commits, and also where nothing was issued now: what an earlier crash left without files gets them.
     render_missing(clock, who=order.who, progress=progress)
     invoices.sort(key=lambda each: each.customer)
-    coverage = None if order.customer else seen[issuer.timezone]
+    coverage = None if order.customers else seen[issuer.timezone]
     known = Closed(
         period=periods.get(issuer.timezone) or periods[min(periods)],
         currency=issuer.currency,
@@ -116,17 +118,18 @@ def close_month(
     )
 
 
-def _parties(customer: str) -> tuple[Issuer, list[Customer]]:
+def _parties(keys: tuple[str, ...]) -> tuple[Issuer, list[Customer]]:
     issuer = Issuer.objects.first()
     if issuer is None:
         raise Refuse(
             "there is nobody to bill for yet: describe issuer, customers and prices with cardhour catalog apply"
         )
     customers = Customer.objects.select_related("issuer").order_by("key")
-    if customer:
-        customers = customers.filter(key=customer)
-        if not customers:
-            raise Refuse(f"there is no customer '{customer}'")
+    if keys:
+        customers = customers.filter(key__in=keys)
+        unknown = sorted({*keys} - {each.key for each in customers})
+        if unknown:
+            raise Refuse(f"there is no customer '{unknown[0]}'")
     return issuer, list(customers)
 
 
@@ -136,13 +139,18 @@ def _check_ledger(order: CloseOrder, seen: Iterable[Coverage]) -> None:
         raise Refuse(f"{breached} ledger pages of {order.month} do not add up, so nothing of it can be issued")
 
 
+def when_settled(periods: Iterable[BillingPeriod], settings: BillingSettings) -> tuple[int, int]:
+    """When a month has ended in every zone, and when its grace hours are over too."""
+    end_ms = max(period.end_ms for period in periods)
+    return end_ms, end_ms + settings.grace_hours * HOUR_MS
+
+
 def _check_time(
     order: CloseOrder, periods: Iterable[BillingPeriod], clock: Clock, settings: BillingSettings
 ) -> tuple[str, ...]:
     """Warnings about a month that is not settled yet; Refuse where it was to be issued."""
     now_ms = clock.now_ms()
-    end_ms = max(period.end_ms for period in periods)
-    settled_ms = end_ms + settings.grace_hours * HOUR_MS
+    end_ms, settled_ms = when_settled(periods, settings)
     if now_ms < end_ms:
         sentence = f"{order.month} ends at {format_rfc3339(end_ms)}"
         if order.issue:

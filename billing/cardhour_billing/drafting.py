@@ -117,7 +117,10 @@ def save_draft(
                 known.delete()
             return None
         invoice = known or new_document(customer, period)
+        net, at_ms = (known.net, known.computed_at_ms) if known else (None, None)
         write(invoice, period, content, compose(customer, period, content), clock)
+        if net is not None and net != invoice.net:
+            invoice.net_before, invoice.before_at_ms = net, at_ms
         invoice.findings = list(findings)
         invoice.save()
         write_lines(invoice, content)

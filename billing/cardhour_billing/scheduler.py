@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
+from functools import partial
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -20,15 +21,16 @@ from django.db import connections
 from cardhour_billing.audit_chain import export_head
 from cardhour_billing.binding import BindingRow
 from cardhour_billing.close import CloseOrder, close_month
+from cardhour_billing.close_run import keep_report
 from cardhour_billing.config import BillingConfig, BillingSettings
 from cardhour_billing.current import current_bindings
 from cardhour_billing.hourly import run_hour, tell_events
-from cardhour_billing.ledger import Ledger, WarehouseLedger
+from cardhour_billing.ledger import Ledger
 from cardhour_billing.lock import exclusive
 from cardhour_billing.models import Customer, Issuer, JobRun
 from cardhour_billing.month import Month, billing_period, local_day, month_of
 from cardhour_billing.rendering import render_missing
-from cardhour_billing.usage_store import opened_warehouse
+from cardhour_billing.usage_store import opened_ledger
 from cardhour_contract.clock import Clock, SystemClock
 from cardhour_contract.errors import CardHourError
 from cardhour_contract.moment import HOUR_MS
@@ -84,12 +86,7 @@ def start_scheduler(config: BillingConfig, open_ledger: OpenLedger, clock: Clock
 def run(config: BillingConfig, stop: threading.Event, clock: Clock | None = None) -> None:
     """Close months of this installation until ``stop`` is set; a check that has begun is finished first."""
 
-    @contextmanager
-    def open_ledger() -> Iterator[Ledger]:
-        with opened_warehouse(config) as warehouse:
-            yield WarehouseLedger(warehouse)
-
-    scheduler = start_scheduler(config, open_ledger, clock or SystemClock())
+    scheduler = start_scheduler(config, partial(opened_ledger, config), clock or SystemClock())
     stop.wait()
     scheduler.shutdown()
 
@@ -165,6 +162,7 @@ def _run(job: str, month: Month, settings: BillingSettings, ledger: Ledger, cloc
     except CardHourError as error:
         run.state, run.outcome = JobRun.State.FAILED, str(error)
     else:
+        keep_report(order, report, clock=clock)
         blocked = ", ".join(each.customer for each in report.blocked)
         # A blocked customer keeps an issuing month open: it is tried again once someone has added the price.
         run.state = JobRun.State.FAILED if blocked and job == ISSUE else JobRun.State.DONE

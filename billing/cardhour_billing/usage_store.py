@@ -10,6 +10,7 @@ from cardhour_billing.config import BillingConfig
 from cardhour_contract.settings import Loader
 
 if TYPE_CHECKING:
+    from cardhour_billing.ledger import Ledger
     from cardhour_ingest.warehouse.client import Warehouse
     from cardhour_ingest.warehouse.connect import WarehouseSettings
 
@@ -31,3 +32,12 @@ def opened_warehouse(config: BillingConfig) -> Iterator[Warehouse]:
 
     with open_warehouse(warehouse_settings(config), config.home) as warehouse:
         yield warehouse
+
+
+@contextmanager
+def opened_ledger(config: BillingConfig) -> Iterator[Ledger]:
+    """The usage ledger of this installation, as billing asks it."""
+    from cardhour_billing.ledger import WarehouseLedger
+
+    with opened_warehouse(config) as warehouse:
+        yield WarehouseLedger(warehouse)

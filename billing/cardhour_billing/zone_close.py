@@ -60,6 +60,7 @@ class ZoneClose:
         clock: Clock,
         settings: BillingSettings,
         spent: Mapping[int, int] | None = None,
+        confirmed: Mapping[str, int] | None = None,
     ) -> None:
         self.period = period
         self.customers = customers
@@ -68,6 +69,7 @@ class ZoneClose:
         self._clock = clock
         self._settings = settings
         self._spent = spent or {}
+        self._confirmed = confirmed
         self.carried: dict[str, Money] = {}
         """Totals below the smallest invoice, by customer."""
         self._rate()
@@ -79,6 +81,7 @@ class ZoneClose:
     def close(self, *, issued_by: str = "") -> Iterator[tuple[Customer, ClosedInvoice | None]]:
         """Each customer with its draft, or its invoice where ``issued_by`` names someone; ``None`` for nothing to bill.
 
+        Where totals were confirmed, what comes to another total stays a draft: nobody has seen it.
         Drafts come first. What can be issued is frozen in one pass, then issued one by one; what moved meanwhile is
         rated and frozen again. Raises InputsMoved, after the others are issued, where it moves on and on.
         """
@@ -134,7 +137,7 @@ class ZoneClose:
 
     def _ends_without(self, customer: Customer) -> bool:
         """Whether the month ends without a document: nothing to bill, or too little."""
-        if self._findings(customer):
+        if self._findings(customer) or self._moved(customer):
             return False
         return not self.content(customer) or self._too_little(customer)
 
@@ -146,16 +149,23 @@ class ZoneClose:
         return self.content(customer).assess(customer.currency).total
 
     def _can_issue(self, customer: Customer) -> bool:
-        return bool(self.content(customer)) and not self._findings(customer)
+        return bool(self.content(customer)) and not self._findings(customer) and not self._moved(customer)
+
+    def _moved(self, customer: Customer) -> bool:
+        """Whether the customer's total is not the one that was confirmed. Nothing to bill needs no confirmation."""
+        if self._confirmed is None:
+            return False
+        return self._total(customer).amount != self._confirmed.get(customer.key, 0)
 
     def _draft(self, customer: Customer) -> ClosedInvoice | None:
         draft = save_draft(customer, self.period, self.content(customer), self._findings(customer), self._clock)
         return _closed(draft, warnings=self._warnings(customer)) if draft else None
 
     def _warnings(self, customer: Customer) -> tuple[str, ...]:
-        small = self._too_little(customer)
-        own = (f"below the smallest invoice of {self._settings.minimum_invoice} {customer.currency}: carried forward",)
-        return (*self._charges[customer.key].warnings, *(own if small else ()))
+        small = f"below the smallest invoice of {self._settings.minimum_invoice} {customer.currency}: carried forward"
+        moved = "comes to another total than was confirmed: look at it, then issue it"
+        told = ((small, self._too_little(customer)), (moved, self._moved(customer)))
+        return (*self._charges[customer.key].warnings, *(text for text, holds in told if holds))
 
     def content(self, customer: Customer) -> Content:
         """Everything that the month bills a customer."""

@@ -72,7 +72,8 @@ def close(
     settings: BillingSettings = DEFAULTS,
 ) -> CloseReport:
     """Close ``month``, as if it were ``at`` now."""
-    order = CloseOrder(month=parse_month(month), who="tests", customer=customer, issue=issue, within_grace=within_grace)
+    only = (customer,) if customer else ()
+    order = CloseOrder(month=parse_month(month), who="tests", customers=only, issue=issue, within_grace=within_grace)
     return close_month(order, ledger=ledger, clock=clock_at(at), settings=settings)
 
 

@@ -12,8 +12,10 @@ from datetime import date, timedelta
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
+from msgspec import to_builtins
 
 from cardhour_billing import money
+from cardhour_billing.checklist import Check
 from cardhour_billing.document import (
     Bank,
     CardShare,
@@ -28,6 +30,7 @@ from cardhour_billing.document import (
     encode,
 )
 from cardhour_billing.models import (
+    CloseRun,
     Customer,
     Invoice,
     InvoiceLine,
@@ -39,7 +42,7 @@ from cardhour_billing.models import (
     StaffRole,
 )
 from cardhour_billing.month import Month, billing_period
-from cardhour_contract.moment import CARD_HOUR_US, format_rfc3339
+from cardhour_contract.moment import CARD_HOUR_US, format_rfc3339, parse_rfc3339
 
 PASSWORD = "correct horse battery"
 STAFF, CLERK, VIEWER = "lin.yue", "zhou.min", "wen.jie"
@@ -99,6 +102,58 @@ def write() -> None:
             grown = {model: each * _GROWTH[at][order % 3] // 100 for model, each in hours.items()}
             draft = month == MONTHS[-1] and key in _STILL_DRAFTS
             _write_invoice(customers[key], month, grown, None if draft else series, book)
+    _write_close()
+
+
+def _write_close() -> None:
+    """What the close of October found, and what a draft came to before."""
+    draft = Invoice.objects.get(customer__key="shanlan", state=Invoice.State.DRAFT)
+    draft.net_before, draft.before_at_ms = draft.net - 112_740, draft.computed_at_ms
+    draft.save()
+    checks = (
+        Check(
+            severity="warning",
+            check="unassigned",
+            what="212.50 card-hours have no customer (owners: 1); 4,853.50 CNY at list price",
+            do="add a [[binding]] for each owner below, or leave what is your own",
+            worth="4,853.50 CNY",
+            card_hours="212.50",
+        ),
+        Check(
+            severity="warning",
+            check="unobserved",
+            what="657.00 card-hours were not observed, and are billed to nobody",
+            do="cardhour balance --from 2026-09-30T16:00:00Z --to 2026-10-31T16:00:00Z names the longest",
+            card_hours="657.00",
+        ),
+        Check(
+            severity="warning",
+            check="dead letters",
+            what="41 messages could not be read; they speak of up to 17.00 "
+            "card-hours of this month; 388.20 CNY at list price",
+            worth="388.20 CNY",
+            card_hours="17.00",
+            do="cardhour dead-letters list; mend the cause, then cardhour dead-letters replay",
+        ),
+        Check(severity="fine", check="ledger", what="the pages of 416 cards add up"),
+        Check(severity="fine", check="e-mail", what="given for every customer that is billed"),
+    )
+    ended_ms = parse_rfc3339("2026-11-03T01:38:00Z")
+    CloseRun.objects.create(
+        token="sample",
+        month=str(MONTHS[-1]),
+        issue=False,
+        who=STAFF,
+        state=CloseRun.State.DONE,
+        done=9,
+        of=9,
+        drafts=2,
+        blocked=1,
+        checks=to_builtins(checks),
+        started_at_ms=ended_ms - 9_000,
+        heard_at_ms=ended_ms,
+        finished_at_ms=ended_ms,
+    )
 
 
 def _write_users(customers: dict[str, Customer]) -> None:

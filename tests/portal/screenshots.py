@@ -34,6 +34,7 @@ PAGES: dict[str, tuple[tuple[str, str], ...]] = {
     "lin.yue": (
         ("staff-close", "/close/"),
         ("staff-close-empty", "/close/2026-01/"),
+        ("staff-issue", "/close/2026-10/issue/?all=1"),
         ("staff-list", "/invoices/"),
         ("staff-list-filtered", "/invoices/?month=2026-09&state=issued"),
         ("staff-draft", "/invoices/20/"),

@@ -27,6 +27,7 @@ EVERY_PAGE = (
     (STAFF, "/close/2026-01/"),
     (STAFF, "/fleet/2026-10/?cut=12.5"),
     (STAFF, "/fleet/2026-07/"),
+    (STAFF, "/close/2026-10/issue/?all=1"),
 )
 
 
@@ -120,8 +121,8 @@ def test_the_month_close_adds_up_by_currency(visit: Visit) -> None:
     expect(page.locator("h1")).to_have_text("Close October 2026")
     for currency in ("CNY", "JPY", "KWD", "USD"):
         rows = page.locator("tbody tr").filter(has=page.locator("td", has_text=currency))
-        amounts = [text.replace(",", "") for text in rows.locator("td:nth-child(3)").all_inner_texts()]
-        total = page.locator("tfoot tr", has_text=currency).locator("td:nth-child(3)").inner_text().replace(",", "")
+        amounts = [text.replace(",", "") for text in rows.locator("td:nth-child(4)").all_inner_texts()]
+        total = page.locator("tfoot tr", has_text=currency).locator("td:nth-child(4)").inner_text().replace(",", "")
         assert sum(int(amount.replace(".", "")) for amount in amounts) == int(total.replace(".", ""))
     expect(page.locator("tbody")).to_contain_text("k8s:interns used a card-hour without a price")
     expect(page.locator(".figures")).to_contain_text("1 ready, 1 blocked")

@@ -171,16 +171,19 @@ def _apply_catalog(file: Path, from_ms: int) -> None:
 
 def _issue(config: BillingConfig, warehouse: Warehouse, month: str, told: Told) -> CloseReport:
     from cardhour_billing.close import CloseOrder, close_month
+    from cardhour_billing.close_run import keep_report
     from cardhour_billing.ledger import WarehouseLedger
 
     order = CloseOrder(month=parse_month(month), who=WHO, issue=True, within_grace=True)
-    return close_month(
+    report = close_month(
         order,
         ledger=WarehouseLedger(warehouse),
         clock=SystemClock(),
         settings=config.billing,
         progress=lambda _what, done, of: told("Rate and issue", done, of),
     )
+    keep_report(order, report, clock=SystemClock())
+    return report
 
 
 def _margins(warehouse: Warehouse, month: str) -> tuple[Margin, ...]:

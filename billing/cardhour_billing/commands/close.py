@@ -36,18 +36,24 @@ def close(month: str, issue: bool, customer: str, within_grace: bool, checklist:
     config = open_store()
     from cardhour_billing.audit import login_name
     from cardhour_billing.close import CloseOrder, close_month
+    from cardhour_billing.close_run import keep_report
     from cardhour_billing.ledger import WarehouseLedger
     from cardhour_billing.month import parse_month
     from cardhour_billing.usage_store import opened_warehouse
     from cardhour_contract.clock import SystemClock
 
     order = CloseOrder(
-        month=parse_month(month), who=login_name(), customer=customer, issue=issue, within_grace=within_grace
+        month=parse_month(month),
+        who=login_name(),
+        customers=(customer,) if customer else (),
+        issue=issue,
+        within_grace=within_grace,
     )
     with answering(), opened_warehouse(config) as warehouse, _progress() as told:
         report = close_month(
             order, ledger=WarehouseLedger(warehouse), clock=SystemClock(), settings=config.billing, progress=told
         )
+        keep_report(order, report, clock=SystemClock())
     if checklist:
         print_rows([structs.asdict(each) for each in report.checks], form, columns=CHECK_COLUMNS)
     elif form == "table":

@@ -230,7 +230,11 @@ def reissue(number: str, yes: bool, form: str) -> None:
         void_one = find_invoice(number)
         reopen(void_one, clock=clock, who=who)
         order = CloseOrder(
-            month=parse_month(void_one.period), who=who, customer=void_one.customer.key, issue=yes, within_grace=True
+            month=parse_month(void_one.period),
+            who=who,
+            customers=(void_one.customer.key,),
+            issue=yes,
+            within_grace=True,
         )
         report = close_month(order, ledger=WarehouseLedger(warehouse), clock=clock, settings=config.billing)
     rows = [

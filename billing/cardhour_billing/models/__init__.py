@@ -24,7 +24,7 @@ from cardhour_billing.models.invoice import Invoice, InvoiceLine, NumberSeries
 from cardhour_billing.models.lease import AddOn, Lease
 from cardhour_billing.models.mail import Mail, MailOutcome
 from cardhour_billing.models.month_entry import MonthEntry
-from cardhour_billing.models.operation import AuditLog, JobRun
+from cardhour_billing.models.operation import AuditLog, CloseRun, JobRun
 from cardhour_billing.models.party import Customer, Issuer, PortalUser, Project, StaffRole
 from cardhour_billing.models.payment import Allocation, Payment
 from cardhour_billing.models.price import Price, PriceBook
@@ -42,6 +42,7 @@ __all__ = [
     "BankLine",
     "BankUse",
     "Binding",
+    "CloseRun",
     "Commitment",
     "Contract",
     "Cost",

@@ -79,6 +79,9 @@ class Invoice(models.Model):
     findings = models.JSONField(default=list, blank=True)
     """What keeps a draft from being issued, one sentence each."""
     computed_at_ms = models.BigIntegerField()
+    net_before = models.BigIntegerField(null=True, blank=True)
+    """Of a draft: what it came to before it last changed, and when that had been computed."""
+    before_at_ms = models.BigIntegerField(null=True, blank=True)
 
     class Meta:
         ordering = ("-period", "customer__key", "revision")

@@ -29,6 +29,45 @@ class JobRun(models.Model):
         return f"{self.job} {self.period}: {self.state}"
 
 
+class CloseRun(models.Model):
+    """A close of a month that somebody asked for: how far it is, and what it found. Kept, so that it can be read."""
+
+    class State(models.TextChoices):
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+
+    token = models.CharField(max_length=40, unique=True)
+    """Of the form that asked for it: a form that is sent twice asks once."""
+    month = models.CharField(max_length=7)
+    issue = models.BooleanField()
+    customers = models.JSONField(default=list)
+    """Ids of the only customers it is for; empty for all."""
+    who = models.CharField(max_length=150)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.RUNNING)
+    what = models.CharField(max_length=256, blank=True)
+    """What is being done, while it runs; why it failed, where it did."""
+    done = models.PositiveIntegerField(default=0)
+    of = models.PositiveIntegerField(default=0)
+    issued = models.PositiveIntegerField(default=0)
+    """Invoices that this run issued, that it left as drafts, and of those how many findings hold back."""
+    drafts = models.PositiveIntegerField(default=0)
+    blocked = models.PositiveIntegerField(default=0)
+    checks = models.JSONField(default=list)
+    """The checklist, as ``checklist.Check`` has it."""
+    started_at_ms = models.BigIntegerField()
+    heard_at_ms = models.BigIntegerField()
+    """When it last said how far it is."""
+    finished_at_ms = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("id",)
+        indexes = (models.Index(fields=("month", "id"), name="close_run_month"),)
+
+    def __str__(self) -> str:
+        return f"{'issue' if self.issue else 'draft'} {self.month}: {self.state}"
+
+
 class AuditLog(models.Model):
     """One deliberate change, chained to the one before it. Insert-only (triggers); written by ``audit`` alone."""
 

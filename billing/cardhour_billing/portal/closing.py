@@ -1,25 +1,34 @@
-"""The month close as a table: every customer's invoice of one month beside the month before.
+"""The month close as a table: every customer's invoice of one month beside the month before, and beside its last draft.
 
-Owns which month is shown, the rows and their sums. Does not own closing (``cardhour_billing.close``); this page reads.
+Owns which month is shown, the rows and their sums. Does not own closing (``cardhour_billing.close``), the checklist
+(``close_findings``) or issuing (``close_issue``). Sums are added up by the database: a month may have thousands of
+rows, of which one page is read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
-from django.db.models import Count
+from django.core.paginator import Page, Paginator
+from django.db.models import Case, Count, Exists, IntegerField, Max, OuterRef, QuerySet, Sum, Value, When
 
 from cardhour_billing.figures import MINUS, grouped
-from cardhour_billing.models import Invoice
+from cardhour_billing.models import Invoice, InvoiceLine, Issuer
 from cardhour_billing.money import Money, round_half_away
+from cardhour_billing.month import local_day, month_of, parse_month
+from cardhour_contract.clock import Clock
 
 NOTABLE_CHANGE = Fraction(1, 5)
 """A change of 20 % and more is marked: such a bill is asked about."""
 BAR_CHANGE = Fraction(1, 4)
 """The change that fills half the bar; a larger one looks the same and has its figure beside it."""
 BAR_WIDTH = 62
+PAGE_ROWS = 100
+"""Rows a page: what is issued together by hand. All of a month is issued in one go, however many there are."""
+STATES = ("blocked", "ready", "issued")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +47,8 @@ class CloseRow:
     """One customer's invoice. Amounts are grouped text; ``change`` is None where the month before had no invoice."""
 
     id: int
+    key: str
+    """The customer's id."""
     customer: str
     number: str
     line_count: int
@@ -49,6 +60,10 @@ class CloseRow:
     tax: str
     total: str
     change: Change | None
+    since_draft: str
+    """What the draft's net has changed by, the last time it did; signed, or empty."""
+    draft_day: str
+    """When it had come to the other figure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,44 +107,92 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthClose:
-    """What the page shows of ``month`` (``YYYY-MM``); ``newer`` and ``older`` are months with invoices, or empty."""
+    """What the page shows of ``month`` (``YYYY-MM``); ``newer`` and ``older`` are months beside it, or empty."""
 
     month: str
     previous: str
     newer: str
     older: str
+    computed_at_ms: int
+    """When its newest draft was computed; 0 where it has none."""
+    page: Page[Invoice]
     rows: tuple[CloseRow, ...]
     sums: tuple[CloseSum, ...]
     progress: Progress
 
 
-def latest_month() -> str:
-    """The newest month that has an invoice; empty where none has."""
-    return Invoice.objects.order_by("-period").values_list("period", flat=True).first() or ""
+def invoices_of(month: str) -> QuerySet[Invoice]:
+    """What bills ``month``, drafts too. What was voided bills nothing."""
+    void = Invoice.objects.filter(original=OuterRef("pk"), reason=Invoice.Reason.VOID, state=Invoice.State.ISSUED)
+    return Invoice.objects.filter(~Exists(void), period=month, original__isnull=True)
 
 
-def month_close(month: str) -> MonthClose:
-    """The close of ``month``, and what it is compared with."""
-    previous = _previous(month)
-    invoices = list(
-        Invoice.objects.filter(period=month)
-        .select_related("customer")
-        .annotate(line_count=Count("lines"))
-        .order_by("currency", "customer__name", "revision")
-    )
-    before = {
-        (each.customer_id, each.currency): each.net for each in Invoice.objects.filter(period=previous, revision=0)
-    }
+def ready_of(month: str) -> QuerySet[Invoice]:
+    """Drafts that nothing holds back."""
+    return invoices_of(month).filter(state=Invoice.State.DRAFT, findings=[]).select_related("customer")
+
+
+def blocked_of(month: str) -> QuerySet[Invoice]:
+    """Drafts that a finding holds back."""
+    return invoices_of(month).filter(state=Invoice.State.DRAFT).exclude(findings=[]).select_related("customer")
+
+
+def shown_month(clock: Clock) -> str:
+    """The newest month that has an invoice; where none has, the last that ended for the issuer. Empty without one."""
+    newest = Invoice.objects.order_by("-period").values_list("period", flat=True).first()
+    if newest:
+        return newest
+    issuer = Issuer.objects.first()
+    return str(month_of(local_day(clock.now_ms(), issuer.timezone)).minus(1)) if issuer else ""
+
+
+def month_close(month: str, number: str, clock: Clock) -> MonthClose:
+    """The close of ``month``, page ``number`` of its invoices, and what it is compared with."""
+    previous = str(parse_month(month).minus(1))
+    invoices = invoices_of(month)
+    rows = invoices.select_related("customer").order_by("currency", _RANK, "customer__name", "revision")
+    page = Paginator(rows, PAGE_ROWS).get_page(number)
     months = Invoice.objects.order_by("period").values_list("period", flat=True)
+    counted = list(invoices.order_by().values("currency", rank=_RANK).annotate(count=Count("pk"), **_SUMS))
+    drafts = invoices.filter(state=Invoice.State.DRAFT).aggregate(at=Max("computed_at_ms"))["at"]
     return MonthClose(
         month=month,
         previous=previous,
-        newer=months.filter(period__gt=month).first() or "",
+        newer=months.filter(period__gt=month).first() or _next(month, clock),
         older=months.filter(period__lt=month).last() or "",
-        rows=tuple(_row(each, before.get((each.customer_id, each.currency))) for each in invoices),
-        sums=tuple(_sums(invoices, before)),
-        progress=_progress(invoices),
+        computed_at_ms=drafts or 0,
+        page=page,
+        rows=tuple(rows_of(page.object_list, previous)),
+        sums=tuple(_sums(counted, previous)),
+        progress=_progress(counted),
     )
+
+
+def rows_of(invoices: Iterable[Invoice], previous: str) -> Iterable[CloseRow]:
+    """Rows of annotated ``invoices``, beside the month ``previous``."""
+    shown = list(invoices)
+    lines = dict(InvoiceLine.objects.filter(invoice__in=shown).order_by().values_list("invoice").annotate(Count("pk")))
+    before: dict[tuple[int, str], int] = {}
+    earlier = invoices_of(previous).filter(customer__in={each.customer_id for each in shown})
+    for customer, currency, net in earlier.order_by().values_list("customer", "currency", "net"):
+        before[customer, currency] = before.get((customer, currency), 0) + net
+    return (_row(each, lines.get(each.pk, 0), before.get((each.customer_id, each.currency))) for each in shown)
+
+
+def sums_of(invoices: QuerySet[Invoice], previous: str) -> tuple[CloseSum, ...]:
+    """What ``invoices`` come to, one sum for each currency."""
+    counted = list(invoices.order_by().values("currency").annotate(count=Count("pk"), **_SUMS))
+    return tuple(_sums(counted, previous))
+
+
+_RANK = Case(
+    When(state=Invoice.State.ISSUED, then=Value(2)),
+    When(findings=[], then=Value(1)),
+    default=Value(0),
+    output_field=IntegerField(),
+)
+"""Index of an invoice's state in ``STATES``."""
+_SUMS = {"sum_net": Sum("net"), "sum_tax": Sum("tax"), "sum_total": Sum("total")}
 
 
 def change(now: int, before: int | None, currency: str) -> Change | None:
@@ -141,7 +204,7 @@ def change(now: int, before: int | None, currency: str) -> Change | None:
     half = Fraction(BAR_WIDTH, 2)
     length = half * min(abs(share) / BAR_CHANGE, Fraction(1)) if share is not None else Fraction(0)
     return Change(
-        amount=_signed(str(Money(amount=difference, currency=currency))),
+        amount=signed(difference, currency),
         percent=_percent(share) if share is not None else "",
         notable=share is not None and abs(share) >= NOTABLE_CHANGE,
         bar_x=f"{float(half if difference >= 0 else half - length):.2f}",
@@ -156,13 +219,15 @@ def state_of(invoice: Invoice) -> str:
     return "blocked" if invoice.findings else "ready"
 
 
-def _row(invoice: Invoice, before: int | None) -> CloseRow:
+def _row(invoice: Invoice, line_count: int, before: int | None) -> CloseRow:
     text = _texts(invoice.currency, invoice.net, invoice.tax, invoice.total)
+    draft, known = invoice.state == Invoice.State.DRAFT, invoice.net_before
     return CloseRow(
         id=invoice.pk,
+        key=invoice.customer.key,
         customer=invoice.customer.name,
         number=invoice.number or "",
-        line_count=getattr(invoice, "line_count", 0),
+        line_count=line_count,
         state=state_of(invoice),
         findings=tuple(invoice.findings),
         currency=invoice.currency,
@@ -170,37 +235,47 @@ def _row(invoice: Invoice, before: int | None) -> CloseRow:
         tax=text[1] if invoice.tax else "",
         total=text[2],
         change=change(invoice.net, before, invoice.currency),
+        since_draft=signed(invoice.net - known, invoice.currency) if draft and known is not None else "",
+        draft_day=local_day(invoice.before_at_ms or 0, invoice.customer.timezone).isoformat(),
     )
 
 
-def _sums(invoices: Sequence[Invoice], before: dict[tuple[int, str], int]) -> Iterable[CloseSum]:
-    for currency in sorted({each.currency for each in invoices}):
-        own = [each for each in invoices if each.currency == currency]
-        net, tax, total = (sum(getattr(each, name) for each in own) for name in ("net", "tax", "total"))
-        earlier = [amount for (_, code), amount in before.items() if code == currency]
+def _sums(counted: Iterable[Mapping[str, Any]], previous: str) -> Iterable[CloseSum]:
+    earlier = dict(invoices_of(previous).order_by().values_list("currency").annotate(net=Sum("net")))
+    by_currency: dict[str, list[Mapping[str, Any]]] = {}
+    for each in counted:
+        by_currency.setdefault(str(each["currency"]), []).append(each)
+    for currency, own in sorted(by_currency.items()):
+        net, tax, total = (sum(each[name] for each in own) for name in ("sum_net", "sum_tax", "sum_total"))
         texts = _texts(currency, net, tax, total)
         yield CloseSum(
             currency=currency,
-            count=len(own),
+            count=sum(each["count"] for each in own),
             net=texts[0],
             tax=texts[1] if tax else "",
             total=texts[2],
-            change=change(net, sum(earlier) if earlier else None, currency),
+            change=change(net, earlier.get(currency), currency),
         )
 
 
-def _progress(invoices: Sequence[Invoice]) -> Progress:
-    states = [state_of(each) for each in invoices]
-    held: dict[str, int] = {}
-    for each, state in zip(invoices, states, strict=True):
-        if state == "blocked":
-            held[each.currency] = held.get(each.currency, 0) + each.total
+def _progress(counted: Iterable[Mapping[str, Any]]) -> Progress:
+    counts, held = dict.fromkeys(range(len(STATES)), 0), dict[str, int]()
+    for each in counted:
+        counts[each["rank"]] += each["count"]
+        if STATES[each["rank"]] == "blocked":
+            held[str(each["currency"])] = each["sum_total"]
+    blocked, ready, issued = (counts[at] for at in range(len(STATES)))
     return Progress(
-        issued=states.count("issued"),
-        ready=states.count("ready"),
-        blocked=states.count("blocked"),
+        issued=issued,
+        ready=ready,
+        blocked=blocked,
         held_back=tuple(f"{_texts(code, amount)[0]} {code}" for code, amount in sorted(held.items())),
     )
+
+
+def signed(amount: int, currency: str) -> str:
+    """A difference in minor units, with its sign."""
+    return _signed(str(Money(amount=amount, currency=currency)))
 
 
 def _texts(currency: str, *amounts: int) -> list[str]:
@@ -216,6 +291,10 @@ def _percent(share: Fraction) -> str:
     return f"{MINUS if share < 0 else '+'}{tenths // 10:,}.{tenths % 10}%"
 
 
-def _previous(month: str) -> str:
-    year, number = int(month[:4]), int(month[5:])
-    return f"{year - 1}-12" if number == 1 else f"{year:04d}-{number - 1:02d}"
+def _next(month: str, clock: Clock) -> str:
+    """The month after, where it has begun for the issuer."""
+    issuer = Issuer.objects.first()
+    if issuer is None:
+        return ""
+    following = parse_month(month).next
+    return str(following) if following <= month_of(local_day(clock.now_ms(), issuer.timezone)) else ""

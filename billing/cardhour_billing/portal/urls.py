@@ -19,7 +19,10 @@ urlpatterns = [
     path("invoices/<int:invoice_id>/lines.csv", invoice.invoice_csv_file, name="invoice-csv"),
     path("invoices/<int:invoice_id>/lines/<int:position>/", explain.line_page, name="explain"),
     path("close/", close.close_page, name="close"),
+    path("close/runs/<int:run_id>/", close.run_panel, name="close-run"),
     path("close/<str:month>/", close.close_page, name="close-month"),
     path("fleet/", fleet.fleet_page, name="fleet"),
     path("fleet/<str:month>/", fleet.fleet_page, name="fleet-month"),
+    path("close/<str:month>/draft/", close.draft, name="close-draft"),
+    path("close/<str:month>/issue/", close.issue, name="close-issue"),
 ]
