@@ -47,6 +47,12 @@ READ = """SELECT hour, card, model, cluster, basis,
        unobserved.quarter AS u_quarter, unobserved.reason AS u_reason, unobserved.unobserved_us AS u_us
 FROM card_hour FINAL"""
 
+FACTS = (
+    *("usage_record", "card_record", "fault", "attribution", "retraction", "workload"),
+    *("card", "node_basis", "node_scan", "card_move"),
+)
+DERIVED = ("card_home", "dirty_hour", "card_hour", "ledger_breach", "page_write", "usage_sum", "hour_summed")
+
 QUANTITIES = ("held_us", "billable_us", "active_us", "memory_mib_ms", "measured_us", "bridged_us")
 
 
@@ -113,12 +119,9 @@ def expected(facts: Facts, hours_ms: Sequence[int], *, sent: Facts | None = None
     return {key: each for key, each in stored.items() if each.raw_rows or key[0] not in imported}
 
 
-def clear(warehouse: Warehouse) -> None:
-    """Empty every table that facts, marks and pages are in."""
-    for table in (
-        *("usage_record", "card_record", "fault", "attribution", "retraction", "workload"),
-        *("card", "node_basis", "node_scan", "card_move", "card_home", "dirty_hour", "card_hour", "ledger_breach"),
-    ):
+def clear(warehouse: Warehouse, tables: Iterable[str] = (*FACTS, *DERIVED)) -> None:
+    """Empty tables that facts, marks and pages are in."""
+    for table in tables:
         warehouse.command("TRUNCATE TABLE {table:Identifier}", table=table)
 
 

@@ -178,6 +178,11 @@ class Warehouse:
         for statement in self.target.cluster.catch_up() if self.target.cluster else ():
             self.command(statement)
 
+    def catch_up_here(self, table: str) -> None:
+        """Return once the copy of ``table`` on the server that answers us has what was acknowledged before."""
+        for statement in self.target.cluster.catch_up_here(table) if self.target.cluster else ():
+            self.command(statement)
+
     def close(self) -> None:
         """Close the connection, and let go of the engine's folder where this was its last user. May be repeated."""
         self._client.close()

@@ -90,6 +90,10 @@ class Cluster(Struct, frozen=True, kw_only=True):
         """
         return [f"SYSTEM SYNC REPLICA {self._everywhere} {_kept_in(table)} LIGHTWEIGHT" for table in READ_BY_ROLLUP]
 
+    def catch_up_here(self, table: str) -> list[str]:
+        """As ``catch_up``, for one table and the server that is asked alone. Other servers may be down meanwhile."""
+        return [f"SYSTEM SYNC REPLICA {_kept_in(table)} LIGHTWEIGHT"]
+
     @property
     def _everywhere(self) -> str:
         return f"ON CLUSTER '{self.name}'"

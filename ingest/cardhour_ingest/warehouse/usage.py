@@ -6,7 +6,7 @@ hours, the ledger's grain; others are refused with the nearest ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -17,6 +17,7 @@ from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import QUARTER_MS, ceil_to, floor_to, format_rfc3339
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.sql import sql
+from cardhour_ingest.warehouse.sums import SUMMED_BY, all_but, hours_summed, sums_of
 
 DIMENSIONS: dict[str, str] = {
     "owner": "owner::String",
@@ -35,7 +36,7 @@ OWNERS_ONE_BY_ONE = 8
 """``has`` looks an owner up once in the dictionary of a block and then compares numbers; ``hasAny`` compares the names
 of every page. On 72 M pages one ``has`` takes 0.7 CPU seconds, ``hasAny`` 1.7."""
 
-_MEASURES = ("quarter", "node", "owner", "held_us", "billable_us", "active_us", "measured_us")
+_MEASURES = ("quarter", "owner", "held_us", "billable_us", "active_us", "measured_us")
 
 
 class BillableUsage(Struct, frozen=True, kw_only=True):
@@ -96,20 +97,26 @@ def usage(
         raise Refuse(f"usage cannot be grouped by '{', '.join(unknown)}': use any of {', '.join(DIMENSIONS)}")
     zone = {"timezone": _zone_name(timezone)} if "day" in by else {}
     only = {"owners": list(owners)} if owners else {}
-    return warehouse.rows(usage_statement(by, owners=len(owners)), **span, **zone, **only)
+    known = hours_summed(warehouse, span["from"] // 4, (span["to"] - 1) // 4) if SUMMED_BY.issuperset(by) else {}
+    return warehouse.rows(usage_statement(by, owners=len(owners), summed=known), **span, **zone, **only)
 
 
-def usage_statement(by: Sequence[str], *, owners: int = 0) -> str:
+def usage_statement(by: Sequence[str], *, owners: int = 0, summed: Mapping[int, int] | None = None) -> str:
     """The SQL of ``usage``: by workload it reads the pages' workload arrays, else the shorter owner arrays.
 
     owners: how many owners it asks for; 0 for all.
+    summed: hours that it reads from sums instead, and how many words those know; ``by`` is then of ``SUMMED_BY``.
     """
-    level, columns = ("by_workload", (*_MEASURES, "workload")) if "workload" in by else ("by_owner", _MEASURES)
+    level = "by_workload" if "workload" in by else "by_owner"
+    page = ("cluster", "model") if summed else ("card", "cluster", "model")
+    entry = (*_MEASURES, *(() if summed else ("node",)), *(("workload",) if "workload" in by else ()))
     return sql("queries/usage").format(
         groups=", ".join(f"{DIMENSIONS[each]} AS `{each}`" for each in by),
         names=", ".join(f"`{each}`" for each in by),
-        columns=", ".join(f"e_{column} AS {column}" for column in columns),
-        arrays=", ".join(f"{level}.{column} AS e_{column}" for column in columns),
+        sums=sums_of(summed, only=f" AND owner IN {_OWNERS}" if owners else "") if summed else "",
+        columns=", ".join((*page, *(f"e_{column} AS {column}" for column in entry))),
+        arrays=", ".join(f"{level}.{column} AS e_{column}" for column in entry),
+        others=all_but(summed) if summed else "",
         # The second condition is what is asked for; the first spares the engine the other columns of most pages.
         only=f" AND {_some_of(owners, level)} AND has({_OWNERS}, e_owner)" if owners else "",
         workload_names=sql("queries/workload_names") if "workload" in by else "",

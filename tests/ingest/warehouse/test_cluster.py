@@ -44,6 +44,10 @@ def test_the_engine_can_read_every_statement(migration: Migration, warehouse: Wa
 def test_the_engine_can_read_what_a_rollup_waits_with(warehouse: Warehouse) -> None:
     for statement in FLEET.catch_up():
         assert "SYSTEM SYNC REPLICA ON CLUSTER" in warehouse.value("SELECT formatQuery({text:String})", text=statement)
+    for table, kept in (("usage_sum", "usage_sum"), ("card_hour", "card_hour_local")):
+        for statement in FLEET.catch_up_here(table):
+            read = warehouse.value("SELECT formatQuery({text:String})", text=statement)
+            assert read == f"SYSTEM SYNC REPLICA {kept} LIGHTWEIGHT"
 
 
 @pytest.mark.parametrize("migration", sources(), ids=lambda each: each.label)

@@ -13,6 +13,7 @@ from cardhour_contract.moment import HOUR_MS, QUARTER_MS, QUARTER_US, parse_rfc3
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.freezing import freeze, frozen, frozen_quarters, frozen_usage
 from cardhour_ingest.warehouse.rollup import roll_up
+from cardhour_ingest.warehouse.sums import STRETCHES_MAX, hours_summed
 from cardhour_ingest.warehouse.usage import balance, billable, usage, usage_statement
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -175,6 +176,33 @@ def test_the_statement_is_the_one_that_was_reviewed(by: tuple[str, ...]) -> None
 def test_one_owner_is_looked_for_by_the_reviewed_statement() -> None:
     golden = GOLDEN / "usage_of_one_owner.sql"
     assert usage_statement(("owner",), owners=1) == golden.read_text(encoding="utf-8")
+
+
+def test_sums_are_asked_by_the_reviewed_statement() -> None:
+    """Hours 0, 1 and 5 of those asked for come from sums, the others from pages."""
+    golden = GOLDEN / "usage_from_sums.sql"
+    summed = {480_000: 4, 480_001: 2, 480_005: 2}
+    assert usage_statement(("owner", "model"), owners=1, summed=summed) == golden.read_text(encoding="utf-8")
+
+
+def test_a_long_history_in_shreds_is_asked_in_bounded_statements(ledger: Warehouse) -> None:
+    """Every other hour has sums: the longest stretches of them are used, as many as the statement may have."""
+    hours = [FROM // HOUR_MS - 400 + 2 * number for number in range(150)]
+    hours += [FROM // HOUR_MS - before for before in (3, 2, 1, 0)]
+    ledger.command(
+        "INSERT INTO page_write (hour, writing, done) SELECT arrayJoin({hours:Array(UInt32)}), 1, 1", hours=hours
+    )
+    ledger.command(
+        "INSERT INTO hour_summed SELECT hour, uniqExact(writing, done) FROM page_write"
+        " WHERE hour < {first:UInt32} GROUP BY hour",
+        first=FROM // HOUR_MS,
+    )
+    summed = hours_summed(ledger, hours[0], TO // HOUR_MS)
+    assert len(summed) == STRETCHES_MAX + 2
+    assert FROM // HOUR_MS - 2 in summed, "the longest stretch"
+    assert FROM // HOUR_MS not in summed, "words without sums"
+    everything = usage(ledger, FROM - 500 * HOUR_MS, TO, by=("owner",))
+    assert everything == usage(ledger, FROM, TO, by=("owner",))
 
 
 @pytest.mark.parametrize("others", [0, 1, 8], ids=lambda others: f"{others + 1}_owners")

@@ -32,6 +32,7 @@ from cardhour_ingest.warehouse.homes import settle_homes
 from cardhour_ingest.warehouse.retirement import settle_retirements
 from cardhour_ingest.warehouse.rollup.run import Run
 from cardhour_ingest.warehouse.sql import sql
+from cardhour_ingest.warehouse.sums import sum_hours
 
 PAIRS_MAX = 16_000
 """Dirty (hour, node) pairs of one run: 128 000 pages of 8-card nodes, about 16 M raw rows, under 2 GB of memory."""
@@ -78,7 +79,9 @@ def roll_up(
         if progress is not None and result.pairs:
             progress(total, open_pairs(warehouse))
         if result.pairs < pairs_max:
-            return total  # that run had room for every mark there was when it began
+            break  # that run had room for every mark there was when it began
+    sum_hours(warehouse)
+    return total
 
 
 def sweep(warehouse: Warehouse, now_ms: int, *, lookback_ms: int = SWEEP_LOOKBACK_MS) -> None:
@@ -107,13 +110,17 @@ def _roll_up_some(warehouse: Warehouse, pairs_max: int) -> RollupResult:
         # 3. Raw to pages, once the copy that is read has the rows that the marks were set for.
         warehouse.catch_up()
         run.compute(version)
-        # 4. Breaches first, since one bad row makes the engine refuse a whole insert; then the pages.
+        # 4. Breaches first, since one bad row makes the engine refuse a whole insert.
         run.command("rollup/breach", version=version)
         counts = run.rows("rollup/counts")[0]
+        # 5. A word before the pages and one after: sums that do not know both are void (``sums``).
+        writing = secrets.randbits(64)
+        run.command("rollup/word", writing=writing, done=0)
         run.command("rollup/publish", version=version)
+        run.command("rollup/word", writing=writing, done=1)
         if counts["sealed"]:
-            # 5. What came for a page that stays as it is, before its mark is settled: none of it is lost silently.
+            # 6. What came for a page that stays as it is, before its mark is settled: none of it is lost silently.
             run.command("rollup/too_late")
-        # 6. Settle the marks that were seen. A crash before this repeats the run, which writes the same pages.
+        # 7. Settle the marks that were seen. A crash before this repeats the run, which writes the same pages.
         run.command("rollup/settle")
         return RollupResult(pairs=pairs, **{name: int(count) for name, count in counts.items()})
