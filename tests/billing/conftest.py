@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -19,7 +19,8 @@ from psycopg import sql
 from pytest_django import DjangoDbBlocker
 
 from cardhour_billing.settings import postgresql_database, sqlite_database
-from tests.billing.in_process import Desk, Store
+from tests.billing.in_process import Desk, Installation, Store
+from tests.services.engine import EngineProcess, running_engine
 from tests.services.postgres import UnavailableError, postgres_server
 
 __all__ = ["Store"]
@@ -37,21 +38,31 @@ def postgres() -> Iterator[str]:
         pytest.skip(str(reason))
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def migrated(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
-) -> str:
-    """A migrated store that tests copy: a file, or the URL of a database."""
-    if request.param == "sqlite":
-        url = str(tmp_path_factory.mktemp("migrated") / "billing.db")
-    else:
-        url = created(request.getfixturevalue("postgres"), "migrated")
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> str:
+    """A migrated SQLite file that tests copy."""
+    url = str(tmp_path_factory.mktemp("migrated") / "billing.db")
     with django_db_blocker.unblock(), _connected(url):
         call_command("migrate", verbosity=0, interactive=False)
-    if request.param == "sqlite":
-        with sqlite3.connect(url) as database:  # one file, without its write-ahead log
-            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        database.close()
+    with sqlite3.connect(url) as database:  # one file, without its write-ahead log
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+    return url
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgres: str, django_db_blocker: DjangoDbBlocker) -> str:
+    """URL of a migrated PostgreSQL database that tests copy."""
+    url = created(postgres, "migrated")
+    with django_db_blocker.unblock(), _connected(url):
+        call_command("migrate", verbosity=0, interactive=False)
+    return url
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def migrated(request: pytest.FixtureRequest) -> str:
+    """A migrated store that tests copy: a file, or the URL of a database."""
+    url: str = request.getfixturevalue("migrated_file" if request.param == "sqlite" else "migrated_database")
     return url
 
 
@@ -94,6 +105,45 @@ def _use(settings: dict[str, Any]) -> None:
     del connections["default"]
     connections.settings["default"] = settings
     ContentType.objects.clear_cache()
+
+
+@pytest.fixture(scope="session")
+def served_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
+    """An engine that serves every installation below."""
+    with running_engine(tmp_path_factory.mktemp("served")) as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def install(
+    served_engine: EngineProcess, migrated_file: str, django_db_blocker: DjangoDbBlocker
+) -> Callable[[Path], Installation]:
+    """Makes an installation in a folder: a migrated store, and usage in a database of its own."""
+
+    @contextmanager
+    def connected(url: str) -> Iterator[None]:
+        with django_db_blocker.unblock(), _connected(url):
+            yield
+
+    def made(folder: Path) -> Installation:
+        installation = Installation(folder, connected)
+        installation.home.mkdir(mode=0o700, parents=True)
+        shutil.copy(migrated_file, installation.home / "billing.db")
+        with served_engine.empty_warehouse() as warehouse:
+            target = warehouse.target
+        (installation.home / "cardhour.toml").write_text(
+            f'[warehouse]\nurl = "{target.url}"\ndatabase = "{target.database}"\n'
+            f'password = "{target.password.reveal()}"\n'
+        )
+        return installation
+
+    return made
+
+
+@pytest.fixture
+def installation(install: Callable[[Path], Installation], tmp_path: Path) -> Installation:
+    """An installation of this test's own."""
+    return install(tmp_path)
 
 
 @pytest.fixture

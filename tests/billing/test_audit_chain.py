@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 
 import pytest
 from django.db import DatabaseError, transaction
@@ -18,8 +17,8 @@ from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import parse_rfc3339
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at
 from tests.billing.conftest import Store
+from tests.billing.in_process import Installation
 from tests.billing.memory_ledger import MemoryLedger
-from tests.billing.test_commands import cardhour
 from tests.billing.test_numbering import together
 from tests.billing.test_rendering import without_guards
 
@@ -174,12 +173,12 @@ def test_entries_that_race_follow_one_another(store: Store) -> None:
     assert not broken()
 
 
-def test_the_log_at_the_command_line(tmp_path: Path) -> None:
-    (tmp_path / "catalog.toml").write_text(ISSUER + ACME + PRICE)
-    assert cardhour(tmp_path, "catalog", "apply", "catalog.toml", "--yes").returncode == 0
-    listed = json.loads(cardhour(tmp_path, "audit", "list", "--action", "catalog", "--format", "json").stdout)
+def test_the_log_at_the_command_line(installation: Installation) -> None:
+    (installation.folder / "catalog.toml").write_text(ISSUER + ACME + PRICE)
+    assert installation.run("catalog", "apply", "catalog.toml", "--yes").returncode == 0
+    listed = json.loads(installation.run("audit", "list", "--action", "catalog", "--format", "json").stdout)
     assert [each["position"] for each in listed] == list(range(1, len(listed) + 1))
-    assert cardhour(tmp_path, "audit", "export").returncode == 0
-    whole = cardhour(tmp_path, "audit", "verify")
+    assert installation.run("audit", "export").returncode == 0
+    whole = installation.run("audit", "verify")
     assert whole.returncode == 0, whole.stderr
     assert "1 exported heads agree" in whole.stderr

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import sqlite3
-from pathlib import Path
 
 import pytest
 
 from tests.billing.books import ACME, ISSUER, PRICE
-from tests.billing.test_commands import HEADER, cardhour
-from tests.billing.test_repair_commands import JANUARY, answer
+from tests.billing.in_process import Installation
+from tests.billing.test_commands import HEADER
+from tests.billing.test_repair_commands import JANUARY
 
 SHARED = """
 [[customer]]
@@ -35,54 +35,54 @@ ROWS = (
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home(installation: Installation) -> Installation:
     """January of acme, who shares a card with a stranger for two hours, is issued."""
-    (tmp_path / "catalog.toml").write_text(ISSUER + ACME + SHARED + PRICE)
-    (tmp_path / "usage.csv").write_text(ROWS)
+    (installation.folder / "catalog.toml").write_text(ISSUER + ACME + SHARED + PRICE)
+    (installation.folder / "usage.csv").write_text(ROWS)
     for given in (
         ("catalog", "apply", "catalog.toml", "--yes"),
         ("import", "usage.csv"),
         ("close", "2026-01", "--issue"),
     ):
-        done = cardhour(tmp_path, *given)
+        done = installation.run(*given)
         assert done.returncode == 0, done.stderr
-    return tmp_path
+    return installation
 
 
-def test_a_customer_takes_its_usage_along_and_is_forgotten_and_no_figure_moves(home: Path) -> None:
+def test_a_customer_takes_its_usage_along_and_is_forgotten_and_no_figure_moves(home: Installation) -> None:
     span = (*JANUARY, "--into", "acme")
-    assert cardhour(home, "customer-data", "export", "acme", *span).returncode == 0
-    with (home / "acme" / "ledger.csv").open() as file:
+    assert home.run("customer-data", "export", "acme", *span).returncode == 0
+    with (home.folder / "acme" / "ledger.csv").open() as file:
         ledger = list(csv.DictReader(file))
-    with (home / "acme" / "records.csv").open() as file:
+    with (home.folder / "acme" / "records.csv").open() as file:
         records = list(csv.DictReader(file))
     assert {(each["owner"], each["workload"]) for each in ledger} == {("k8s:acme", "job-1"), ("user:eve", "notebook")}
-    usage = answer(home, "usage", *JANUARY)
+    usage = home.rows("usage", *JANUARY)
     billed = {row["owner"]: row["billable_us"] for row in usage}
     assert sum(int(each["billable_us"]) for each in ledger) == billed["k8s:acme"] + billed["user:eve"]
     assert {each["owner"] for each in records} == {"k8s:acme", "user:eve"}
     assert len(records) == 44
-    again = cardhour(home, "customer-data", "export", "acme", *span)
+    again = home.run("customer-data", "export", "acme", *span)
     assert again.returncode == 2
     assert "exists already" in again.stderr
 
-    declined = cardhour(home, "customer-data", "erase", "acme", answer="n\n")
+    declined = home.run("customer-data", "erase", "acme", answer="n\n")
     assert declined.returncode == 1
     assert "acme before 2026-02-01T00:00:00Z, as k8s:acme, user:eve: 44 raw rows" in declined.stderr.replace("\n", " ")
-    early = cardhour(home, "customer-data", "erase", "acme", "--before", "2026-01-05T00:15:00Z", "--yes")
+    early = home.run("customer-data", "erase", "acme", "--before", "2026-01-05T00:15:00Z", "--yes")
     assert early.returncode == 2
     assert "off the hour" in early.stderr
-    erased = cardhour(home, "customer-data", "erase", "acme", "--yes")
+    erased = home.run("customer-data", "erase", "acme", "--yes")
     assert erased.returncode == 0, erased.stderr
 
-    assert answer(home, "usage", *JANUARY) == usage
-    (invoice,) = [row for row in answer(home, "invoice", "list") if row["customer"] == "acme"]
-    verified = cardhour(home, "verify", invoice["number"])
+    assert home.rows("usage", *JANUARY) == usage
+    (invoice,) = [row for row in home.rows("invoice", "list") if row["customer"] == "acme"]
+    verified = home.run("verify", invoice["number"])
     assert verified.returncode == 0, verified.stderr
-    assert cardhour(home, "customer-data", "export", "acme", *JANUARY, "--into", "after").returncode == 0
-    assert (home / "after" / "records.csv").read_text() == ""
-    assert "job-1" not in (home / "after" / "ledger.csv").read_text()
-    with sqlite3.connect(home / "home" / "billing.db") as store:
+    assert home.run("customer-data", "export", "acme", *JANUARY, "--into", "after").returncode == 0
+    assert (home.folder / "after" / "records.csv").read_text() == ""
+    assert "job-1" not in (home.folder / "after" / "ledger.csv").read_text()
+    with sqlite3.connect(home.home / "billing.db") as store:
         done = [
             row[0] for row in store.execute("SELECT action FROM billing_auditlog WHERE action LIKE 'customer-data%'")
         ]
@@ -90,8 +90,8 @@ def test_a_customer_takes_its_usage_along_and_is_forgotten_and_no_figure_moves(h
     assert done == ["customer-data export", "customer-data erase", "customer-data export"]
 
 
-def test_who_has_nothing_of_its_own_or_is_not_billed_yet_is_refused(home: Path) -> None:
+def test_who_has_nothing_of_its_own_or_is_not_billed_yet_is_refused(home: Installation) -> None:
     for customer, sentence in (("nobody", "there is no customer"), ("other", "nothing was issued")):
-        refused = cardhour(home, "customer-data", "erase", customer, "--yes")
+        refused = home.run("customer-data", "erase", customer, "--yes")
         assert refused.returncode == 2, refused.stderr
         assert sentence in refused.stderr.replace("\n", " ")

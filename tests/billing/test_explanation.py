@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import date
-from pathlib import Path
 
 import pytest
 
@@ -17,8 +16,9 @@ from cardhour_ingest.importer import import_csv
 from cardhour_ingest.warehouse.client import Warehouse
 from tests.billing.books import ACME, ISSUER, PRICE, apply, close, issued
 from tests.billing.conftest import Store
+from tests.billing.in_process import Installation
 from tests.billing.memory_ledger import MemoryLedger
-from tests.billing.test_commands import HEADER, cardhour
+from tests.billing.test_commands import HEADER
 
 MINIMAL = ISSUER + ACME + PRICE
 AFTER = "2026-02-10T00:00:00Z"
@@ -148,15 +148,15 @@ def test_frozen_quarters_that_do_not_make_the_line_stop_it(expired: MemoryLedger
         explainer(expired).days()
 
 
-def test_explaining_at_the_command_line(tmp_path: Path) -> None:
-    (tmp_path / "catalog.toml").write_text(MINIMAL)
-    (tmp_path / "usage.csv").write_text(USAGE)
+def test_explaining_at_the_command_line(installation: Installation) -> None:
+    (installation.folder / "catalog.toml").write_text(MINIMAL)
+    (installation.folder / "usage.csv").write_text(USAGE)
     for command in (["catalog", "apply", "catalog.toml", "--yes"], ["import", "usage.csv"]):
-        assert cardhour(tmp_path, *command).returncode == 0
-    (closed,) = json.loads(cardhour(tmp_path, "close", "2026-01", "--issue", "--format", "json").stdout)
-    explained = cardhour(tmp_path, "explain", closed["number"], "1", "--format", "json")
+        assert installation.run(*command).returncode == 0
+    (closed,) = json.loads(installation.run("close", "2026-01", "--issue", "--format", "json").stdout)
+    explained = installation.run("explain", closed["number"], "1", "--format", "json")
     assert [row["amount"] for row in json.loads(explained.stdout)] == ["19.40", "1.89", "0.20"], explained.stderr
     at = ("--card", "GPU-2", "--quarter", "2026-01-07T00:00:00Z", "--format", "json")
-    records = json.loads(cardhour(tmp_path, "explain", closed["number"], "1", *at).stdout)
+    records = json.loads(installation.run("explain", closed["number"], "1", *at).stdout)
     assert [(row["owner"], row["quantity_us"]) for row in records] == [("k8s:acme", 450_000_000), ("k8s:other", 0)]
-    assert "21.49 USD" in cardhour(tmp_path, "explain", closed["number"], "1").stdout
+    assert "21.49 USD" in installation.run("explain", closed["number"], "1").stdout

@@ -23,8 +23,9 @@ from cardhour_billing.scheduler import run_due
 from cardhour_contract.errors import InvariantBroken, Refuse
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, close, issued
 from tests.billing.conftest import Store
+from tests.billing.in_process import Installation
 from tests.billing.memory_ledger import MemoryLedger
-from tests.billing.test_commands import HEADER, cardhour
+from tests.billing.test_commands import HEADER
 from tests.portal import sample
 
 MINIMAL = ISSUER + ACME + PRICE
@@ -236,26 +237,26 @@ def test_files_are_saved_as_they_were_issued(ledger: MemoryLedger, tmp_path: Pat
         find_invoice("EC-2026-0009")
 
 
-def test_invoices_are_listed_shown_and_saved_at_the_command_line(tmp_path: Path) -> None:
-    (tmp_path / "catalog.toml").write_text(MINIMAL)
-    (tmp_path / "usage.csv").write_text(
+def test_invoices_are_listed_shown_and_saved_at_the_command_line(installation: Installation) -> None:
+    (installation.folder / "catalog.toml").write_text(MINIMAL)
+    (installation.folder / "usage.csv").write_text(
         HEADER + "k8s:acme,job-1,n1,GPU-0,T4,,2026-01-05T00:00:00Z,2026-01-05T10:00:00Z,1,,\n"
     )
     for command in (["catalog", "apply", "catalog.toml", "--yes"], ["import", "usage.csv"]):
-        assert cardhour(tmp_path, *command).returncode == 0
-    (closed,) = json.loads(cardhour(tmp_path, "close", "2026-01", "--issue", "--format", "json").stdout)
+        assert installation.run(*command).returncode == 0
+    (closed,) = json.loads(installation.run("close", "2026-01", "--issue", "--format", "json").stdout)
     number = closed["number"]
-    (listed,) = json.loads(cardhour(tmp_path, "invoice", "list", "--month", "2026-01", "--format", "json").stdout)
+    (listed,) = json.loads(installation.run("invoice", "list", "--month", "2026-01", "--format", "json").stdout)
     assert (listed["number"], listed["customer"], listed["state"], listed["total"]) == (
         number, "acme", "open", "16.17",
     )  # fmt: skip
-    shown = cardhour(tmp_path, "invoice", "show", number)
+    shown = installation.run("invoice", "show", number)
     assert "16.17" in shown.stdout
     assert "SHA-256" in shown.stdout, shown.stderr
-    saved = cardhour(tmp_path, "invoice", "save", number, "--to", "out", "--format", "json")
+    saved = installation.run("invoice", "save", number, "--to", "out", "--format", "json")
     assert [row["file"] for row in json.loads(saved.stdout)] == [
         f"out/{number}.{name}" for name in ("csv", "pdf", "xlsx")
     ]
-    assert (tmp_path / "out" / f"{number}.pdf").read_bytes().startswith(b"%PDF")
-    missing = cardhour(tmp_path, "invoice", "show", "EC-0")
+    assert (installation.folder / "out" / f"{number}.pdf").read_bytes().startswith(b"%PDF")
+    missing = installation.run("invoice", "show", "EC-0")
     assert (missing.returncode, "cardhour invoice list" in missing.stderr) == (2, True)

@@ -21,8 +21,9 @@ from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.usage import BillableUsage
 from tests.billing.books import ACME, ISSUER, PRICE, apply, close, issued
 from tests.billing.conftest import Store
+from tests.billing.in_process import Installation
 from tests.billing.memory_ledger import MemoryLedger
-from tests.billing.test_commands import HEADER, cardhour
+from tests.billing.test_commands import HEADER
 from tests.billing.test_rendering import without_guards
 
 MINIMAL = ISSUER + ACME + PRICE
@@ -192,16 +193,16 @@ def test_a_quarter_changed_in_the_warehouse_is_found(store: Store, warehouse: Wa
     )
 
 
-def test_verifying_at_the_command_line(tmp_path: Path) -> None:
-    (tmp_path / "catalog.toml").write_text(MINIMAL)
-    (tmp_path / "usage.csv").write_text(
+def test_verifying_at_the_command_line(installation: Installation) -> None:
+    (installation.folder / "catalog.toml").write_text(MINIMAL)
+    (installation.folder / "usage.csv").write_text(
         HEADER + "k8s:acme,job-1,n1,GPU-0,T4,,2026-01-05T00:00:00Z,2026-01-05T10:00:00Z,1,,\n"
     )
     for command in (["catalog", "apply", "catalog.toml", "--yes"], ["import", "usage.csv"]):
-        assert cardhour(tmp_path, *command).returncode == 0
-    (closed,) = json.loads(cardhour(tmp_path, "close", "2026-01", "--issue", "--format", "json").stdout)
-    verified = cardhour(tmp_path, "verify", closed["number"], "--format", "json")
+        assert installation.run(*command).returncode == 0
+    (closed,) = json.loads(installation.run("close", "2026-01", "--issue", "--format", "json").stdout)
+    verified = installation.run("verify", closed["number"], "--format", "json")
     assert verified.returncode == 0, verified.stderr
     assert {row["state"] for row in json.loads(verified.stdout)} == {"agrees"}
-    (today,) = json.loads(cardhour(tmp_path, "verify", closed["number"], "--now", "--format", "json").stdout)
+    (today,) = json.loads(installation.run("verify", closed["number"], "--now", "--format", "json").stdout)
     assert (today["billed"], today["now"], today["difference"]) == ("16.17", "16.17", "0.00")
