@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Sequence
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -63,7 +64,8 @@ def add_key(
     now_ms = clock.now_ms()
     with transaction.atomic():
         # One owner's keys are made one after the other, so that they cannot become too many together.
-        type(owner).objects.select_for_update().get(pk=owner.pk)
+        owners: QuerySet[Any] = Customer.objects.all() if customer else User.objects.all()
+        owners.select_for_update().get(pk=owner.pk)
         if good_keys(owner, now_ms).count() >= KEYS_MAX:
             raise Refuse(f"{owner_name(owner)} has {KEYS_MAX} keys that are good: revoke what is not used any more")
         made = ApiKey.objects.create(

@@ -44,10 +44,7 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: D
     url = str(tmp_path_factory.mktemp("migrated") / "billing.db")
     with django_db_blocker.unblock(), _connected(url):
         call_command("migrate", verbosity=0, interactive=False)
-    with sqlite3.connect(url) as database:  # one file, without its write-ahead log
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    database.close()
-    return url
+    return settled(url)
 
 
 @pytest.fixture(scope="session")
@@ -69,13 +66,30 @@ def migrated(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def store(migrated: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Store]:
     """A store of this test's own, which Django's default connection now speaks to."""
-    if migrated.startswith("postgresql://"):
-        url = created(migrated.rpartition("/")[0] + "/postgres", f"test_{next(_numbers)}", "migrated")
+    with django_db_blocker.unblock(), copied(migrated, tmp_path) as made:
+        yield made
+
+
+@contextmanager
+def copied(template: str, home: Path) -> Iterator[Store]:
+    """A copy of the store ``template``, which nothing is connected to; Django's default connection speaks to it."""
+    if template.startswith("postgresql://"):
+        server, _, name = template.rpartition("/")
+        url = created(f"{server}/postgres", f"test_{next(_numbers)}", name)
     else:
-        url = str(tmp_path / "billing.db")
-        shutil.copy(migrated, url)
-    with django_db_blocker.unblock(), _connected(url):
-        yield Store(vendor="postgresql" if url.startswith("postgresql") else "sqlite", url=url, home=tmp_path)
+        url = str(home / "billing.db")
+        shutil.copy(template, url)
+    with _connected(url):
+        yield Store(vendor="postgresql" if url.startswith("postgresql") else "sqlite", url=url, home=home)
+
+
+def settled(url: str) -> str:
+    """The store ``url`` as a file that may be copied: without its write-ahead log."""
+    if not url.startswith("postgresql://"):
+        with sqlite3.connect(url) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.close()
+    return url
 
 
 def created(server: str, name: str, template: str = "template0") -> str:

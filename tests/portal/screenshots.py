@@ -29,6 +29,7 @@ PAGES: dict[str, tuple[tuple[str, str], ...]] = {
         ("customer-invoice", "/invoices/19/"),
         ("customer-404", "/invoices/2/"),
         ("customer-403", "/close/"),
+        ("customer-keys", "/api-keys/"),
     ),
     "nobody.yet": (("lost-list", "/invoices/"),),
     "lin.yue": (
@@ -40,6 +41,7 @@ PAGES: dict[str, tuple[tuple[str, str], ...]] = {
         ("staff-draft", "/invoices/20/"),
         ("staff-fleet", "/fleet/2026-10/"),
         ("staff-yen", "/invoices/26/"),
+        ("staff-keys", "/api-keys/"),
     ),
 }
 

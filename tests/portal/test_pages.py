@@ -23,6 +23,8 @@ EVERY_PAGE = (
     (LOST, "/invoices/"),
     (STAFF, "/invoices/"),
     (STAFF, "/invoices/20/"),
+    (CUSTOMER, "/api-keys/"),
+    (STAFF, "/api-keys/"),
     (STAFF, "/close/2026-10/"),
     (STAFF, "/close/2026-01/"),
     (STAFF, "/fleet/2026-10/?cut=12.5"),

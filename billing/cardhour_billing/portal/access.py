@@ -14,13 +14,13 @@ from typing import Concatenate, ParamSpec
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from msgspec import Struct
 
-from cardhour_billing.models import Customer, Invoice
+from cardhour_billing.models import Customer, Invoice, Statement, StatementEvent
 from cardhour_billing.users import ADMIN, role_of
 
 P = ParamSpec("P")
@@ -72,9 +72,18 @@ def visible_invoices(user: User | AnonymousUser) -> QuerySet[Invoice]:
     if user.is_staff:
         return invoices
     customer = customer_of(user)
-    if customer is None:
-        return invoices.none()
-    return invoices.filter(customer=customer, state=Invoice.State.ISSUED)
+    return invoices.none() if customer is None else issued_to(customer)
+
+
+def issued_to(customer: Customer) -> QuerySet[Invoice]:
+    """What a customer may see of its invoices and credit notes, whoever asks for it."""
+    return Invoice.objects.filter(customer=customer, state=Invoice.State.ISSUED).select_related("customer")
+
+
+def statements_sent_to(customer: Customer) -> QuerySet[Statement]:
+    """Statements that a customer may see: those it was sent."""
+    sent = StatementEvent.objects.filter(statement=OuterRef("pk"))
+    return Statement.objects.filter(Exists(sent), customer=customer)
 
 
 def signed_in(view: View[P]) -> View[P]:
@@ -106,6 +115,13 @@ def customer_only(view: View[P]) -> View[P]:
 def customer_admin_only(view: View[P]) -> View[P]:
     """For the admin of a customer's organisation."""
     return _only(view, lambda may: "" if may.organise else _not_organising() if may.customer else _not_a_customers())
+
+
+def key_keeper_only(view: View[P]) -> View[P]:
+    """For whoever manages keys of the API: the installation's, or those of its own organisation."""
+    return _only(
+        view, lambda may: "" if may.administer or may.organise else _not_admin() if may.staff else _not_organising()
+    )
 
 
 def _only(view: View[P], reason: Callable[[Capabilities], str]) -> View[P]:

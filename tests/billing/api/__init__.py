@@ -1,0 +1,1 @@
+"""The API, called in this process over real stores."""

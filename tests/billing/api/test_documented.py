@@ -1,0 +1,53 @@
+"""docs/api.md agrees with the API: its examples work, and its tables are the code's."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable
+
+from django.test import Client
+
+from cardhour_billing.api.problem import CODES
+from cardhour_billing.api_keys import SCOPES
+from cardhour_billing.models import Invoice
+from tests.billing.api import books
+from tests.billing.api.conftest import Program
+from tests.repository.tree import ROOT
+
+PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+
+
+def test_every_example_works_as_it_is_printed(used: None, program: Callable[..., Program]) -> None:
+    token = books.token("acme")
+    ids = {"/invoices/1": Invoice.objects.get(customer__key="acme"), "/statements/1": books.statement_of("acme")}
+    blocks = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+    commands = [line for block in blocks for line in block.replace("\\\n", "").splitlines()]
+    assert len(commands) == 14
+    for command in commands:
+        words = shlex.split(command.replace("$KEY", token).replace("$URL", ""))
+        assert words.pop(0) == "curl"
+        headers: dict[str, str] = {}
+        body = ""
+        while words[0].startswith("-"):
+            option, value = words.pop(0), words.pop(0)
+            headers |= dict([value.split(": ", 1)]) if option == "-H" else {}
+            body = value if option == "-d" else body
+        (address,) = words
+        for path, found in ids.items():
+            address = address.replace(f"{path}/", f"{path[:-1]}{found.pk}/")
+        client = Client(headers=headers)
+        answer = client.post(address, json.loads(body), "application/json") if body else client.get(address)
+        assert answer.status_code == 200, (command, answer.content)
+
+
+def test_scopes_and_codes_are_the_ones_there_are() -> None:
+    rows = re.findall(r"^\| `([a-z_]+)` \| (\d{3}) \| (.+) \|$", PAGE, re.MULTILINE)
+    assert {code: (int(status), meaning) for code, status, meaning in rows} == CODES
+    assert dict(re.findall(r"^\| `(\w+:\w+)` \| (.+) \|$", PAGE, re.MULTILINE)) == SCOPES
+
+
+def test_every_route_needs_a_scope_but_the_document(written: str) -> None:
+    paths = Client().get("/api/v1/openapi.json").json()["paths"]
+    assert [path for path, found in paths.items() for each in found.values() if not each.get("security")] == []
