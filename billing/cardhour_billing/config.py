@@ -1,7 +1,8 @@
 """Settings of billing: the sections ``[store]``, ``[web]`` and ``[billing]`` of ``cardhour.toml``.
 
 Owns what each setting means and its default. Does not own reading (``cardhour_contract.settings``) nor Django's names
-for the same things (``settings``).
+for the same things (``settings``). Every command reads them first, so that the driver of PostgreSQL is imported only
+where the store is one.
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from msgspec import Struct
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
 
 from cardhour_billing.outgoing import MailSettings, WebhookSettings, check_mail, check_webhook
 from cardhour_contract.errors import Refuse
@@ -125,6 +124,9 @@ def _check_url(url: str) -> None:
         raise Refuse(
             f"[store] url: '{scheme}://…' is neither a SQLite path nor postgresql://user:password@host:port/name"
         )
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
     try:
         conninfo_to_dict(url)
     except ProgrammingError as error:

@@ -12,7 +12,6 @@ from typing import Any
 
 from django.utils.functional import lazystr
 from django.utils.translation import gettext_lazy as _
-from psycopg.conninfo import conninfo_to_dict
 
 from cardhour_billing.config import BillingConfig, load_config
 from cardhour_billing.secret import signing_key
@@ -122,6 +121,8 @@ LOGGING_CONFIG = None  # structlog is configured by each command; Django adds no
 
 
 def postgresql_database(url: str) -> dict[str, Any]:
+    from psycopg.conninfo import conninfo_to_dict
+
     parts = dict(conninfo_to_dict(url))
     return {
         "ENGINE": "django.db.backends.postgresql",
