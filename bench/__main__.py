@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 import structlog
 
-from bench import documents, ingest, invoices, memory, rating, rollup, stages, usage
+from bench import documents, ingest, invoices, memory, rating, reports, rollup, stages, usage
 from bench.figures import Figure, show, write
 
 RESULT = Path(".cache/bench.json")
@@ -51,6 +51,10 @@ def run_usage(folder: Path, days: int, full: bool) -> list[Figure]:
     return usage.measure(folder, cards=CARDS_FULL if full else CARDS)
 
 
+def run_reports(folder: Path, days: int, full: bool) -> list[Figure]:
+    return reports.measure(folder)
+
+
 def run_documents(folder: Path, days: int, full: bool) -> list[Figure]:
     return documents.measure(DOCUMENTS_FULL if full else DOCUMENTS)
 
@@ -69,6 +73,7 @@ PARTS: dict[str, Callable[[Path, int, bool], list[Figure]]] = {
     "memory": run_memory,
     "rollup": run_rollup,
     "usage": run_usage,
+    "reports": run_reports,
     "documents": run_documents,
     "rating": run_rating,
     "invoices": run_invoices,

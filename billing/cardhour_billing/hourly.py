@@ -1,10 +1,12 @@
-"""What the scheduler does between months: each hour for prepaid customers and grants, each minute for events.
+"""What the scheduler does between months: each hour for prepaid customers, grants and pages, each minute for events.
 
 Owns when that is due. The truth is ``JobRun`` (job, hour), as for months. An hour that was missed is not caught up: a
 look at the present says all that it would have said.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import structlog
 
@@ -13,7 +15,8 @@ from cardhour_billing.credit import expire, expired
 from cardhour_billing.events import Told, tell_due
 from cardhour_billing.ledger import Ledger
 from cardhour_billing.lock import exclusive
-from cardhour_billing.models import Customer, JobRun
+from cardhour_billing.models import Customer, JobRun, PortalUser
+from cardhour_billing.month_usage.keeping import refresh
 from cardhour_billing.provisional import charge_provisionally
 from cardhour_contract.clock import Clock
 from cardhour_contract.errors import CardHourError
@@ -21,7 +24,7 @@ from cardhour_contract.moment import HOUR_MS, floor_to, format_rfc3339
 
 log = structlog.get_logger()
 
-JOB = "provisional"
+JOB, USAGE = "provisional", "usage"
 WHO = "scheduler"
 
 
@@ -31,23 +34,38 @@ def run_hour(ledger: Ledger, clock: Clock) -> JobRun | None:
         expire(grant, clock=clock, who=WHO)
     if not Customer.objects.filter(prepaid=True).exists():
         return None
+
+    def look() -> str:
+        crossed = charge_provisionally(ledger, clock)
+        return ", ".join(f"{each.customer.key}: {each.kind}" for each in crossed) or "no crossing"
+
+    return _once_an_hour(JOB, look, clock)
+
+
+def run_usage_hour(ledger: Ledger, clock: Clock) -> JobRun | None:
+    """The hour's months of usage, for the pages of customers with a login, if it was not done."""
+    if not PortalUser.objects.exists():
+        return None
+    return _once_an_hour(USAGE, lambda: f"{refresh(ledger, clock)} months", clock)
+
+
+def _once_an_hour(job: str, work: Callable[[], str], clock: Clock) -> JobRun | None:
     hour = format_rfc3339(floor_to(clock.now_ms(), HOUR_MS))
-    run, created = JobRun.objects.get_or_create(job=JOB, period=hour, defaults={"started_at_ms": clock.now_ms()})
+    run, created = JobRun.objects.get_or_create(job=job, period=hour, defaults={"started_at_ms": clock.now_ms()})
     if not created:
         if run.state == JobRun.State.DONE:
             return None
         run.state, run.started_at_ms, run.attempts = JobRun.State.RUNNING, clock.now_ms(), run.attempts + 1
         run.save()
     try:
-        crossed = charge_provisionally(ledger, clock)
+        run.outcome = work()
     except CardHourError as error:
         run.state, run.outcome = JobRun.State.FAILED, str(error)
     else:
-        said = ", ".join(f"{each.customer.key}: {each.kind}" for each in crossed)
-        run.state, run.outcome = JobRun.State.DONE, said or "no crossing"
+        run.state = JobRun.State.DONE
     run.finished_at_ms = clock.now_ms()
     run.save()
-    log.info("provisional charge", hour=hour, state=run.state, outcome=run.outcome)
+    log.info("hourly job", job=job, hour=hour, state=run.state, outcome=run.outcome)
     return run
 
 

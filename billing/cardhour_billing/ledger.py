@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cardhour_ingest.warehouse.client import Warehouse
     from cardhour_ingest.warehouse.evidence import CardQuarter, RawRecord
     from cardhour_ingest.warehouse.freezing import FrozenQuarter, FrozenUsage
+    from cardhour_ingest.warehouse.shares import FaultedDay, WorkloadUse
     from cardhour_ingest.warehouse.usage import BillableUsage
 
 
@@ -73,6 +74,18 @@ class Ledger(Protocol):
 
     def card_times(self, from_ms: int, to_ms: int, now_ms: int) -> Iterable[CardTime]:
         """Where the time of every card went, by card and node."""
+        ...
+
+    def workloads(
+        self, from_ms: int, to_ms: int, cuts_ms: Sequence[int], owners: Iterable[str]
+    ) -> Iterable[WorkloadUse]:
+        """Billable usage of these owners, one sum for each place, segment between cuts and workload."""
+        ...
+
+    def faulted_days(
+        self, from_ms: int, to_ms: int, timezone: str, *, cards: Iterable[str], nodes: Iterable[str]
+    ) -> Iterable[FaultedDay]:
+        """Faulted time of these cards and of the cards on these nodes, by card and local day."""
         ...
 
     def freeze(
@@ -147,6 +160,20 @@ class WarehouseLedger:
         from cardhour_ingest.warehouse import balance
 
         return balance.decompose(self._warehouse, from_ms, to_ms, now_ms)
+
+    def workloads(
+        self, from_ms: int, to_ms: int, cuts_ms: Sequence[int], owners: Iterable[str]
+    ) -> Iterable[WorkloadUse]:
+        from cardhour_ingest.warehouse import shares
+
+        return shares.workloads(self._warehouse, from_ms, to_ms, cuts_ms, owners)
+
+    def faulted_days(
+        self, from_ms: int, to_ms: int, timezone: str, *, cards: Iterable[str], nodes: Iterable[str]
+    ) -> Iterable[FaultedDay]:
+        from cardhour_ingest.warehouse import shares
+
+        return shares.faulted_days(self._warehouse, from_ms, to_ms, timezone, cards=cards, nodes=nodes)
 
     def freeze(
         self, from_ms: int, to_ms: int, cuts_ms: Sequence[int], lines: Iterable[tuple[UsageSum, str, int]]

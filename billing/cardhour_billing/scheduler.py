@@ -24,7 +24,7 @@ from cardhour_billing.close import CloseOrder, close_month
 from cardhour_billing.close_run import keep_report
 from cardhour_billing.config import BillingConfig, BillingSettings
 from cardhour_billing.current import current_bindings
-from cardhour_billing.hourly import run_hour, tell_events
+from cardhour_billing.hourly import run_hour, run_usage_hour, tell_events
 from cardhour_billing.ledger import Ledger
 from cardhour_billing.lock import exclusive
 from cardhour_billing.models import Customer, Issuer, JobRun
@@ -98,6 +98,7 @@ def run_due(config: BillingConfig, ledger: Ledger, clock: Clock) -> list[JobRun]
             return []
         render_missing(clock, who="scheduler")  # what a crash after issuing left without files
         run_hour(ledger, clock)
+        run_usage_hour(ledger, clock)
         runs = [_run(job, month, config.billing, ledger, clock) for job, month in _due(config.billing, clock)]
         _export_head(config, clock)  # last: a folder that cannot be written keeps no month from being closed
         return runs

@@ -8,13 +8,16 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 
 from cardhour_billing.ledger import Coverage, Frozen
+from cardhour_billing.month import day_start_ms, local_day
 from cardhour_billing.rated import UsageSum
 from cardhour_contract.moment import MS_US, QUARTER_MS, parse_rfc3339
 from cardhour_ingest.warehouse.balance import CardTime
 from cardhour_ingest.warehouse.evidence import CardQuarter, RawRecord
 from cardhour_ingest.warehouse.freezing import FrozenQuarter
+from cardhour_ingest.warehouse.shares import FaultedDay, WorkloadUse
 from cardhour_ingest.warehouse.usage import BillableUsage
 
 Held = tuple[str, str, str, str, str, int, int]
@@ -79,6 +82,35 @@ class MemoryLedger:
                 card=card, node=node, model=model, span_us=span, billable_us=billable, faulted_us=faulted,
                 idle_us=span - billable - faulted,
             )  # fmt: skip
+
+    def workloads(
+        self, from_ms: int, to_ms: int, cuts_ms: Sequence[int], owners: Iterable[str]
+    ) -> Iterable[WorkloadUse]:
+        """Each owner runs one workload, ``job-`` and the owner's last letter, busy half of the time."""
+        wanted = set(owners)
+        for row in self.billable(from_ms, to_ms, cuts_ms):
+            if row.owner in wanted:
+                yield WorkloadUse(
+                    owner=row.owner, cluster=row.cluster, node=row.node, card=row.card, model=row.model,
+                    segment_start_ms=row.segment_start_ms, workload=f"job-{row.owner[-1]}",
+                    billable_us=row.billable_us, active_us=row.billable_us // 2, measured_us=row.billable_us,
+                )  # fmt: skip
+
+    def faulted_days(
+        self, from_ms: int, to_ms: int, timezone: str, *, cards: Iterable[str], nodes: Iterable[str]
+    ) -> Iterable[FaultedDay]:
+        wanted_cards, wanted_nodes = set(cards), set(nodes)
+        known = {held[3]: held[2] for held in self.held} | {each[0]: each[1] for each in self.faulted}
+        for card, node in sorted(known.items()):
+            if card not in wanted_cards and node not in wanted_nodes:
+                continue
+            day = local_day(from_ms, timezone)
+            while (start_ms := day_start_ms(day, timezone)) < to_ms:
+                end_ms = day_start_ms(day + timedelta(days=1), timezone)
+                spans = [each[3:] for each in self.faulted if each[0] == card]
+                faulted = _within(max(start_ms, from_ms), min(end_ms, to_ms), spans)
+                yield FaultedDay(card=card, node=node, day=day.isoformat(), faulted_us=faulted)
+                day += timedelta(days=1)
 
     def freeze(
         self, from_ms: int, to_ms: int, cuts_ms: Sequence[int], lines: Iterable[tuple[UsageSum, str, int]]

@@ -24,6 +24,8 @@ LANGUAGES = {"en": "en", "zh": "zh-CN"}
 PAGES: dict[str, tuple[tuple[str, str], ...]] = {
     "": (("sign-in", "/sign-in/"), ("not-found-alone", "/no-such-page")),
     "chen.yi": (
+        ("customer-usage", "/usage/?month=2026-11"),
+        ("customer-usage-project", "/usage/?month=2026-11&by=project"),
         ("customer-list", "/invoices/"),
         ("customer-none", "/invoices/?q=nothing"),
         ("customer-invoice", "/invoices/19/"),

@@ -48,10 +48,11 @@ def main() -> None:
     from waitress.server import create_server
 
     from cardhour_billing.wsgi import application
-    from tests.portal import books, facts
+    from tests.portal import books, facts, usage_books
 
     call_command("migrate", verbosity=0)
     books.write()
+    usage_books.write()
     facts.write(Path(sys.argv[1]))
     server = create_server(application, host="127.0.0.1", port=0, threads=4)
     print(f"{STARTS_WITH}http://127.0.0.1:{server.effective_port}", flush=True)

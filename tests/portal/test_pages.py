@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +18,8 @@ CUSTOMER, OTHER, STAFF, VIEWER, LOST = "chen.yi", "ada", "lin.yue", "wen.jie", "
 EVERY_PAGE = (
     ("", "/sign-in/"),
     ("", "/no-such-page"),
+    (CUSTOMER, "/usage/?month=2026-11&by=project"),
+    (CUSTOMER, "/usage/report?from=soon"),
     (CUSTOMER, "/invoices/"),
     (CUSTOMER, "/invoices/?q=nothing"),
     (CUSTOMER, "/invoices/19/"),
@@ -31,6 +35,11 @@ EVERY_PAGE = (
     (STAFF, "/fleet/2026-07/"),
     (STAFF, "/close/2026-10/issue/?all=1"),
 )
+
+
+def minor(text: str) -> int:
+    """An amount as a page prints it, in minor units."""
+    return int(text.replace(",", "").replace(".", "").replace("−", "-"))
 
 
 def open_first(page: Page) -> str:
@@ -107,9 +116,26 @@ def test_a_draft_is_for_staff_only(visit: Visit) -> None:
         assert visit("/invoices/", login=login).request.get(path).status == 404
 
 
+def test_a_month_of_usage_adds_up_on_the_page_and_in_its_report(visit: Visit, tmp_path: Path) -> None:
+    page = visit("/usage/?month=2026-11", login=CUSTOMER)
+    to_date = page.locator(".figures .figure").first.inner_text()
+    models = page.locator("section", has=page.get_by_role("heading", name="By model"))
+    assert sum(map(minor, models.locator("tbody td:last-child").all_inner_texts())) == minor(to_date)
+    assert models.locator("tfoot td:last-child").inner_text() == to_date
+    expect(page.locator("#leased footer")).to_contain_text("used 10,158.00 + idle 2,705.00 + faulted 1.00 = 12,864.00")
+    expect(page.locator(".note.warn")).to_contain_text("3 leased cards have been idle since 19 November 2026.")
+    with page.expect_download() as download:
+        page.click("text=Download report")
+    download.value.save_as(tmp_path / "report.csv")
+    rows = list(csv.DictReader((tmp_path / "report.csv").read_text("utf-8-sig").splitlines()))
+    assert sum(minor(row["net"]) for row in rows) == minor(to_date)
+    expect(page.locator("#reports")).to_contain_text(f"{len(rows)} rows")  # the row that stays behind comes by itself
+    expect(page.locator("#reports a")).to_have_attribute("href", re.compile("by=day-project-model"))
+
+
 def test_a_customer_may_not_see_the_month_close(visit: Visit) -> None:
     page = visit("/", login=CUSTOMER)
-    assert page.url.endswith("/invoices/")
+    assert page.url.endswith("/usage/")
     assert page.request.get("/close/").status == 403
     assert page.request.get("/close/2026-10/").status == 403
 

@@ -2,8 +2,9 @@
 (``price``, ``contract``), what is charged by time (``lease``), how it is taxed (``tax``), what was billed
 (``invoice``), what it looked like (``rendering``), which fapiao were asked for it (``fapiao``), what was paid ahead or
 granted (``credit``), what outsiders hear of (``event``), what was mailed (``mail``), what is unbilled
-(``provisional``), what the bank says (``bank``), what customers were shown of their account (``statement``), what
-cards cost their owner (``cost``), which programs may ask (``api_key``), who did what (``operation``).
+(``provisional``), months as pages show them (``usage``), what the bank says (``bank``), what customers were shown of
+their account (``statement``), what cards cost their owner (``cost``), which programs may ask (``api_key``), who did
+what (``operation``).
 
 Amounts are integers of the currency's minor unit, prices integers of 1e-9, instants UTC milliseconds. Issued rows
 and facts are insert-only: triggers on SQLite and PostgreSQL refuse what the code should never try.
@@ -32,6 +33,7 @@ from cardhour_billing.models.provisional import ProvisionalCharge
 from cardhour_billing.models.rendering import RenderedDocument
 from cardhour_billing.models.statement import Statement, StatementEvent
 from cardhour_billing.models.tax import TaxRule
+from cardhour_billing.models.usage import ReportRun, UsageSnapshot
 
 __all__ = [
     "AddOn",
@@ -73,8 +75,10 @@ __all__ = [
     "ProvisionalCharge",
     "Reminder",
     "RenderedDocument",
+    "ReportRun",
     "StaffRole",
     "Statement",
     "StatementEvent",
     "TaxRule",
+    "UsageSnapshot",
 ]

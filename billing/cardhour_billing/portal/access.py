@@ -66,6 +66,14 @@ def customer_of(user: User | AnonymousUser) -> Customer | None:
     return customer
 
 
+def own_customer(request: HttpRequest) -> Customer:
+    """The customer whose page is asked for, by a login that a guard below let through."""
+    customer = customer_of(request.user)
+    if customer is None:
+        raise PermissionDenied(_not_a_customers())
+    return customer
+
+
 def visible_invoices(user: User | AnonymousUser) -> QuerySet[Invoice]:
     """The invoices ``user`` may list, open and download."""
     invoices = Invoice.objects.select_related("customer")

@@ -77,12 +77,17 @@ class DayCharges:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Stack:
-    """Minor units by day and series."""
+class Stack:
+    """Minor units by day and series. ``paints`` where series are not just the first, second, third colour."""
 
     days: tuple[str, ...]
     names: tuple[str, ...]
     amounts: dict[str, dict[str, int]]
+    paints: tuple[str, ...] = ()
+
+    def paint(self, at: int) -> str:
+        """The class of a series, by its place."""
+        return self.paints[at] if self.paints else f"series-{at + 1}"
 
 
 def day_charges(document: InvoiceDocument, other: str) -> DayCharges | None:
@@ -92,20 +97,20 @@ def day_charges(document: InvoiceDocument, other: str) -> DayCharges | None:
     stack = _stack(document, other)
     sums = {name: sum(by_day.values()) for name, by_day in stack.amounts.items()}
     return DayCharges(
-        wide=_bars(stack, document.decimals, width=720, height=230, label_every=2),
-        phone=_bars(stack, document.decimals, width=330, height=200, label_every=5),
+        wide=stacked_bars(stack, document.decimals, width=720, height=230, label_every=2),
+        phone=stacked_bars(stack, document.decimals, width=330, height=200, label_every=5),
         series=tuple(
-            Series(name=name, sum=_text(sums[name], document.decimals), paint=f"series-{at + 1}")
+            Series(name=name, sum=amount_text(sums[name], document.decimals), paint=stack.paint(at))
             for at, name in enumerate(stack.names)
         ),
         table=tuple(
-            (day, _text(sum(stack.amounts[name].get(day, 0) for name in stack.names), document.decimals))
+            (day, amount_text(sum(stack.amounts[name].get(day, 0) for name in stack.names), document.decimals))
             for day in stack.days
         ),
     )
 
 
-def _stack(document: InvoiceDocument, other: str) -> _Stack:
+def _stack(document: InvoiceDocument, other: str) -> Stack:
     by_model: dict[str, dict[str, int]] = {}
     for line in document.lines:
         if not line.days:
@@ -120,7 +125,7 @@ def _stack(document: InvoiceDocument, other: str) -> _Stack:
         target = amounts[model if model in amounts else other]
         for day, amount in by_day.items():
             target[day] = target.get(day, 0) + amount
-    return _Stack(days=_days(document, by_model), names=tuple(names), amounts=amounts)
+    return Stack(days=_days(document, by_model), names=tuple(names), amounts=amounts)
 
 
 def _days(document: InvoiceDocument, by_model: dict[str, dict[str, int]]) -> tuple[str, ...]:
@@ -129,7 +134,7 @@ def _days(document: InvoiceDocument, by_model: dict[str, dict[str, int]]) -> tup
     return tuple(sorted({*span, *(day for by_day in by_model.values() for day in by_day)})[:DAYS_MAX])
 
 
-def _bars(stack: _Stack, decimals: int, *, width: int, height: int, label_every: int) -> BarChart:
+def stacked_bars(stack: Stack, decimals: int, *, width: int, height: int, label_every: int) -> BarChart:
     highest, lowest = _extent(stack)
     step = _step(highest - lowest)
     top, bottom = -(-max(highest, 1) // step) * step, lowest // step * step
@@ -166,23 +171,23 @@ def _bars(stack: _Stack, decimals: int, *, width: int, height: int, label_every:
     )
 
 
-def _extent(stack: _Stack) -> tuple[int, int]:
+def _extent(stack: Stack) -> tuple[int, int]:
     """The highest and the lowest end of any day's pile, in minor units; zero is always in it."""
     ends = [end for day in stack.days for start, top, _ in _pile(stack, day) for end in (start, top)]
     return max(ends, default=0), min(0, *ends) if ends else 0
 
 
-def _pile(stack: _Stack, day: str) -> list[tuple[int, int, str]]:
+def _pile(stack: Stack, day: str) -> list[tuple[int, int, str]]:
     """Start, end and paint of each series on one day: charges pile up from zero, credits hang down from it."""
     above = below = 0
     pile = []
     for number, name in enumerate(stack.names):
         amount = stack.amounts[name].get(day, 0)
         if amount > 0:
-            pile.append((above, above + amount, f"series-{number + 1}"))
+            pile.append((above, above + amount, stack.paint(number)))
             above += amount
         elif amount < 0:
-            pile.append((below + amount, below, f"series-{number + 1}"))
+            pile.append((below + amount, below, stack.paint(number)))
             below += amount
     return pile
 
@@ -211,7 +216,7 @@ def _minor(amount: str) -> int:
     return int(amount.replace(".", ""))
 
 
-def _text(amount: int, decimals: int) -> str:
+def amount_text(amount: int, decimals: int) -> str:
     digits = str(abs(amount)).rjust(decimals + 1, "0")
     sign = "-" if amount < 0 else ""
     return grouped(sign + (f"{digits[:-decimals]}.{digits[-decimals:]}" if decimals else digits))

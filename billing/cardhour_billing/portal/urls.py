@@ -8,6 +8,7 @@ from django.views.i18n import set_language
 
 from cardhour_billing.api.app import api
 from cardhour_billing.api.problem import no_such_address
+from cardhour_billing.portal import customer_urls
 from cardhour_billing.portal.views import api_keys, close, explain, fleet, invoice, sign_in
 
 urlpatterns = [
@@ -15,6 +16,7 @@ urlpatterns = [
     path("sign-in/", sign_in.SignIn.as_view(), name="login"),
     path("sign-out/", LogoutView.as_view(), name="logout"),
     path("language/", set_language, name="set_language"),
+    *customer_urls.urlpatterns,
     path("invoices/", invoice.invoice_list, name="invoices"),
     path("invoices/<int:invoice_id>/", invoice.invoice_page, name="invoice"),
     path("invoices/<int:invoice_id>/statement.pdf", invoice.invoice_pdf_file, name="invoice-pdf"),

@@ -8,7 +8,7 @@ from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from cardhour_billing.portal.access import signed_in
+from cardhour_billing.portal.access import customer_of, signed_in
 from cardhour_billing.portal.card_day import card_day
 
 
@@ -24,5 +24,7 @@ class SignIn(LoginView):
 
 @signed_in
 def home(request: HttpRequest) -> HttpResponse:
-    """Staff start at the month close, customers at their invoices."""
-    return redirect("close" if request.user.is_staff else "invoices")
+    """Staff start at the month close, customers at their usage; who belongs to none is told so among the invoices."""
+    if request.user.is_staff:
+        return redirect("close")
+    return redirect("usage" if customer_of(request.user) else "invoices")
