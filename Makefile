@@ -5,6 +5,7 @@
 #   make test         setup, check and all tests
 #   make demo         a simulated fleet, a whole month, then the portal on 127.0.0.1:8000
 #   make bench        the benchmarks
+#   make test-gpu     real CUDA processes, where there is a GPU: what is metered of them, and what the driver really does
 #   make chaos        the pipeline under well over a hundred kills, about ten minutes
 #   make screenshots  the portal's pages as pictures
 #   make upgrade      newest versions that the pyproject.toml files allow, written to constraints.txt
@@ -23,7 +24,7 @@ WORKERS ?= 3
 DEPENDENCIES := $(sort constraints.txt pyproject.toml $(wildcard */pyproject.toml))
 INSTALLED := .venv/installed-$(shell cat $(DEPENDENCIES) | sha256sum | cut -c1-16)
 
-.PHONY: help setup install check test demo bench chaos screenshots upgrade clean
+.PHONY: help setup install check test test-gpu demo bench chaos screenshots upgrade clean
 
 help:
 	@sed -n '3,/^$$/s/^#  *//p' Makefile
@@ -52,6 +53,9 @@ check: install
 
 test: setup check
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+test-gpu: install
+	$(BIN)/python -m tests.gpu
 
 demo: install
 	$(BIN)/cardhour demo

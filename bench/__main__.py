@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 import structlog
 
-from bench import documents, ingest, invoices, memory, rating, reports, rollup, stages, usage
+from bench import accuracy, documents, errors, ingest, invoices, memory, rating, reports, rollup, stages, usage
 from bench.figures import Figure, show, write
 
 RESULT = Path(".cache/bench.json")
@@ -67,6 +67,17 @@ def run_invoices(folder: Path, days: int, full: bool) -> list[Figure]:
     return invoices.measure(folder, customers=CUSTOMERS_FULL if full else CUSTOMERS)
 
 
+def run_accuracy(folder: Path, days: int, full: bool) -> list[Figure]:
+    found: list[Figure] = []
+    for plan in accuracy.PLANS:
+        report = errors.Report(accuracy.run(folder, plan))
+        click.echo(report.table())
+        for each in report.broken():
+            click.echo(f"BROKEN: {each}")
+        found += report.figures()
+    return found
+
+
 PARTS: dict[str, Callable[[Path, int, bool], list[Figure]]] = {
     "stages": run_stages,
     "ingest": run_ingest,
@@ -77,6 +88,7 @@ PARTS: dict[str, Callable[[Path, int, bool], list[Figure]]] = {
     "documents": run_documents,
     "rating": run_rating,
     "invoices": run_invoices,
+    "accuracy": run_accuracy,
 }
 
 

@@ -20,6 +20,8 @@ class Held(Struct, frozen=True, kw_only=True, gc=False):
     sm: int | None = None
     """1e-4 percent."""
     counter: UseCounter | None = None
+    started_at_ms: int | None = None
+    """Where the driver notes it."""
 
 
 class Ended(Struct, frozen=True, kw_only=True, gc=False):

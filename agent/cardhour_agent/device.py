@@ -53,6 +53,8 @@ class ProcessReading(Struct, frozen=True, kw_only=True, gc=False):
     """SM utilisation since the last reading, in 1e-4 percent; ``None`` = not measured (``CardReading.sm_missing``)."""
     counter: UseCounter | None = None
     """Where the driver keeps one."""
+    started_us: int | None = None
+    """Where the driver notes it (accounting mode): microseconds since 1970, by the node's wall clock."""
 
 
 class CardReading(Struct, frozen=True, kw_only=True):

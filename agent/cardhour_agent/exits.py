@@ -42,7 +42,7 @@ class Exits:
             try:
                 fd = os.pidfd_open(pid)
             except ProcessLookupError:
-                self._ended_ms[key] = self._clock.monotonic_ms()
+                self._ended_ms.setdefault(key, self._clock.monotonic_ms())
             except OSError:
                 # No pidfds here (an old kernel, a filter) or no descriptors left: exits are then samples' business.
                 return

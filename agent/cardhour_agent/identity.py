@@ -45,8 +45,9 @@ class Identities(Protocol):
         """The process that has this pid now. Never fails: what cannot be known is ``unknown:<reason>``."""
         ...
 
-    def sampled(self) -> None:
-        """A sample is complete: answers about pids that it did not ask for may be forgotten."""
+    def sampled(self, unread: frozenset[int] = frozenset()) -> None:
+        """A sample is complete: answers about pids that it did not ask for may be forgotten, save for those in
+        ``unread``, last seen on cards that could not be read this time."""
         ...
 
     def exits(self) -> dict[int, int]:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from msgspec import Struct, structs
 
-from cardhour_agent.accounted import Accounted
+from cardhour_agent.accounted import Accounted, placed_ms
 from cardhour_agent.allocations import Allocations, Known
 from cardhour_agent.device import CardReading, Device, NodeReading
 from cardhour_agent.identity import Identities, Identity
@@ -61,6 +61,8 @@ class Observer:
         self._ntp_synced = ntp_synced
         self._allocations = allocations
         self._accounted = Accounted(name.node, name.boot_id)
+        self._pids_on: dict[str, frozenset[int]] = {}
+        """By card, when it could last be read."""
         self.tick = Tick(0, None, 0, 0)
         """When the last sample was taken."""
         self.reading = NodeReading()
@@ -75,9 +77,9 @@ class Observer:
         identity_of = {pid: identities.identify(pid) for pid in pids}
         assigned = self._assigned(reading)
         samples = tuple([self._join(each, identity_of, assigned, tick) for each in reading.readings])
-        identities.sampled()
-        complete = reading.failure is None and all(each.failure is None for each in reading.readings)
-        self._accounted.sampled(identity_of, complete=complete)
+        unread = self._unread(reading)
+        identities.sampled(unread)
+        self._accounted.sampled(identity_of, reading.readings, unread)
         offset_ms = tick.at_ms - tick.monotonic_ms
         batch = self._sampler.observe(
             Sample(
@@ -100,6 +102,18 @@ class Observer:
         batch = self._sampler.flush()
         return list(self._reports(batch, self._timeline.tick())) if batch is not None else []
 
+    def _unread(self, reading: NodeReading) -> frozenset[int]:
+        """Pids that were on the cards that could not be read, when they last could."""
+        if reading.failure is None:
+            self._pids_on = {
+                each.card: self._pids_on.get(each.card, frozenset())
+                if each.failure
+                else frozenset(process.pid for process in each.processes)
+                for each in reading.readings
+            }
+        failed = self._pids_on if reading.failure else [each.card for each in reading.readings if each.failure]
+        return frozenset().union(*(self._pids_on[card] for card in failed))
+
     def _assigned(self, reading: NodeReading) -> Known:
         """What is assigned: asked only where the driver listed the cards, since a sample that failed proves nothing."""
         if self._allocations is None or reading.failure is not None:
@@ -111,6 +125,8 @@ class Observer:
     ) -> CardSample:
         if reading.failure is not None:
             return CardSample(card=reading.card, failed=True, fault=reading.fault)
+        # Neither /proc nor the driver's own notes know it as running: its entry in the lists is stale.
+        stale = {each.pid for each in reading.ended if not _described(identity_of.get(each.pid))}
         return CardSample(
             card=reading.card,
             held=tuple(
@@ -120,13 +136,15 @@ class Observer:
                         memory_bytes=each.memory_bytes,
                         sm=each.sm,
                         counter=each.counter,
+                        started_at_ms=placed_ms(each.started_us, tick),
                     )
                     for each in reading.processes
+                    if each.pid not in stale
                 ]
             )
             + assigned.held.get(reading.card, ()),
             assigned_known=assigned.complete,
-            ended=self._accounted.join(reading.ended, identity_of, tick) if reading.ended else (),
+            ended=self._accounted.join(reading.card, reading.ended, identity_of, tick) if reading.ended else (),
             energy_mj=reading.energy_mj,
             fault=reading.fault,
         )
@@ -152,6 +170,10 @@ class Observer:
                 attributions=part.attributions,
                 processes=part.processes,
             )
+
+
+def _described(identity: Identity | None) -> bool:
+    return identity is not None and identity.process.start_ticks != 0
 
 
 def _parts(batch: Batch) -> Iterator[Batch]:

@@ -133,9 +133,10 @@ class ProcIdentities:
             known = self._asked[pid] = self._look_up(pid)
         return known.identity
 
-    def sampled(self) -> None:
-        """Forget pids that the sample did not see: a pid that comes back is looked at anew."""
-        self._known, self._asked = self._asked, {}
+    def sampled(self, unread: frozenset[int] = frozenset()) -> None:
+        """Forget pids that the sample did not see, and may not be there: a pid that comes back is looked at anew."""
+        kept = {pid: known for pid, known in self._known.items() if pid in unread} if unread else {}
+        self._known, self._asked = {**kept, **self._asked}, {}
         watched = (each.identity for each in self._known.values())
         self._exits.watch({each.process.pid: each.key for each in watched if each.process.start_ticks})
         self._owners.sampled()

@@ -98,7 +98,8 @@ class Sampler:
         self._scan_due_ms = 0
         self._sampled_ms: int | None = None
         self._reported_ms = 0
-        self._exits: Mapping[int, int] = {}
+        self._exits: dict[int, int] = {}
+        """Ends that are not settled yet: the process holds a card still, or the driver lists it still."""
         self._lost: dict[str, list[CardRecord]] = {}
         """Card records of reports that could not be spooled, by card."""
         remembered = last_seen or LastSeen()
@@ -114,8 +115,7 @@ class Sampler:
         elif at_ms < self._sampled_ms:
             raise InvariantBroken(f"a sample of {at_ms} after one of {self._sampled_ms}: time must be anchored")
         self._sampled_ms = at_ms
-        # An exit may be noticed before the driver's list drops the process: the next sample is told of it again.
-        exits, self._exits = {**self._exits, **sample.exits}, sample.exits
+        exits = {**sample.exits, **self._exits}  # a process that stays listed is found to have ended each time
         if sample.cards is None:
             for track in self._tracks.values():
                 if track.card not in self._away:
@@ -131,6 +131,7 @@ class Sampler:
                 self._take_scan(sample)
         for card, state in self._away.items():
             self._tracks[card].observe_as(state, at_ms)
+        self._exits = self._unsettled(exits, sample) if exits else {}
         for each in sample.late_answers:
             self._output.attributions[each.process] = each
         boundary_ms = at_ms - at_ms % self._policy.report_ms
@@ -145,11 +146,13 @@ class Sampler:
     def restart_at(self, at_ms: int) -> Batch | None:
         """The wall clock was stepped: what the old anchor proves; the last sample now counts as taken at ``at_ms``."""
         batch = self.flush()
+        if self._sampled_ms is not None:
+            shift_ms = at_ms - self._sampled_ms
+            self._exits = {key: exit_ms + shift_ms for key, exit_ms in self._exits.items()}
         for track in self._tracks.values():
             track.restart(at_ms)
         self._sampled_ms = self._reported_ms = at_ms
         self._scan_due_ms = at_ms
-        self._exits = {}
         return batch
 
     def lost(self, report: Report) -> None:
@@ -174,6 +177,13 @@ class Sampler:
             for hold in track.holds.values()
         ]
         return LastSeen(holds=tuple(holds), faults=tuple(self._faults.open.values()))
+
+    def _unsettled(self, exits: Mapping[int, int], sample: Sample) -> dict[int, int]:
+        """Ends to be told again with the next sample: of this one, of processes that are listed still, or may be."""
+        if sample.cards is None or any(each.failed for each in sample.readings):
+            return dict(exits)
+        listed = {each.identity.key for reading in sample.readings for each in reading.held}
+        return {key: at_ms for key, at_ms in exits.items() if key in listed or key in sample.exits}
 
     def _news(self) -> bool:
         """Whether there is something to say even of no time."""

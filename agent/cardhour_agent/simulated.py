@@ -113,7 +113,7 @@ class SimulatedMachine:
             raise InvariantBroken(f"the simulation was asked about pid {pid}, which is on no card now")
         return identity
 
-    def sampled(self) -> None:
+    def sampled(self, unread: frozenset[int] = frozenset()) -> None:
         """Nothing is cached."""
 
     def exits(self) -> dict[int, int]:

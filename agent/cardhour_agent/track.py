@@ -17,6 +17,12 @@ from cardhour_agent.identity import Identity
 from cardhour_agent.output import Output, Policy
 from cardhour_contract.record import Basis, CardRecord, CardState, UsageRecord
 
+LISTED_AFTER_MS = 500
+"""How long after its noted start a process may come onto the lists. One that began longer before a sample that did not
+see it was away from the card then, and nobody noted since when it is back."""
+
+NOTHING_USED = UseCounter(sm_sum=0, samples=0)
+
 
 class _Run:
     """A record in the making: touching stretches that may stand in one."""
@@ -35,7 +41,7 @@ class _Run:
 class _Hold:
     """A process that the last successful sample saw on the card."""
 
-    __slots__ = ("counter", "identity", "run", "seen_ms")
+    __slots__ = ("begun_ms", "counter", "identity", "run", "seen_ms")
 
     def __init__(self, identity: Identity, seen_ms: int) -> None:
         self.identity = identity
@@ -43,6 +49,8 @@ class _Hold:
         self.run: _Run | None = None
         self.counter: UseCounter | None = None
         """As the last successful sample read it."""
+        self.begun_ms = seen_ms
+        """No earlier: the driver may note a start in the moment between a sample's time and its reading."""
 
 
 class CardTrack:
@@ -80,11 +88,13 @@ class CardTrack:
             self._card_stretch(state, tried_ms, at_ms, self._energy_since(sample.energy_mj) if proved else None)
         self._succeeded_ms = at_ms
         self._energy_mj = sample.energy_mj
-        for each in sample.held:
-            self._see(each, at_ms, tried_ms if proved else None)
+        # What the driver lists of a process that had ended by then is stale.
+        listed = [each for each in sample.held if exits.get(each.identity.key, at_ms) >= at_ms]
+        for each in listed:
+            self._see(each, at_ms, tried_ms if proved else None, succeeded_ms)
         if sample.ended and succeeded_ms is not None:
-            exits = self._take_ended(sample.ended, succeeded_ms, at_ms, exits)
-        if len(self.holds) > len(sample.held):
+            self._take_ended(sample.ended, succeeded_ms, at_ms, exits)
+        if len(self.holds) > len(listed):
             gone = [key for key, hold in self.holds.items() if hold.seen_ms != at_ms and not _open(hold, sample)]
             self._leave(gone, at_ms, exits)
 
@@ -112,6 +122,7 @@ class CardTrack:
         shift_ms = at_ms - self._tried_ms
         for hold in self.holds.values():
             hold.seen_ms += shift_ms
+            hold.begun_ms += shift_ms
         if self._succeeded_ms is not None:
             self._succeeded_ms += shift_ms
         self._tried_ms = at_ms
@@ -123,8 +134,9 @@ class CardTrack:
             return None
         return energy_mj - before_mj
 
-    def _see(self, held: Held, at_ms: int, proved_since_ms: int | None) -> None:
-        """``proved_since_ms``: the sample before this one, where the two prove the time between them."""
+    def _see(self, held: Held, at_ms: int, proved_since_ms: int | None, succeeded_ms: int | None) -> None:
+        """``proved_since_ms``: the sample before this one, where the two prove the time between them; ``succeeded_ms``:
+        the last one that succeeded."""
         identity = held.identity
         hold = self.holds.get(identity.key)
         if hold is not None:
@@ -143,27 +155,37 @@ class CardTrack:
         self._output.announce(identity)
         hold = self.holds[identity.key] = _Hold(identity, at_ms)
         hold.counter = held.counter
+        start_ms = held.started_at_ms
+        if start_ms is None or succeeded_ms is None or start_ms < succeeded_ms - LISTED_AFTER_MS:
+            return
+        hold.begun_ms = start_ms
+        hold.seen_ms = min(start_ms, at_ms)
+        self._stretch(hold, at_ms, mean_since(NOTHING_USED, held.counter), None, bridged=False)
+        hold.seen_ms = at_ms
 
-    def _take_ended(
-        self, ended: tuple[Ended, ...], succeeded_ms: int, at_ms: int, exits: Mapping[int, int]
-    ) -> Mapping[int, int]:
-        """Processes that lived between two successful samples, and exits that nothing else told of.
+    def _take_ended(self, ended: tuple[Ended, ...], succeeded_ms: int, at_ms: int, exits: Mapping[int, int]) -> None:
+        """Processes that lived between two successful samples, and the ends of those that the first of the two saw.
 
         Whatever lies outside the two samples is dropped: it was counted before, or the driver means something else by
-        its times; what a sample did not see did not hold the card then.
+        its times; what a sample did not see did not hold the card then, unless it had only just begun.
         """
-        noted = dict(exits)
         for each in ended:
             identity = each.identity
-            start_ms, end_ms = max(each.started_at_ms, succeeded_ms), min(each.ended_at_ms, at_ms)
-            if identity.key in self.holds:
-                noted.setdefault(identity.key, end_ms)
-            elif start_ms < end_ms:
+            end_ms = min(each.ended_at_ms, at_ms, exits.get(identity.key, at_ms))
+            hold = self.holds.get(identity.key)
+            if hold is None:
+                if max(each.started_at_ms, succeeded_ms) >= end_ms:
+                    continue
+                listed_late = succeeded_ms - each.started_at_ms <= LISTED_AFTER_MS
                 self._output.announce(identity)
-                hold = _Hold(identity, start_ms)
+                hold = _Hold(identity, each.started_at_ms if listed_late else succeeded_ms)
                 self._stretch(hold, end_ms, each.sm, None, bridged=False)
-                self._close(hold)
-        return noted
+            elif hold.seen_ms < at_ms:
+                del self.holds[identity.key]
+                self._stretch(hold, end_ms, None, None, bridged=False)
+            else:
+                continue  # its pid is on the card again, or still
+            self._close(hold)
 
     def _change(self, hold: _Hold, identity: Identity) -> None:
         """A new answer holds from the sample that gave it; what was reported as unknown is attributed as well."""
@@ -182,13 +204,14 @@ class CardTrack:
             exit_ms = exits.get(key)
             if exit_ms is not None:
                 end_ms = min(exit_ms, at_ms, hold.seen_ms + self._policy.sample_ms)
-                if end_ms > hold.seen_ms:
-                    self._stretch(hold, end_ms, None, None, bridged=False)
+                self._stretch(hold, end_ms, None, None, bridged=False)
             self._close(hold)
 
     def _stretch(self, hold: _Hold, end_ms: int, sm: int | None, memory_bytes: int | None, *, bridged: bool) -> None:
         """Add ``[hold.seen_ms, end_ms)`` at constant rates, cutting where records must be cut."""
-        start_ms = hold.seen_ms
+        start_ms = max(hold.seen_ms, hold.begun_ms)
+        if start_ms >= end_ms:
+            return
         run = hold.run
         if run is not None and (
             run.bridged != bridged

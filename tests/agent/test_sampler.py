@@ -80,13 +80,39 @@ def test_an_exit_ends_a_process_between_two_samples() -> None:
     assert watch.ends().held_by(ALICE) == [(0, 13.5)]
 
 
-def test_an_exit_that_the_driver_notices_late_still_counts() -> None:
+def test_who_has_ended_holds_nothing_however_long_the_driver_goes_on_listing_it() -> None:
+    watch = Watch()
+    watch.sees(0, held(ALICE), held(BOB))
+    watch.samples(10, CardSample(card=CARD, held=(held(ALICE), held(BOB))), exits={ALICE.key: ms(9.9)})
+    both = CardSample(card=CARD, held=(held(ALICE), held(BOB)))
+    for at_s in (20, 30):
+        watch.samples(at_s, both, exits={ALICE.key: ms(at_s + 0.1)})  # found gone each time that it is looked for
+    watch.fails(40)
+    watch.sees(50, held(ALICE), held(BOB))
+    watch.sees(60, held(BOB))
+    assert watch.ends().held_by(ALICE) == [(0, 9.9)]
+    assert watch.held_by(BOB) == [(0, 60)]
+
+
+def test_who_ends_while_the_sample_is_read_held_the_card_at_its_time() -> None:
     watch = Watch()
     watch.sees(0, held(ALICE))
-    watch.samples(10, CardSample(card=CARD, held=(held(ALICE),)), exits={ALICE.key: ms(9.9)})
+    watch.samples(
+        10, CardSample(card=CARD, held=(held(ALICE), held(BOB))), exits={ALICE.key: ms(10.2), BOB.key: ms(10.3)}
+    )
     watch.sees(20)
-    # It was seen at 10 s by the driver, which ends it: an earlier exit cannot take proven time away.
-    assert watch.ends().held_by(ALICE) == [(0, 10)]
+    assert watch.ends().held_by(ALICE) == [(0, 10.2)]
+    assert watch.held_by(BOB) == [(10, 10.3)]
+
+
+def test_an_exit_while_samples_fail_ends_it_by_the_next_due_one_whatever_fails_after() -> None:
+    watch = Watch()
+    watch.sees(0, held(ALICE))
+    watch.samples(10, CardSample(card=CARD, failed=True), exits={ALICE.key: ms(4)})
+    watch.fails(20)
+    watch.driver_fails(30)
+    watch.sees(40)
+    assert watch.ends().held_by(ALICE) == [(0, 4)]
 
 
 def test_an_exit_counts_at_most_up_to_the_next_due_sample() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cardhour_agent.accounted import Accounted
 from cardhour_agent.card_sample import CardSample, Ended, Held
-from cardhour_agent.device import EndedProcess, UseCounter
+from cardhour_agent.device import CardReading, EndedProcess, ProcessReading, UseCounter
 from cardhour_agent.identity import Identity
 from cardhour_agent.timeline import Tick
 from tests.agent.watch import CARD, Watch, held, identity, ms
@@ -62,8 +62,8 @@ def test_a_process_that_lived_while_no_sample_succeeded_is_counted_once_it_is_to
     assert watch.states() == [(0, 30, "nvml_failed")]
 
 
-def test_a_process_that_a_sample_saw_ends_when_the_driver_says_unless_its_exit_was_seen() -> None:
-    for exits, end_s in (({}, 13.5), ({ALICE.key: ms(13.75)}, 13.75)):
+def test_a_process_that_a_sample_saw_ends_when_the_driver_says_and_no_later_than_its_exit() -> None:
+    for exits, end_s in (({}, 13.5), ({ALICE.key: ms(13.75)}, 13.5), ({ALICE.key: ms(13.25)}, 13.25)):
         watch = Watch()
         sees(watch, 0, holds=(held(ALICE),))
         sees(watch, 10, holds=(held(ALICE),))
@@ -108,20 +108,75 @@ def test_a_counter_that_cannot_be_is_not_believed() -> None:
 def test_who_it_was_is_known_where_a_sample_saw_its_pid() -> None:
     tick = Tick(at_ms=ms(20), restart_at_ms=None, wall_ms=ms(20) + 400, monotonic_ms=0)
     accounted = Accounted("node-1", "boot")
-    accounted.sampled({7: ALICE}, complete=True)
+    accounted.sampled({7: ALICE}, (), frozenset())
     entry = EndedProcess(pid=7, start_us=ms(12) * 1000 + 999, lived_ms=500, sm=10)
-    (known,) = accounted.join([entry], {}, tick)
+    (known,) = accounted.join(CARD, [entry], {}, tick)
     assert known == Ended(identity=ALICE, started_at_ms=ms(12) - 400, ended_at_ms=ms(12.5) - 400, sm=10)
-    accounted.sampled({}, complete=False)
-    assert accounted.join([entry], {}, tick)[0].identity is ALICE, "a card that failed may have it still"
-    accounted.sampled({}, complete=True)
-    (unseen,) = accounted.join([entry], {}, tick)
+    accounted.sampled({}, (), frozenset({7}))
+    assert accounted.join(CARD, [entry], {}, tick)[0].identity is ALICE, "a card that failed may have it still"
+    accounted.sampled({}, (), frozenset())
+    assert accounted.join(CARD, [entry], {}, tick)[0].identity is ALICE, "it is who it was told as"
+    (unseen,) = accounted.join("another card", [entry], {}, tick)
     assert unseen.identity.is_unknown
     again = EndedProcess(pid=7, start_us=ms(14) * 1000, lived_ms=500)
-    assert accounted.join([again], {}, tick)[0].identity.key != unseen.identity.key, "a pid alone is no identity"
+    assert accounted.join(CARD, [again], {}, tick)[0].identity.key != unseen.identity.key, "a pid alone is no identity"
+
+
+def test_a_pid_that_was_given_out_again_and_has_ended_again_is_another_process() -> None:
+    tick = Tick(at_ms=ms(20), restart_at_ms=None, wall_ms=ms(20), monotonic_ms=0)
+    accounted = Accounted("node-1", "boot")
+    seen = CardReading(card=CARD, processes=(ProcessReading(pid=7, started_us=ms(3) * 1000),))
+    accounted.sampled({7: ALICE}, [seen], frozenset())
+    entries = [EndedProcess(pid=7, start_us=ms(at_s) * 1000, lived_ms=500) for at_s in (3, 12)]
+    first, second = accounted.join(CARD, entries, {}, tick)
+    assert first.identity is ALICE
+    assert second.identity.is_unknown
+
+
+def starts(at_s: float) -> Held:
+    return Held(identity=ALICE, counter=UseCounter(sm_sum=60 * 250_000, samples=60), started_at_ms=ms(at_s))
+
+
+def test_a_process_begins_when_the_driver_says_it_did() -> None:
+    watch = Watch()
+    sees(watch, 0)
+    sees(watch, 10, holds=(starts(3.25),))
+    sees(watch, 20, noted(ALICE, 3.25, 12.5))
+    assert watch.ends().held_by(ALICE) == [(3.25, 12.5)]
+    assert watch.usage[0].active == 250_000 * 6750, "its use is counted from nothing"
+
+
+def test_one_that_began_while_the_sample_was_read_begins_after_the_samples_time() -> None:
+    watch = Watch()
+    sees(watch, 0)
+    sees(watch, 10, holds=(starts(10.004),))
+    sees(watch, 20, noted(ALICE, 10.004, 12.5))
+    assert watch.ends().held_by(ALICE) == [(10.004, 12.5)]
+
+
+def test_a_start_from_long_before_a_sample_that_did_not_see_it_says_not_when_it_is_back() -> None:
+    watch = Watch()
+    sees(watch, 0)
+    sees(watch, 10)
+    sees(watch, 20, holds=(starts(8.9),))
+    sees(watch, 30, holds=(starts(8.9),))
+    assert watch.ends().held_by(ALICE) == [(20, 30)]
+    listed_late = Watch()
+    for at_s in (0, 10):
+        sees(listed_late, at_s)
+    sees(listed_late, 20, noted(BOB, 9.75, 15), holds=(starts(9.5),))
+    assert listed_late.ends().held_by(ALICE) == [(9.5, 20)], "it had only just begun"
+    assert listed_late.held_by(BOB) == [(9.75, 15)]
+
+
+def test_of_those_before_the_first_sample_only_what_samples_prove_counts() -> None:
+    watch = Watch()
+    sees(watch, 10, holds=(starts(8),))
+    sees(watch, 20, holds=(starts(8),))
+    assert watch.ends().held_by(ALICE) == [(10, 20)]
 
 
 def test_notes_cannot_be_placed_while_the_wall_clock_steps() -> None:
     tick = Tick(at_ms=ms(20), restart_at_ms=ms(3620), wall_ms=ms(3620), monotonic_ms=0)
     entry = EndedProcess(pid=7, start_us=ms(12) * 1000, lived_ms=500)
-    assert Accounted("node-1", "boot").join([entry], {}, tick) == ()
+    assert Accounted("node-1", "boot").join(CARD, [entry], {}, tick) == ()

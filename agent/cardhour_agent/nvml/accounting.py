@@ -10,7 +10,7 @@ With MIG the mode is off.
 from __future__ import annotations
 
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import pynvml
 from pynvml import NVMLError
@@ -35,6 +35,13 @@ SUM_UNITS = 100
 """``sumGpuUtil`` is in percent × 100; ours is 1e-4 percent."""
 
 
+class Running(NamedTuple):
+    """What the driver notes of a process that is on a card."""
+
+    started_us: int
+    counter: UseCounter | None
+
+
 class Accounting:
     """The accounting entries of one node's cards."""
 
@@ -42,29 +49,40 @@ class Accounting:
         self._asking = asking
         self._clock = clock
         self._known: dict[str, dict[int, EndedProcess]] = {}
+        self._running: dict[str, dict[int, Running]] = {}
         self._has_v2 = True
 
     def read(
         self, handle: Any, card: str, listed: frozenset[int]
-    ) -> tuple[dict[int, UseCounter], tuple[EndedProcess, ...]]:
-        """Counters of the listed processes, and processes that have ended. Nothing where the mode is off."""
+    ) -> tuple[dict[int, Running], tuple[EndedProcess, ...]]:
+        """The listed processes, and processes that have ended, listed or not. Nothing where the mode is off."""
         try:
             if self._asking.ask(card, "accounting", pynvml.nvmlDeviceGetAccountingMode, handle):
-                return self._counters(handle, card, listed), self._ended(handle, card, listed)
+                running = self._listed(handle, card, listed)
+                return running, self._ended(handle, card, frozenset(running))
         except NVMLError as error:
             if word_of(error.value) in FAULTS:
                 raise
             self._asking.tell("accounting", card=card, reason=word_of(error.value))
         self._known.pop(card, None)
+        self._running.pop(card, None)
         return {}, ()
 
-    def _counters(self, handle: Any, card: str, listed: frozenset[int]) -> dict[int, UseCounter]:
-        counters = {}
-        for pid in listed if self._has_v2 else ():
+    def _listed(self, handle: Any, card: str, listed: frozenset[int]) -> dict[int, Running]:
+        """Without counters, which change, a process is asked about once. One that has ended is listed wrongly."""
+        before = self._running.get(card, {})
+        now = self._running[card] = {}
+        for pid in listed:
+            if not self._has_v2 and pid in before:
+                now[pid] = before[pid]
+                continue
             stats = self._stats(handle, card, pid)
-            if self._has_v2 and stats is not None and stats.isRunning:
-                counters[pid] = UseCounter(sm_sum=stats.sumGpuUtil * SUM_UNITS, samples=stats.sampleCount)
-        return counters
+            if stats is not None and stats.isRunning:
+                counter = (
+                    UseCounter(sm_sum=stats.sumGpuUtil * SUM_UNITS, samples=stats.sampleCount) if self._has_v2 else None
+                )
+                now[pid] = Running(started_us=stats.startTime, counter=counter)
+        return now
 
     def _ended(self, handle: Any, card: str, listed: frozenset[int]) -> tuple[EndedProcess, ...]:
         known = self._known.setdefault(card, {})

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import pynvml
 from pynvml import NVMLError
 
-from cardhour_agent.device import CardReading, EndedProcess, Failure, NodeReading, ProcessReading, UseCounter
-from cardhour_agent.nvml.accounting import Accounting
+from cardhour_agent.device import CardReading, EndedProcess, Failure, NodeReading, ProcessReading
+from cardhour_agent.nvml.accounting import Accounting, Running
 from cardhour_agent.nvml.asking import Asking, retried
 from cardhour_agent.nvml.codes import FAULTS, NO_SAMPLES, NOT_FOUND, XID_FAULTS, word_of
 from cardhour_agent.nvml.gpm import InstanceActivity
@@ -165,10 +165,10 @@ class NvmlDevice:
             sm_missing = "mig"
             if active is not None and len(memory_of) == 1:
                 sm_of, sm_missing = dict.fromkeys(memory_of, active), ""
-            counters: dict[int, UseCounter] = {}
+            running: dict[int, Running] = {}
             ended: tuple[EndedProcess, ...] = ()
             if not mig:
-                counters, ended = self._accounting.read(handle, card.card, frozenset(memory_of))
+                running, ended = self._accounting.read(handle, card.card, frozenset(memory_of))
                 sm_of, sm_missing = self._utilisation(handle, card, frozenset(memory_of))
             energy = (
                 None
@@ -181,7 +181,13 @@ class NvmlDevice:
         return CardReading(
             card=card.card,
             processes=tuple(
-                ProcessReading(pid=pid, memory_bytes=memory, sm=sm_of.get(pid), counter=counters.get(pid))
+                ProcessReading(
+                    pid=pid,
+                    memory_bytes=memory,
+                    sm=sm_of.get(pid),
+                    counter=running[pid].counter if pid in running else None,
+                    started_us=running[pid].started_us if pid in running else None,
+                )
                 for pid, memory in memory_of.items()
             ),
             ended=ended,
