@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 import structlog
 
-from bench import accuracy, documents, errors, ingest, invoices, memory, rating, reports, rollup, stages, usage
+from bench import accuracy, agent, documents, errors, ingest, invoices, memory, rating, reports, rollup, stages, usage
 from bench.figures import Figure, show, write
 
 RESULT = Path(".cache/bench.json")
@@ -27,6 +27,9 @@ DOCUMENTS, DOCUMENTS_FULL = 200, 2_000
 CUSTOMERS, CUSTOMERS_FULL = 200, 10_000
 PEER = "CLOUDKITTY_PYTHON"
 """Names a Python that has CloudKitty 25 installed: rating is then compared with it."""
+AGENT_S, AGENT_S_FULL = 60, 600
+POLLERS = "NVITOP_PYTHON"
+"""Names a Python that has nvitop-exporter and gpustat installed: the agent is then compared with them."""
 
 
 def run_stages(folder: Path, days: int, full: bool) -> list[Figure]:
@@ -78,6 +81,10 @@ def run_accuracy(folder: Path, days: int, full: bool) -> list[Figure]:
     return found
 
 
+def run_agent(folder: Path, days: int, full: bool) -> list[Figure]:
+    return agent.measure(folder, seconds=AGENT_S_FULL if full else AGENT_S, peers=os.environ.get(POLLERS, ""))
+
+
 PARTS: dict[str, Callable[[Path, int, bool], list[Figure]]] = {
     "stages": run_stages,
     "ingest": run_ingest,
@@ -89,6 +96,7 @@ PARTS: dict[str, Callable[[Path, int, bool], list[Figure]]] = {
     "rating": run_rating,
     "invoices": run_invoices,
     "accuracy": run_accuracy,
+    "agent": run_agent,
 }
 
 
@@ -112,7 +120,7 @@ def main(only: Sequence[str], full: bool, days: int, file: Path, folder: Path | 
             figures = PARTS[name](work, days, full)
         finally:
             shutil.rmtree(work, ignore_errors=True)
-        if name != "stages":
+        if name not in ("stages", "accuracy"):
             show(figures)
         found += figures
     write(found, file, " ".join(["python -m bench", *sys.argv[1:]]))

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from bench.driver import Driver, ScaledClock
+
 from tests.repository.tree import ROOT
 
 
