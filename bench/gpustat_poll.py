@@ -1,12 +1,14 @@
 """gpustat, asked for all cards and processes every so many seconds; runs in a Python of its own that has gpustat."""
 
+from __future__ import annotations
+
 import sys
 import time
-
-import gpustat
+from importlib import import_module
 
 
 def main() -> None:
+    gpustat = import_module("gpustat")
     while True:
         gpustat.new_query().jsonify()
         time.sleep(float(sys.argv[1]))
