@@ -99,4 +99,4 @@ def _write(change: Change, recorded_at_ms: int) -> None:
     )
 
 
-ADD_ON = Noun(name="add-on", table=AddOnTable, problems=_problems, changes=_changes, write=_write)
+ADD_ON = Noun(name="add-on", table=AddOnTable, problems=_problems, changes=_changes, write=_write, text=_text)

@@ -91,4 +91,4 @@ def _write(change: Change, recorded_at_ms: int) -> None:
     )
 
 
-BINDING = Noun(name="binding", table=BindingTable, problems=_problems, changes=_changes, write=_write)
+BINDING = Noun(name="binding", table=BindingTable, problems=_problems, changes=_changes, write=_write, text=_text)

@@ -134,4 +134,6 @@ def _write(change: Change, recorded_at_ms: int) -> None:
     )
 
 
-COMMITMENT = Noun(name="commitment", table=CommitmentTable, problems=_problems, changes=_changes, write=_write)
+COMMITMENT = Noun(
+    name="commitment", table=CommitmentTable, problems=_problems, changes=_changes, write=_write, text=_text
+)

@@ -97,4 +97,4 @@ def _write(change: Change, recorded_at_ms: int) -> None:
     )
 
 
-CONTRACT = Noun(name="contract", table=ContractTable, problems=_problems, changes=_changes, write=_write)
+CONTRACT = Noun(name="contract", table=ContractTable, problems=_problems, changes=_changes, write=_write, text=_text)

@@ -96,4 +96,4 @@ def _write(change: Change, recorded_at_ms: int) -> None:
     )
 
 
-COST = Noun(name="cost", table=CostTable, problems=_problems, changes=_changes, write=_write)
+COST = Noun(name="cost", table=CostTable, problems=_problems, changes=_changes, write=_write, text=_text)

@@ -182,4 +182,4 @@ def record_lease(row: LeaseRow, supersedes: int | None, recorded_at_ms: int) -> 
     )
 
 
-LEASE = Noun(name="lease", table=LeaseTable, problems=_problems, changes=_changes, write=_write)
+LEASE = Noun(name="lease", table=LeaseTable, problems=_problems, changes=_changes, write=_write, text=lease_text)

@@ -78,5 +78,7 @@ class Noun(Generic[T]):
     changes: Callable[[Planning], Iterable[Change]]
     write: Callable[[Change, int], None]
     """Write one change, recorded at an instant in UTC milliseconds."""
+    text: Callable[[Any], tuple[str, str]] = lambda row: ("", "")
+    """How a row reads, as a change of it is shown and audited: subject and detail."""
     many: bool = True
     """Whether a file has a list of them (``[[price]]``) or one (``[issuer]``)."""

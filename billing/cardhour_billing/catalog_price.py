@@ -171,4 +171,4 @@ def _write(change: Change, recorded_at_ms: int) -> None:
     )
 
 
-PRICE = Noun(name="price", table=PriceTable, problems=_problems, changes=_changes, write=_write)
+PRICE = Noun(name="price", table=PriceTable, problems=_problems, changes=_changes, write=_write, text=_text)

@@ -87,4 +87,4 @@ def _write(change: Change, recorded_at_ms: int) -> None:
     )
 
 
-TAX = Noun(name="tax", table=TaxTable, problems=_problems, changes=_changes, write=_write)
+TAX = Noun(name="tax", table=TaxTable, problems=_problems, changes=_changes, write=_write, text=_text)

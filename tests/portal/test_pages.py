@@ -34,6 +34,13 @@ EVERY_PAGE = (
     (STAFF, "/fleet/2026-10/?cut=12.5"),
     (STAFF, "/fleet/2026-07/"),
     (STAFF, "/close/2026-10/issue/?all=1"),
+    (STAFF, "/records/customers/"),
+    (STAFF, "/records/customers/1/"),
+    (STAFF, "/records/bindings/?q=nothing"),
+    (STAFF, "/records/leases/?state=all&known=2026-10-11"),
+    (STAFF, "/records/leases/2/"),
+    (STAFF, "/records/nodes/hz-a100-01/"),
+    (STAFF, "/records/prepaid/2/"),
 )
 
 

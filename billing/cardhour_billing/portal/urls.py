@@ -8,8 +8,8 @@ from django.views.i18n import set_language
 
 from cardhour_billing.api.app import api
 from cardhour_billing.api.problem import no_such_address
-from cardhour_billing.portal import customer_urls
-from cardhour_billing.portal.views import api_keys, close, explain, fleet, invoice, sign_in
+from cardhour_billing.portal import customer_urls, data_urls
+from cardhour_billing.portal.views import api_keys, close, explain, invoice, sign_in
 
 urlpatterns = [
     path("", sign_in.home, name="home"),
@@ -25,12 +25,11 @@ urlpatterns = [
     path("close/", close.close_page, name="close"),
     path("close/runs/<int:run_id>/", close.run_panel, name="close-run"),
     path("close/<str:month>/", close.close_page, name="close-month"),
-    path("fleet/", fleet.fleet_page, name="fleet"),
-    path("fleet/<str:month>/", fleet.fleet_page, name="fleet-month"),
     path("close/<str:month>/draft/", close.draft, name="close-draft"),
     path("close/<str:month>/issue/", close.issue, name="close-issue"),
     path("api-keys/", api_keys.key_page, name="api-keys"),
     path("api-keys/<int:key_id>/revoke/", api_keys.revoke, name="api-key-revoke"),
     path("api/v1/", api.urls),
     re_path("^api(?:/|$)", no_such_address),
+    *data_urls.urlpatterns,
 ]

@@ -1,0 +1,184 @@
+"""The lists of what the warehouse knows: nodes with their keys, and messages that could not be read.
+
+Owns what each shows. Their rows come all at once: a fleet has thousands of nodes, not millions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
+from msgspec import Struct
+
+from cardhour_billing.portal.records.noun import Column, Fact, Filter, Look, Noun, Part, Words
+from cardhour_billing.portal.records.texts import instant, rfc3339
+from cardhour_contract.clock import SystemClock
+from cardhour_contract.moment import HOUR_MS
+
+if TYPE_CHECKING:
+    from cardhour_ingest.warehouse.client import Warehouse
+    from cardhour_ingest.warehouse.letters import StoredLetter
+    from cardhour_ingest.warehouse.node_keys import NodeKey
+
+SILENT_MS = HOUR_MS
+"""Nodes report every few seconds, and spool what cannot be sent: an hour of silence is worth a look."""
+
+
+class NodeRow(Struct, frozen=True, kw_only=True):
+    """A node that reported, or has a key, or both. ``received_ms`` is None where nothing arrived lately."""
+
+    node: str
+    cluster: str = ""
+    cards: int = 0
+    seen_at_ms: int | None = None
+    received_ms: int | None = None
+    ntp_synced: bool | None = None
+    ahead_ms: int | None = None
+    keys: Sequence[NodeKey] = ()
+
+
+def key_state(key: NodeKey, now_ms: int) -> str:
+    """``good``, ``ending`` or ``revoked``."""
+    ended = key.revoked_from_ms
+    return "good" if ended is None else "ending" if ended > now_ms else "revoked"
+
+
+def nodes(warehouse: Warehouse) -> list[NodeRow]:
+    """Every node that reported or has a key."""
+    from cardhour_ingest.warehouse.node_keys import node_keys
+    from cardhour_ingest.warehouse.nodes import nodes_seen
+
+    keys: dict[str, list[NodeKey]] = {}
+    for each in node_keys(warehouse):
+        keys.setdefault(each.node, []).append(each)
+    seen = {each.node: each for each in nodes_seen(warehouse, SystemClock().now_ms())}
+    return [
+        NodeRow(
+            node=name, cluster=found.cluster, cards=found.cards, seen_at_ms=found.seen_at_ms,
+            received_ms=found.received_ms, ntp_synced=found.ntp_synced, ahead_ms=found.ahead_ms,
+            keys=keys.get(name, ()),
+        )
+        if (found := seen.get(name))
+        else NodeRow(node=name, keys=keys.get(name, ()))
+        for name in sorted(seen.keys() | keys.keys())
+    ]  # fmt: skip
+
+
+def letters(warehouse: Warehouse) -> list[StoredLetter]:
+    from cardhour_ingest.warehouse.letters import find_letters
+
+    return find_letters(warehouse)
+
+
+def _keys(row: NodeRow, look: Look) -> str:
+    """The best state of its keys; ``none`` where no key was ever enrolled."""
+    states = {key_state(each, look.now_ms) for each in row.keys}
+    return next((state for state in ("good", "ending", "revoked") if state in states), "none")
+
+
+def _heard(row: NodeRow, look: Look) -> str:
+    """``heard`` within the hour, ``silent``, or ``never``."""
+    if row.received_ms is None:
+        return "silent" if row.seen_at_ms else "never"
+    return "heard" if look.now_ms - row.received_ms < SILENT_MS else "silent"
+
+
+def _clock(row: NodeRow, _look: Look) -> str:
+    return "" if row.ahead_ms is None else f"{row.ahead_ms:+,} ms".replace("-", "\u2212")
+
+
+def _synced(row: NodeRow, _look: Look) -> str:
+    return "" if row.ntp_synced is None else "synced" if row.ntp_synced else "unsynced"
+
+
+def _key_rows(row: NodeRow, look: Look) -> Iterator[Sequence[str]]:
+    for each in row.keys:
+        ended = instant(each.revoked_from_ms, look)
+        yield (
+            each.key_id, key_state(each, look.now_ms), instant(each.enrolled_at_ms, look), each.enrolled_by, ended,
+            each.reason,
+        )  # fmt: skip
+
+
+def _key_states() -> Sequence[tuple[str, Words]]:
+    return [("good", _("Good")), ("ending", _("Ending")), ("revoked", _("Revoked")), ("none", _("No key"))]
+
+
+def _letter_state(row: StoredLetter, _look: Look) -> str:
+    return "replayed" if row.replayed else "waiting"
+
+
+def _letter_states() -> Sequence[tuple[str, Words]]:
+    return [("waiting", _("Waiting")), ("replayed", _("Replayed"))]
+
+
+def _now() -> Look:
+    return Look(timezone="UTC", now_ms=SystemClock().now_ms())
+
+
+NODES = Noun(
+    slug="nodes", group="fleet", title=_("Nodes and keys"), one=_("Node"),
+    help=_("Machines that report, when each was heard of last, how its clock stands, and the keys it signs with."),
+    empty=_("No node has reported yet. Install the agent on one, and enrol the key that it prints."),
+    stored=nodes, key=lambda row: row.node, order="node",
+    columns=(
+        Column(key="node", head=_("Node"), text=lambda row, _look: row.node, small=lambda row, _look: row.cluster),
+        Column(key="cluster", head=_("Cluster"), text=lambda row, _look: row.cluster, wide=True),
+        Column(key="cards", head=_("Cards"), text=lambda row, _look: str(row.cards),
+               raw=lambda row, _look: row.cards, number=True, wide=True),
+        Column(key="received", head=_("Last report"), text=lambda row, look: instant(row.received_ms, look),
+               raw=lambda row, _look: rfc3339(row.received_ms)),
+        Column(key="heard", head=_("State"), text=_heard, pill=True),
+        Column(key="clock", head=_("Clock ahead"), text=_clock, raw=lambda row, _look: row.ahead_ms, number=True,
+               wide=True),
+        Column(key="ntp", head=_("NTP"), text=_synced, pill=True, wide=True),
+        Column(key="keys", head=_("Key"), text=_keys, pill=True),
+    ),
+    filters=(
+        Filter(key="key", label=_("Key"), choices=_key_states,
+               match=lambda value: lambda row: _keys(row, _now()) == value),
+    ),
+    facts=(
+        Fact(name=_("Cluster"), text=lambda row, _look: row.cluster),
+        Fact(name=_("Cards"), text=lambda row, _look: str(row.cards)),
+        Fact(name=_("Last report"), text=lambda row, look: instant(row.received_ms, look)),
+        Fact(name=_("Last seen, by its own clock"), text=lambda row, look: instant(row.seen_at_ms, look)),
+        Fact(name=_("Clock ahead"), text=_clock),
+    ),
+    parts=(
+        Part(title=_("Keys"), heads=(_("Key"), _("State"), _("Enrolled"), _("Who"), _("Revoked from"), _("Reason")),
+             rows=_key_rows),
+    ),
+    audited=lambda row: row.node,
+)  # fmt: skip
+
+LETTERS = Noun(
+    slug="dead-letters", group="fleet", title=_("Dead letters"), one=_("Dead letter"),
+    help=_("Messages that could not be accepted, and why. Mend the cause, then replay them."),
+    empty=_("No dead letters: every message could be read."),
+    stored=letters, key=lambda row: f"{row.letter:016x}", order="-received",
+    columns=(
+        Column(key="letter", head=_("Letter"), text=lambda row, _look: f"{row.letter:016x}", mono=True),
+        Column(key="received", head=_("Received"), text=lambda row, look: instant(row.received_at_ms, look),
+               raw=lambda row, _look: rfc3339(row.received_at_ms)),
+        Column(key="node", head=_("Node"), text=lambda row, _look: row.node, wide=True),
+        Column(key="reason", head=_("Reason"), text=lambda row, _look: row.reason,
+               small=lambda row, _look: row.detail),
+        Column(key="path", head=_("Field"), text=lambda row, _look: row.path, wide=True, mono=True),
+        Column(key="state", head=_("State"), text=_letter_state, pill=True),
+    ),
+    filters=(
+        Filter(key="state", label=_("State"), choices=_letter_states,
+               match=lambda value: lambda row: _letter_state(row, _now()) == value),
+    ),
+    facts=(
+        Fact(name=_("Reason"), text=lambda row, _look: row.reason),
+        Fact(name=_("What is wrong"), text=lambda row, _look: row.detail),
+        Fact(name=_("Field"), text=lambda row, _look: row.path, mono=True),
+        Fact(name=_("Node"), text=lambda row, _look: row.node),
+        Fact(name=_("Message"), text=lambda row, _look: row.source_id, mono=True),
+        Fact(name=_("Where it was read"), text=lambda row, _look: row.position, mono=True),
+        Fact(name=_("Received"), text=lambda row, look: instant(row.received_at_ms, look)),
+    ),
+)  # fmt: skip
