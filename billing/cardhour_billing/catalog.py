@@ -7,8 +7,10 @@ changes nothing; what a file does not name stays.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
+import msgspec
 from django.db import transaction
 
 from cardhour_billing.audit import audit
@@ -36,6 +38,11 @@ def apply_catalog(file: CatalogFile, shown: Sequence[Change], *, clock: Clock, w
             audit(
                 clock, who, f"catalog.{change.action}", f"{change.kind} {change.subject}"[:256], {"what": change.detail}
             )
+
+
+def digest_of(changes: Sequence[Change]) -> str:
+    """SHA-256 of what a reader was shown: who confirms it confirms exactly these changes."""
+    return hashlib.sha256(msgspec.json.encode([_seen(change) for change in changes])).hexdigest()
 
 
 def _seen(change: Change) -> tuple[str, ...]:

@@ -29,8 +29,16 @@ def read_catalog(path: Path) -> CatalogFile:
         if path.stat().st_size > FILE_BYTES_MAX:
             raise Refuse(f"{path} is larger than {FILE_BYTES_MAX} bytes: is it a catalog?")
         text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refuse(f"{path}: {error}") from error
+    return parse_catalog(text, path)
+
+
+def parse_catalog(text: str, path: Path) -> CatalogFile:
+    """The same of a text that ``path`` names in messages; it need not be a file."""
+    try:
         content = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise Refuse(f"{path}: {error}") from error
     lines = _header_lines(text)
     file = CatalogFile(path=path)

@@ -42,6 +42,8 @@ PAGES: dict[str, tuple[tuple[str, str], ...]] = {
         ("staff-list-filtered", "/invoices/?month=2026-09&state=issued"),
         ("staff-draft", "/invoices/20/"),
         ("staff-fleet", "/fleet/2026-10/"),
+        ("staff-catalog", "/catalog/"),
+        ("staff-catalog-form", "/catalog/lease/?id=2"),
         ("staff-customers", "/records/customers/"),
         ("staff-customer", "/records/customers/1/"),
         ("staff-leases", "/records/leases/?state=all"),

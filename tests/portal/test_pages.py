@@ -34,6 +34,8 @@ EVERY_PAGE = (
     (STAFF, "/fleet/2026-10/?cut=12.5"),
     (STAFF, "/fleet/2026-07/"),
     (STAFF, "/close/2026-10/issue/?all=1"),
+    (STAFF, "/catalog/"),
+    (STAFF, "/catalog/lease/?id=2"),
     (STAFF, "/records/customers/"),
     (STAFF, "/records/customers/1/"),
     (STAFF, "/records/bindings/?q=nothing"),

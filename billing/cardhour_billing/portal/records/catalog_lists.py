@@ -84,9 +84,15 @@ def _price_text(row: Price, _look: Look) -> str:
     return price(row.unit_nano, row.currency)
 
 
+def in_words(row: Price) -> bool:
+    """Whether a price has more to say than one amount: tiers, bands, models of a group."""
+    price = price_row(row)
+    return bool(price.tiers or price.bands or price.models)
+
+
 def _scheme(row: Price, _look: Look) -> str:
     """Tiers and bands in words; nothing where the price is one amount."""
-    return PRICE.text(price_row(row))[1].rpartition(", from ")[0] if row.scheme else ""
+    return PRICE.text(price_row(row))[1].rpartition(", from ")[0] if in_words(row) else ""
 
 
 def _book(row: Price, _look: Look) -> str:
