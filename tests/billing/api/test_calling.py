@@ -19,8 +19,8 @@ from cardhour_billing.models import ApiAnswer, AuditLog, PortalUser, StatementEv
 from cardhour_billing.models.party import Customer
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.moment import DAY_MS
-from tests.billing.api import books
-from tests.billing.api.conftest import Answer, Program
+from tests.billing import books_of_two as books
+from tests.billing.api.program import Answer, Program
 from tests.billing.in_process import Store
 
 Programs = Callable[..., Program]

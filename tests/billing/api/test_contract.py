@@ -17,7 +17,7 @@ from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from cardhour_billing.wsgi import application
-from tests.billing.api import books
+from tests.billing import books_of_two as books
 from tests.billing.in_process import Store
 
 EXAMPLES = 6

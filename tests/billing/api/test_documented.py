@@ -12,8 +12,8 @@ from django.test import Client
 from cardhour_billing.api.problem import CODES
 from cardhour_billing.api_keys import SCOPES
 from cardhour_billing.models import Invoice
-from tests.billing.api import books
-from tests.billing.api.conftest import Program
+from tests.billing import books_of_two as books
+from tests.billing.api.program import Program
 from tests.repository.tree import ROOT
 
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")

@@ -12,8 +12,8 @@ from pytest_django import DjangoAssertNumQueries
 from cardhour_billing.api_keys import SCOPES, find_key
 from cardhour_billing.models import ApiKey, Customer, PortalUser, StaffRole
 from cardhour_billing.portal.api_key_rows import SCOPE_NAMES
-from tests.billing.api import books
-from tests.billing.api.conftest import Program
+from tests.billing import books_of_two as books
+from tests.billing.api.program import Program
 from tests.billing.in_process import Store
 
 FORM = {"name": "nightly", "scope": ["invoices:read"], "days": "90"}

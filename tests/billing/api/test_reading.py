@@ -13,8 +13,8 @@ from cardhour_billing.credit import top_up
 from cardhour_billing.models import ApiKey, Invoice
 from cardhour_billing.money import Money
 from cardhour_contract.clock import SystemClock
-from tests.billing.api import books
-from tests.billing.api.conftest import Program
+from tests.billing import books_of_two as books
+from tests.billing.api.program import Program
 from tests.billing.in_process import Store
 
 Programs = Callable[..., Program]

@@ -1,74 +1,24 @@
-"""The API over the books of two customers, called in this process through all of Django's middleware."""
+"""Fixtures: the books of two customers in a store of the test's own, and programs that call the API over them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from django.test import Client
-from msgspec import Struct
 from pytest_django import DjangoDbBlocker
 
 from cardhour_ingest.importer import import_csv
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.rollup import roll_up
-from tests.billing.api import books
-from tests.billing.conftest import copied, settled
+from tests.billing import books_of_two as books
+from tests.billing.api.program import Program
 from tests.billing.in_process import Store
+from tests.billing.stores import copied, settled
 from tests.billing.test_commands import HEADER
 
 
-class Answer(Struct, frozen=True, kw_only=True):
-    """What came back."""
-
-    status: int
-    headers: Any
-    content: bytes
-    json: Any = None
-
-    @property
-    def code(self) -> str:
-        """Of a problem."""
-        return str(self.json["code"])
-
-
-class Program:
-    """A program with a key."""
-
-    def __init__(self, token: str) -> None:
-        self._client = Client(headers={"Authorization": f"Bearer {token}"} if token else {})
-
-    def get(self, path: str, **query: str | int) -> Answer:
-        return _answer(self._client.get(f"/api/v1{path}", query))
-
-    def post(self, path: str, body: object, *, key: str = "") -> Answer:
-        headers = {"Idempotency-Key": key} if key else {}
-        return _answer(self._client.post(f"/api/v1{path}", body, content_type="application/json", headers=headers))
-
-    def walk(self, path: str, **query: str | int) -> list[Any]:
-        """Every item of a list, page by page; from a cursor on, where ``cursor`` is given."""
-        items, cursor = [], str(query.pop("cursor", ""))
-        while True:
-            page = self.get(path, **query, cursor=cursor).json
-            items += page["items"]
-            cursor = page["next_cursor"]
-            if not cursor:
-                return items
-
-
-def _answer(response: Any) -> Answer:
-    told = response.headers.get("Content-Type", "").split(";")[0].endswith("json")
-    return Answer(
-        status=response.status_code,
-        headers=response.headers,
-        content=response.content,
-        json=response.json() if told else None,
-    )
-
-
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def written(migrated: str, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> str:
     """The books, written once for each database; tests have copies."""
     with django_db_blocker.unblock(), copied(migrated, tmp_path_factory.mktemp("books")) as store:

@@ -1,0 +1,98 @@
+"""The table of addresses: who may open what, and what everybody else is told.
+
+**A new page goes here**: one line with its route as ``urls.py`` has it, a path on a thing of *acme*'s, who may, and
+which methods it takes. A route of the API goes into ``SCOPES`` with the scope that it needs. The walk fails until it
+does.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+STAFF = frozenset({"viewer", "billing", "admin"})
+ACME = frozenset({"member", "organiser"})
+RIVAL = frozenset({"stranger"})
+"""The admin of another customer: nothing of acme's exists for them."""
+LOST = frozenset({"lost"})
+"""A login that was given to nobody."""
+SIGNED_IN = STAFF | ACME | RIVAL | LOST
+EVERYBODY = SIGNED_IN | {"anonymous"}
+
+
+class Address(Struct, frozen=True, kw_only=True):
+    """One address. ``who`` may; the others get ``refusal``, but for those who have not signed in: they are asked to."""
+
+    path: str
+    """With ids of acme's things in braces, as ``test_walk.things`` names them."""
+    who: frozenset[str]
+    methods: str = "GET"
+    refusal: int = 403
+    anonymous: int = 302
+    found: int = 200
+    """What those who may get; 404 where the path is of a thing that there is not, and only the role is tried."""
+    hidden: frozenset[str] = frozenset()
+    """Roles that may have such a page, and for whom acme's does not exist: 404."""
+    own: frozenset[str] = frozenset()
+    """Roles that may, and see other things than acme's: nothing of acme may be on their page."""
+
+
+OF_ACME = ACME | STAFF
+"""Who may see a thing of acme's; for the others it does not exist."""
+
+PAGES: dict[str, Address] = {
+    "": Address(path="/", who=SIGNED_IN, own=RIVAL | LOST),
+    "sign-in/": Address(path="/sign-in/", who=EVERYBODY, methods="GET POST"),
+    "sign-out/": Address(path="/sign-out/", who=EVERYBODY, methods="POST"),
+    "language/": Address(path="/language/", who=EVERYBODY, methods="POST"),
+    "invoices/": Address(path="/invoices/?customer=acme&q=acme", who=SIGNED_IN, own=RIVAL | LOST),
+    "invoices/<int:invoice_id>/": Address(path="/invoices/{invoice}/", who=OF_ACME, refusal=404),
+    "invoices/<int:invoice_id>/statement.pdf": Address(
+        path="/invoices/{invoice}/statement.pdf", who=OF_ACME, refusal=404
+    ),
+    "invoices/<int:invoice_id>/lines.csv": Address(path="/invoices/{invoice}/lines.csv", who=OF_ACME, refusal=404),
+    "invoices/<int:invoice_id>/lines/<int:position>/": Address(
+        path="/invoices/{invoice}/lines/9/", who=STAFF, found=404
+    ),
+    "close/": Address(path="/close/", who=STAFF),
+    "close/<str:month>/": Address(path="/close/2026-01/", who=STAFF),
+    "close/runs/<int:run_id>/": Address(path="/close/runs/{run}/", who=STAFF),
+    "close/<str:month>/draft/": Address(path="/close/2026-01/draft/", who=STAFF - {"viewer"}, methods="POST"),
+    "close/<str:month>/issue/": Address(path="/close/2026-01/issue/", who=STAFF - {"viewer"}, methods="GET POST"),
+    "fleet/": Address(path="/fleet/", who=STAFF),
+    "fleet/<str:month>/": Address(path="/fleet/2026-01/", who=STAFF),
+    "api-keys/": Address(
+        path="/api-keys/", who=frozenset({"organiser", "stranger", "admin"}), methods="GET POST", own=RIVAL
+    ),
+    "api-keys/<int:key_id>/revoke/": Address(
+        path="/api-keys/{key}/revoke/", who=frozenset({"organiser", "admin"}), methods="POST", hidden=RIVAL
+    ),
+    "^api(?:/|$)": Address(path="/api/", who=frozenset(), refusal=404, anonymous=404),
+}
+"""Route → what is expected of it."""
+
+SCOPES: dict[str, str] = {
+    "list_usage": "usage:read",
+    "list_invoices": "invoices:read",
+    "get_invoice": "invoices:read",
+    "list_invoice_lines": "invoices:read",
+    "get_invoice_file": "invoices:read",
+    "list_statements": "statements:read",
+    "get_statement": "statements:read",
+    "get_statement_file": "statements:read",
+    "confirm_statement": "statements:write",
+    "dispute_statement": "statements:write",
+    "list_payments": "payments:read",
+    "list_leases": "leases:read",
+    "list_add_ons": "leases:read",
+    "list_commitments": "leases:read",
+    "get_balance": "balance:read",
+    "list_balance_entries": "balance:read",
+}
+"""Operation of the API → the scope it needs."""
+
+QUERY = {"list_usage": "?from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z&by=owner"}
+BODY: dict[str, object] = {
+    "confirm_statement": {"by": "Ada"},
+    "dispute_statement": {"lines": [1], "reason": "not ours"},
+}
+"""What an operation must be given to do anything."""
