@@ -1,13 +1,14 @@
 # Every command is safe to repeat, and quick when nothing has changed.
 #
 #   make setup        what the other commands need: .venv, Debian packages, Kafka's jars
-#   make check        ruff, mypy, lint-imports
+#   make check        ruff, mypy, lint-imports, Django's check of a deployment
 #   make test         setup, check and all tests
 #   make demo         a simulated fleet, a whole month, then the portal on 127.0.0.1:8000
 #   make bench        the benchmarks
 #   make test-gpu     real CUDA processes, where there is a GPU: what is metered of them, and what the driver really does
 #   make chaos        the pipeline under well over a hundred kills, about ten minutes
 #   make screenshots  the portal's pages as pictures
+#   make audit        known vulnerabilities of what is installed; needs the package index
 #   make upgrade      newest versions that the pyproject.toml files allow, written to constraints.txt
 #   make clean        forget .venv and the caches
 
@@ -24,7 +25,7 @@ WORKERS ?= 3
 DEPENDENCIES := $(sort constraints.txt pyproject.toml $(wildcard */pyproject.toml))
 INSTALLED := .venv/installed-$(shell cat $(DEPENDENCIES) | sha256sum | cut -c1-16)
 
-.PHONY: help setup install check test test-gpu demo bench chaos screenshots upgrade clean
+.PHONY: help setup install check test test-gpu demo bench chaos screenshots audit upgrade clean
 
 help:
 	@sed -n '3,/^$$/s/^#  *//p' Makefile
@@ -50,6 +51,8 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(SOURCES)
 	$(BIN)/lint-imports
+	CARDHOUR_HOME=.cache/deploy-check CARDHOUR_WEB_HTTPS=true \
+		$(BIN)/python -m django check --deploy --fail-level WARNING --settings cardhour_billing.settings
 
 test: setup check
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
@@ -68,6 +71,12 @@ chaos: setup
 
 screenshots: setup
 	$(BIN)/python -m tests.portal.screenshots
+
+# In an environment of its own: it is no part of what it looks at. Strict: a package that could not be looked up is a failure.
+audit:
+	$(PYTHON) -m venv .cache/audit
+	.cache/audit/bin/python -m pip install -q --disable-pip-version-check pip-audit
+	.cache/audit/bin/pip-audit --strict --disable-pip --no-deps --vulnerability-service pypi -r constraints.txt
 
 upgrade:
 	rm -rf .cache/upgrade

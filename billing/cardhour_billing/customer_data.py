@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from cardhour_billing.binding import BindingRow, Bindings
 from cardhour_billing.current import current_bindings
+from cardhour_billing.invoice_csv import guarded
 from cardhour_billing.models import Customer, Invoice
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import HOUR_MS, format_rfc3339
@@ -136,6 +137,9 @@ def _write(path: Path, tables: Iterable[Any], wanted: Callable[[dict[str, Any]],
                 if writer is None:
                     writer = csv.DictWriter(file, fieldnames=list(shown), lineterminator="\n")
                     writer.writeheader()
-                writer.writerow(shown)
+                # Tenants chose the names of owners and workloads.
+                writer.writerow(
+                    {name: guarded(cell) if isinstance(cell, str) else cell for name, cell in shown.items()}
+                )
                 count += 1
     return count

@@ -109,7 +109,10 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600  # seconds: a working day
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if CONFIG.web.https else None
+SECURE_SSL_REDIRECT = CONFIG.web.https
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if CONFIG.web.https else 0
+# Whether its other subdomains have https, and whether browsers ship the name, is for the owner of the domain to say.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

@@ -9,7 +9,8 @@ import pytest
 
 from cardhour_billing.secret import signing_key
 from cardhour_contract.errors import Refuse
-from tests.billing.conftest import Store, created
+from tests.billing.in_process import Store
+from tests.billing.stores import created
 from tests.billing.test_numbering import together
 
 
