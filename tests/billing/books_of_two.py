@@ -11,13 +11,17 @@ from pathlib import Path
 from cardhour_billing.allocating import allocate, oldest_first
 from cardhour_billing.api_keys import SCOPES, add_key
 from cardhour_billing.credit import GrantTerms, grant, top_up
+from cardhour_billing.ledger import WarehouseLedger
 from cardhour_billing.models import Customer, Statement
 from cardhour_billing.money import Money
 from cardhour_billing.payments import Receipt, record
 from cardhour_billing.statement import draw_up, mark_sent
 from cardhour_contract.clock import SystemClock
+from cardhour_ingest.importer import import_csv
+from cardhour_ingest.warehouse.client import Warehouse
+from cardhour_ingest.warehouse.rollup import roll_up
 from tests.billing.books import ISSUER, PRICE, apply, clock_at, issue
-from tests.billing.memory_ledger import MemoryLedger
+from tests.billing.test_commands import HEADER
 
 CUSTOMERS = ("acme", "rival")
 CLOCK = clock_at("2026-02-10T00:00:00Z")
@@ -75,13 +79,23 @@ from = {SINCE}
     return text
 
 
-def write(home: Path) -> None:
-    """Everything, into an empty store."""
+def usage() -> str:
+    """Each customer held a card for thirty hours, and one of its people another for two."""
+    rows = (
+        (f"{kind}:{each}{who}", job, f"GPU-{at}{kind}", "2026-01-05T00:00:00Z", f"2026-01-{end}:00:00Z")
+        for at, each in enumerate(CUSTOMERS)
+        for kind, who, job, end in (("k8s", "", "job-1", "06T06"), ("user", "-eve", "", "05T02"))
+    )
+    return HEADER + "".join(f"{owner},{job},n1,{card},T4,,{start},{end},1,,\n" for owner, job, card, start, end in rows)
+
+
+def write(home: Path, warehouse: Warehouse) -> None:
+    """Everything, into an empty store and warehouse."""
     apply(home, catalog())
-    ledger = MemoryLedger()
-    for at, each in enumerate(CUSTOMERS):
-        ledger.hold(f"k8s:{each}", "T4", "2026-01-05T00:00:00Z", "2026-01-06T06:00:00Z", card=f"GPU-{at}")
-    issue(ledger, "2026-01", "2026-02-10T00:00:00Z")
+    (home / "usage.csv").write_text(usage())
+    import_csv(warehouse, home / "usage.csv")
+    roll_up(warehouse)
+    issue(WarehouseLedger(warehouse), "2026-01", "2026-02-10T00:00:00Z")
     for each in CUSTOMERS:
         _account(Customer.objects.select_related("issuer").get(key=each))
 

@@ -13,11 +13,11 @@ from pytest_django import DjangoDbBlocker
 
 from tests.billing.in_process import Desk, Installation, Store
 from tests.billing.stores import connected, copied, created, settled
-from tests.billing.two_customers import books_of_two, program, used, written
+from tests.billing.two_customers import books_of_two, program, written
 from tests.services.engine import EngineProcess, running_engine
 from tests.services.postgres import UnavailableError, postgres_server
 
-__all__ = ["Store", "books_of_two", "program", "used", "written"]
+__all__ = ["Store", "books_of_two", "program", "written"]
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Fixtures: the books of two customers in a store of the test's own, and programs that call the API over them."""
+"""Fixtures: the books of two customers, copied for each test, and programs that call the API over them."""
 
 from __future__ import annotations
 
@@ -6,30 +6,48 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 from pytest_django import DjangoDbBlocker
 
-from cardhour_ingest.importer import import_csv
-from cardhour_ingest.warehouse.client import Warehouse
-from cardhour_ingest.warehouse.rollup import roll_up
+from cardhour_ingest.warehouse.connect import WarehouseSettings, open_warehouse
 from tests.billing import books_of_two as books
 from tests.billing.api.program import Program
 from tests.billing.in_process import Store
 from tests.billing.stores import copied, settled
-from tests.billing.test_commands import HEADER
+
+
+class Written(Struct, frozen=True, kw_only=True):
+    """Where the books are."""
+
+    url: str
+    database: str
+    """Of the warehouse. No test changes it."""
 
 
 @pytest.fixture(scope="session")
-def written(migrated: str, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> str:
-    """The books, written once for each database; tests have copies."""
-    with django_db_blocker.unblock(), copied(migrated, tmp_path_factory.mktemp("books")) as store:
-        books.write(store.home)
-    return settled(store.url)
+def written(
+    migrated: str, engine: Path, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Written]:
+    """The books, written once for each kind of store."""
+    database = "books_on_postgresql" if migrated.startswith("postgresql") else "books_on_sqlite"
+    with open_warehouse(WarehouseSettings(database=database), engine) as warehouse:
+        with django_db_blocker.unblock(), copied(migrated, tmp_path_factory.mktemp("books")) as store:
+            books.write(store.home, warehouse)
+        yield Written(url=settled(store.url), database=database)
 
 
 @pytest.fixture
-def books_of_two(written: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Store]:
-    """Acme and Rival, each with everything."""
-    with django_db_blocker.unblock(), copied(written, tmp_path) as store:
+def books_of_two(
+    written: Written,
+    engine: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[Store]:
+    """Acme and Rival, each with everything; what is called finds the engine that has their usage."""
+    monkeypatch.setenv("CARDHOUR_HOME", str(engine))
+    monkeypatch.setenv("CARDHOUR_WAREHOUSE_DATABASE", written.database)
+    with django_db_blocker.unblock(), copied(written.url, tmp_path) as store:
         yield store
 
 
@@ -41,19 +59,3 @@ def program(books_of_two: Store) -> Callable[..., Program]:
         return Program(books.token(customer, *scopes))
 
     return made
-
-
-@pytest.fixture
-def used(books_of_two: Store, warehouse: Warehouse, engine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Acme held a card for a day and another for two hours, Rival one; the engine that a call opens has it."""
-    rows = (
-        ("k8s:acme", "job-1", "GPU-0", "2026-01-05T00:00:00Z", "2026-01-06T00:00:00Z"),
-        ("user:acme-eve", "", "GPU-1", "2026-01-05T00:00:00Z", "2026-01-05T02:00:00Z"),
-        ("k8s:rival", "job-1", "GPU-2", "2026-01-05T00:00:00Z", "2026-01-06T00:00:00Z"),
-    )
-    lines = "".join(f"{owner},{job},n1,{card},T4,,{start},{end},1,,\n" for owner, job, card, start, end in rows)
-    (books_of_two.home / "usage.csv").write_text(HEADER + lines)
-    import_csv(warehouse, books_of_two.home / "usage.csv")
-    roll_up(warehouse)
-    monkeypatch.setenv("CARDHOUR_HOME", str(engine))
-    monkeypatch.setenv("CARDHOUR_WAREHOUSE_DATABASE", warehouse.target.database)

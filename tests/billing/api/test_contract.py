@@ -20,7 +20,7 @@ from cardhour_billing.wsgi import application
 from tests.billing import books_of_two as books
 from tests.billing.in_process import Store
 
-EXAMPLES = 6
+EXAMPLES = 4
 """Requests for each of the routes: some seconds in all."""
 
 BOUNDED = settings(

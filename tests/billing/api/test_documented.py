@@ -14,12 +14,13 @@ from cardhour_billing.api_keys import SCOPES
 from cardhour_billing.models import Invoice
 from tests.billing import books_of_two as books
 from tests.billing.api.program import Program
+from tests.billing.in_process import Store
 from tests.repository.tree import ROOT
 
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 
 
-def test_every_example_works_as_it_is_printed(used: None, program: Callable[..., Program]) -> None:
+def test_every_example_works_as_it_is_printed(program: Callable[..., Program]) -> None:
     token = books.token("acme")
     ids = {"/invoices/1": Invoice.objects.get(customer__key="acme"), "/statements/1": books.statement_of("acme")}
     blocks = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
@@ -48,6 +49,6 @@ def test_scopes_and_codes_are_the_ones_there_are() -> None:
     assert dict(re.findall(r"^\| `(\w+:\w+)` \| (.+) \|$", PAGE, re.MULTILINE)) == SCOPES
 
 
-def test_every_route_needs_a_scope_but_the_document(written: str) -> None:
+def test_every_route_needs_a_scope_but_the_document(books_of_two: Store) -> None:
     paths = Client().get("/api/v1/openapi.json").json()["paths"]
     assert [path for path, found in paths.items() for each in found.values() if not each.get("security")] == []

@@ -9,13 +9,14 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from cardhour_billing.models import Customer, PortalUser, StaffRole
+from tests.billing.in_process import Store
 
 Browser = Callable[..., Client]
 ROLES = ("anonymous", "lost", "member", "organiser", "stranger", "viewer", "billing", "admin")
 
 
 @pytest.fixture
-def browser(used: None) -> Browser:
+def browser(books_of_two: Store) -> Browser:
     """A browser that somebody of a role has signed in with: ``browser("viewer")``. Acme's, but for the stranger."""
     logins: dict[str, User] = {}
 

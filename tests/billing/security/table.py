@@ -28,8 +28,6 @@ class Address(Struct, frozen=True, kw_only=True):
     methods: str = "GET"
     refusal: int = 403
     anonymous: int = 302
-    found: int = 200
-    """What those who may get; 404 where the path is of a thing that there is not, and only the role is tried."""
     hidden: frozenset[str] = frozenset()
     """Roles that may have such a page, and for whom acme's does not exist: 404."""
     own: frozenset[str] = frozenset()
@@ -50,9 +48,12 @@ PAGES: dict[str, Address] = {
         path="/invoices/{invoice}/statement.pdf", who=OF_ACME, refusal=404
     ),
     "invoices/<int:invoice_id>/lines.csv": Address(path="/invoices/{invoice}/lines.csv", who=OF_ACME, refusal=404),
-    "invoices/<int:invoice_id>/lines/<int:position>/": Address(
-        path="/invoices/{invoice}/lines/9/", who=STAFF, found=404
+    "invoices/<int:invoice_id>/lines/<int:position>/": Address(path="/invoices/{invoice}/lines/1/", who=STAFF),
+    "usage/": Address(path="/usage/?month=2026-01", who=ACME | RIVAL, own=RIVAL),
+    "usage/report": Address(
+        path="/usage/report?from=2026-01-01&to=2026-01-31&by=day-model&format=csv", who=ACME | RIVAL, own=RIVAL
     ),
+    "usage/reports": Address(path="/usage/reports", who=ACME | RIVAL, own=RIVAL),
     "close/": Address(path="/close/", who=STAFF),
     "close/<str:month>/": Address(path="/close/2026-01/", who=STAFF),
     "close/runs/<int:run_id>/": Address(path="/close/runs/{run}/", who=STAFF),

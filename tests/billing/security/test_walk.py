@@ -19,6 +19,7 @@ from cardhour_billing.models import ApiKey, CloseRun, Invoice, StatementEvent
 from cardhour_contract.clock import SystemClock
 from tests.billing import books_of_two as books
 from tests.billing.api.program import Answer, Program
+from tests.billing.in_process import Store
 from tests.billing.security.conftest import ROLES, Browser
 from tests.billing.security.table import BODY, PAGES, QUERY, SCOPES, Address
 
@@ -63,7 +64,7 @@ def test_every_address_is_in_the_table(migrated: str) -> None:
 
 
 @pytest.fixture
-def things(used: None) -> dict[str, int]:
+def things(books_of_two: Store) -> dict[str, int]:
     """Ids of acme's things, by what the table calls them."""
     books.token("acme")
     run = CloseRun.objects.create(
@@ -87,7 +88,7 @@ def test_everybody_sees_what_the_table_says(role: str, browser: Browser, things:
             answer = client.get(path)
             told = f"GET {path} by {role} ({route}): {answer.status_code}"
             if role in address.who:
-                assert answer.status_code in (address.found, 302), told
+                assert answer.status_code in (200, 302), told
                 assert "/sign-in/" not in answer.headers.get("Location", ""), told
             else:
                 assert answer.status_code == expected(address, role), told
@@ -108,7 +109,7 @@ def expected(address: Address, role: str) -> int:
 
 def shown(answer: object, path: str) -> bytes:
     """What a page says, without what it was asked."""
-    content: bytes = getattr(answer, "content", b"").lower()
+    content = b"".join(getattr(answer, "streaming_content", None) or [getattr(answer, "content", b"")]).lower()
     asked = path.partition("?")[2].encode()
     return content.replace(asked.replace(b"&", b"&amp;"), b"").replace(b'value="acme"', b"")
 
