@@ -16,7 +16,21 @@ from pathlib import Path
 import click
 import structlog
 
-from bench import accuracy, agent, documents, errors, ingest, invoices, memory, rating, reports, rollup, stages, usage
+from bench import (
+    accuracy,
+    agent,
+    documents,
+    errors,
+    ingest,
+    invoices,
+    memory,
+    portal,
+    rating,
+    reports,
+    rollup,
+    stages,
+    usage,
+)
 from bench.figures import Figure, show, write
 
 RESULT = Path(".cache/bench.json")
@@ -25,6 +39,7 @@ MEMORY_MESSAGES, MEMORY_MESSAGES_FULL = 40_000, 1_000_000
 CARDS, CARDS_FULL = 2_000, 100_000
 DOCUMENTS, DOCUMENTS_FULL = 200, 2_000
 CUSTOMERS, CUSTOMERS_FULL = 200, 10_000
+PAGES_CUSTOMERS = PAGES_CARDS = 10_000
 PEER = "CLOUDKITTY_PYTHON"
 """Names a Python that has CloudKitty 25 installed: rating is then compared with it."""
 AGENT_S, AGENT_S_FULL = 60, 600
@@ -85,6 +100,10 @@ def run_agent(folder: Path, days: int, full: bool) -> list[Figure]:
     return agent.measure(folder, seconds=AGENT_S_FULL if full else AGENT_S, peers=os.environ.get(POLLERS, ""))
 
 
+def run_portal(folder: Path, days: int, full: bool) -> list[Figure]:
+    return portal.measure(folder, customers=PAGES_CUSTOMERS, cards=PAGES_CARDS)
+
+
 PARTS: dict[str, Callable[[Path, int, bool], list[Figure]]] = {
     "stages": run_stages,
     "ingest": run_ingest,
@@ -97,6 +116,7 @@ PARTS: dict[str, Callable[[Path, int, bool], list[Figure]]] = {
     "invoices": run_invoices,
     "accuracy": run_accuracy,
     "agent": run_agent,
+    "portal": run_portal,
 }
 
 
