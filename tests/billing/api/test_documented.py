@@ -25,7 +25,7 @@ def test_every_example_works_as_it_is_printed(program: Callable[..., Program]) -
     ids = {"/invoices/1": Invoice.objects.get(customer__key="acme"), "/statements/1": books.statement_of("acme")}
     blocks = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
     commands = [line for block in blocks for line in block.replace("\\\n", "").splitlines()]
-    assert len(commands) == 14
+    assert len(commands) == 18
     for command in commands:
         words = shlex.split(command.replace("$KEY", token).replace("$URL", ""))
         assert words.pop(0) == "curl"

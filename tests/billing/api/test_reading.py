@@ -140,6 +140,25 @@ def test_usage_is_given_by_any_grouping_and_adds_up(program: Programs) -> None:
     assert acme.get("/usage", **{**JANUARY, "to": "2030-01-01T00:00:00Z"}).code == "invalid"
 
 
+def test_a_month_in_money_is_its_invoice(program: Programs) -> None:
+    acme = program()
+    assert acme.get("/months").json["months"][-1] == "2026-01"
+    month = acme.get("/months/2026-01").json
+    assert (month["invoice"], month["to_date"]) == ("EC-2026-0001", "3181.73")
+    assert [(each["kind"], each["net"]) for each in month["charges"]] == [("lease", "3100.00"), ("add-on", "30.00")]
+    parts = acme.walk("/months/2026-01/usage", limit=2)
+    assert [(each["day"], each["project"], each["owner"]) for each in parts] == [
+        ("2026-01-05", "", "user:acme-eve"),
+        ("2026-01-05", "research", "k8s:acme"),
+        ("2026-01-06", "research", "k8s:acme"),
+    ]
+    works = acme.walk("/months/2026-01/workloads")
+    for found in (parts, works):
+        assert sum(Decimal(each["net"]) for each in found) == Decimal("51.73")
+        assert sum(each["quantity_us"] for each in found) == 32 * 3_600_000_000
+    assert acme.get("/months/1999-01").status == 404
+
+
 def test_the_document_of_the_api_is_there_without_a_key(books_of_two: Store) -> None:
     document = Client().get("/api/v1/openapi.json").json()
     assert document["info"]["version"] == "1"

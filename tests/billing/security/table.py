@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from cardhour_billing.portal.records.nouns import NOUNS
+
 STAFF = frozenset({"viewer", "billing", "admin"})
 ACME = frozenset({"member", "organiser"})
 RIVAL = frozenset({"stranger"})
@@ -28,6 +30,8 @@ class Address(Struct, frozen=True, kw_only=True):
     methods: str = "GET"
     refusal: int = 403
     anonymous: int = 302
+    more: tuple[str, ...] = ()
+    """Other paths of the same route."""
     hidden: frozenset[str] = frozenset()
     """Roles that may have such a page, and for whom acme's does not exist: 404."""
     own: frozenset[str] = frozenset()
@@ -61,6 +65,10 @@ PAGES: dict[str, Address] = {
     "close/<str:month>/issue/": Address(path="/close/2026-01/issue/", who=STAFF - {"viewer"}, methods="GET POST"),
     "fleet/": Address(path="/fleet/", who=STAFF),
     "fleet/<str:month>/": Address(path="/fleet/2026-01/", who=STAFF),
+    "records/<slug:slug>/": Address(
+        path="/records/customers/", who=STAFF, more=tuple(f"/records/{slug}/" for slug in NOUNS)
+    ),
+    "records/<slug:slug>/<str:key>/": Address(path="/records/customers/{customer}/", who=STAFF),
     "api-keys/": Address(
         path="/api-keys/", who=frozenset({"organiser", "stranger", "admin"}), methods="GET POST", own=RIVAL
     ),
@@ -73,6 +81,10 @@ PAGES: dict[str, Address] = {
 
 SCOPES: dict[str, str] = {
     "list_usage": "usage:read",
+    "list_months": "usage:read",
+    "get_month": "usage:read",
+    "list_month_usage": "usage:read",
+    "list_month_workloads": "usage:read",
     "list_invoices": "invoices:read",
     "get_invoice": "invoices:read",
     "list_invoice_lines": "invoices:read",
@@ -97,3 +109,6 @@ BODY: dict[str, object] = {
     "dispute_statement": {"lines": [1], "reason": "not ours"},
 }
 """What an operation must be given to do anything."""
+
+OWN_PATHS = {"get_month", "list_month_usage", "list_month_workloads"}
+"""Operations whose path names nothing of acme's: another customer has such a thing too."""

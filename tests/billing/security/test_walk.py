@@ -15,13 +15,13 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from cardhour_billing.api.app import api
 from cardhour_billing.api_keys import SCOPES as KNOWN_SCOPES
 from cardhour_billing.api_keys import add_key
-from cardhour_billing.models import ApiKey, CloseRun, Invoice, StatementEvent
+from cardhour_billing.models import ApiKey, CloseRun, Customer, Invoice, StatementEvent
 from cardhour_contract.clock import SystemClock
 from tests.billing import books_of_two as books
 from tests.billing.api.program import Answer, Program
 from tests.billing.in_process import Store
 from tests.billing.security.conftest import ROLES, Browser
-from tests.billing.security.table import BODY, PAGES, QUERY, SCOPES, Address
+from tests.billing.security.table import BODY, OWN_PATHS, PAGES, QUERY, SCOPES, Address
 
 pytestmark = pytest.mark.parametrize("migrated", ["sqlite"], indirect=True)
 """Who may what does not depend on the database."""
@@ -72,6 +72,7 @@ def things(books_of_two: Store) -> dict[str, int]:
         finished_at_ms=1,
     )  # fmt: skip
     return {
+        "customer": Customer.objects.get(key="acme").pk,
         "invoice": Invoice.objects.get(customer__key="acme").pk,
         "statement": books.statement_of("acme").pk,
         "key": ApiKey.objects.get(customer__key="acme").pk,
@@ -82,8 +83,7 @@ def things(books_of_two: Store) -> dict[str, int]:
 @pytest.mark.parametrize("role", ROLES)
 def test_everybody_sees_what_the_table_says(role: str, browser: Browser, things: dict[str, int]) -> None:
     client = browser(role)
-    for route, address in PAGES.items():
-        path = address.path.format(**things)
+    for route, address, path in places(things):
         if "GET" in address.methods:
             answer = client.get(path)
             told = f"GET {path} by {role} ({route}): {answer.status_code}"
@@ -98,6 +98,13 @@ def test_everybody_sees_what_the_table_says(role: str, browser: Browser, things:
             assert client.post(path).status_code == expected(address, role), f"POST {path} by {role}"
         if "POST" not in address.methods:
             assert client.post(path).status_code in (302, 403, 404, 405), f"POST {path} by {role}"
+
+
+def places(things: dict[str, int]) -> Iterator[tuple[str, Address, str]]:
+    """Every route with each path of it."""
+    for route, address in PAGES.items():
+        for path in (address.path, *address.more):
+            yield route, address, path.format(**things)
 
 
 def expected(address: Address, role: str) -> int:
@@ -119,7 +126,7 @@ def test_a_route_of_the_api_is_for_its_scope_and_its_customer(
     method: str, path: str, name: str, things: dict[str, int], browser: Browser
 ) -> None:
     address = path.removeprefix("/api/v1").format(
-        invoice_id=things["invoice"], statement_id=things["statement"], format="csv"
+        invoice_id=things["invoice"], statement_id=things["statement"], format="csv", period="2026-01"
     ) + QUERY.get(name, "")
     scope, others = SCOPES[name], tuple(each for each in KNOWN_SCOPES if each != SCOPES[name])
 
@@ -135,7 +142,7 @@ def test_a_route_of_the_api_is_for_its_scope_and_its_customer(
         called = client.get if method == "get" else client.post
         assert called(f"/api/v1{address}").status_code == 401, role
     foreign = asked(books.token("rival", scope))
-    assert foreign.status == (404 if "{" in path else 200)
+    assert foreign.status == (404 if "{" in path and name not in OWN_PATHS else 200)
     assert b"acme" not in foreign.content.lower()
     assert not StatementEvent.objects.exclude(kind="sent").exists()
     assert of_staff(asked, scope) == (403 if scope.endswith(":write") else 400)
