@@ -12,6 +12,7 @@ from msgspec import Struct
 from cardhour_billing.portal.records.nouns import NOUNS
 
 STAFF = frozenset({"viewer", "billing", "admin"})
+BILLERS = STAFF - {"viewer"}
 ACME = frozenset({"member", "organiser"})
 RIVAL = frozenset({"stranger"})
 """The admin of another customer: nothing of acme's exists for them."""
@@ -61,14 +62,19 @@ PAGES: dict[str, Address] = {
     "close/": Address(path="/close/", who=STAFF),
     "close/<str:month>/": Address(path="/close/2026-01/", who=STAFF),
     "close/runs/<int:run_id>/": Address(path="/close/runs/{run}/", who=STAFF),
-    "close/<str:month>/draft/": Address(path="/close/2026-01/draft/", who=STAFF - {"viewer"}, methods="POST"),
-    "close/<str:month>/issue/": Address(path="/close/2026-01/issue/", who=STAFF - {"viewer"}, methods="GET POST"),
+    "close/<str:month>/draft/": Address(path="/close/2026-01/draft/", who=BILLERS, methods="POST"),
+    "close/<str:month>/issue/": Address(path="/close/2026-01/issue/", who=BILLERS, methods="GET POST"),
     "fleet/": Address(path="/fleet/", who=STAFF),
     "fleet/<str:month>/": Address(path="/fleet/2026-01/", who=STAFF),
     "records/<slug:slug>/": Address(
         path="/records/customers/", who=STAFF, more=tuple(f"/records/{slug}/" for slug in NOUNS)
     ),
     "records/<slug:slug>/<str:key>/": Address(path="/records/customers/{customer}/", who=STAFF),
+    "catalog/": Address(path="/catalog/", who=BILLERS),
+    "catalog/preview/": Address(path="/catalog/preview/", who=BILLERS, methods="POST"),
+    "catalog/apply/": Address(path="/catalog/apply/", who=BILLERS, methods="POST"),
+    "catalog/<slug:name>/": Address(path="/catalog/customer/", who=BILLERS),
+    "catalog/<slug:name>/preview/": Address(path="/catalog/customer/preview/", who=BILLERS, methods="POST"),
     "api-keys/": Address(
         path="/api-keys/", who=frozenset({"organiser", "stranger", "admin"}), methods="GET POST", own=RIVAL
     ),
