@@ -167,8 +167,8 @@ def _with_children(pid: int) -> list[int]:
 
 
 def _cpu_ns(pid: int) -> int:
-    """Of all its threads, to the nanosecond; ``stat`` has only hundredths of a second."""
-    return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat"))
+    """Of all its threads, those that have ended included: the CPU clock of another process (clock_getcpuclockid(3))."""
+    return time.clock_gettime_ns(~pid << 3 | 2)
 
 
 def _pss_bytes(pid: int) -> int:

@@ -60,11 +60,26 @@ class ProcessFacts(Struct, frozen=True, kw_only=True):
     """In the order in which to ask whom it works for."""
 
 
+LOOKED_MS = 60_000
+"""How often a process's user is read again where nothing else of it has changed: it costs more than all the rest, and
+processes that come onto a card have changed it before."""
+
+
+class _Glance(NamedTuple):
+    """The little that tells, most of the time, that a pid is as it was."""
+
+    start_ticks: int
+    command: str
+    groups: str
+
+
 class _Known(NamedTuple):
-    """What was answered about a pid, and the places that the answer came from."""
+    """What was answered about a pid, the places that the answer came from, and what it looked like when."""
 
     identity: Identity
     places: tuple[Place, ...] = ()
+    glance: _Glance | None = None
+    looked_ms: int = 0
 
 
 def boot_id(proc: Path = PROC) -> str:
@@ -78,15 +93,11 @@ def boot_id(proc: Path = PROC) -> str:
 def read_process(pid: int, proc: Path = PROC) -> ProcessFacts:
     """Facts of a pid. Raises ProcessLookupError where it is gone and PermissionError where /proc hides it."""
     folder = f"{proc}/{pid}"
-    stat = _read(f"{folder}/stat")
-    # The command may hold spaces and parentheses: fields are counted from the last one that closes it.
-    command, _, fields = stat.partition("(")[2].rpartition(")")
-    start_ticks = int(fields.split()[19])
+    start_ticks, command, groups = _glance(folder)
     user = _UID.search(_read(f"{folder}/status"))
     uid = int(user[1]) if user else None
-    groups = _read(f"{folder}/cgroup")
     cgroup, container_id = _cgroup_of(groups)
-    if int(_read(f"{folder}/stat").rpartition(")")[2].split()[19]) != start_ticks:
+    if _start_and_command(folder)[0] != start_ticks:
         raise ProcessLookupError(f"pid {pid} was taken over while it was read")
     return ProcessFacts(
         start_ticks=start_ticks,
@@ -96,6 +107,17 @@ def read_process(pid: int, proc: Path = PROC) -> ProcessFacts:
         container_id=container_id,
         places=_places(groups, uid),
     )
+
+
+def _start_and_command(folder: str) -> tuple[int, str]:
+    # The command may hold spaces and parentheses: fields are counted from the last one that closes it.
+    command, _, fields = _read(f"{folder}/stat").partition("(")[2].rpartition(")")
+    return int(fields.split(maxsplit=20)[19]), command
+
+
+def _glance(folder: str) -> _Glance:
+    start_ticks, command = _start_and_command(folder)
+    return _Glance(start_ticks, command, _read(f"{folder}/cgroup"))
 
 
 def _places(groups: str, uid: int | None) -> tuple[Place, ...]:
@@ -149,16 +171,20 @@ class ProcIdentities:
 
     def _look_up(self, pid: int) -> _Known:
         known = self._known.get(pid)
+        folder, now_ms = f"{self._proc}/{pid}", self._clock.monotonic_ms()
         try:
+            glance = _glance(folder)
+            if known is not None and glance == known.glance and now_ms - known.looked_ms < LOOKED_MS:
+                return self._answered(known)
             facts = read_process(pid, self._proc)
         except (FileNotFoundError, ProcessLookupError):
             # Gone, but the driver still lists it: whoever it was when it was last seen here.
             return self._answered(known) if known else self._unknown(pid, "exited")
         except PermissionError:
             return self._answered(known) if known else self._unknown(pid, "not_permitted")
-        if known is not None and _same(known.identity.process, facts):
-            return self._answered(known)
-        return self._answered(self._new(pid, facts, known.identity if known else None))
+        if known is None or not _same(known.identity.process, facts):
+            known = self._new(pid, facts, known.identity if known else None)
+        return self._answered(known._replace(glance=glance, looked_ms=now_ms))
 
     def _new(self, pid: int, facts: ProcessFacts, known: Identity | None) -> _Known:
         """A process as it is now, its owner still to be asked for."""

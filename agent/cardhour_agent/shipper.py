@@ -41,7 +41,10 @@ CONNECT_WAIT_S = (1, 2, 5, 10, 30)
 """Waits between attempts to reach a broker; the last one repeats."""
 
 POLL_S = 0.5
-"""How often outcomes are looked at while something is in flight, and the spool when nothing woke us."""
+"""How often outcomes are looked at while something is in flight."""
+
+IDLE_S = 30.0
+"""How often the spool is looked at while nothing is: whoever appends wakes us."""
 
 BOOTSTRAP_MS = 5_000
 """How long one attempt to reach a broker takes before it is told as failed."""
@@ -154,7 +157,7 @@ class Shipper:
             while not self._stopping.is_set():
                 if self._connected():
                     self._round(spool)
-                    self._woken.wait(POLL_S)
+                    self._woken.wait(POLL_S if self._in_flight or self._again else IDLE_S)
                     self._woken.clear()
             if self._producer is not None:
                 with suppress(KafkaError):  # what is not delivered by then stays in the spool

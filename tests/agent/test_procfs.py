@@ -14,12 +14,12 @@ import pytest
 
 from cardhour_agent.exits import Exits
 from cardhour_agent.ntp import ntp_synced
-from cardhour_agent.procfs import ProcIdentities, boot_id, read_process
+from cardhour_agent.procfs import LOOKED_MS, ProcIdentities, boot_id, read_process
 from cardhour_agent.resolve.asker import Asker
 from cardhour_agent.resolve.owners import Owners
 from cardhour_agent.resolve.place import Container, User
 from cardhour_agent.resolve.users import UserResolver
-from cardhour_contract.clock import SystemClock
+from cardhour_contract.clock import SystemClock, VirtualClock
 from cardhour_contract.errors import Refuse
 from cardhour_contract.identity import process_key, unnamed_workload
 
@@ -121,6 +121,29 @@ def test_a_pid_that_is_used_again_is_another_process(exits: Exits, tmp_path: Pat
     asked.sampled()
     write_process(tmp_path, 4_999_999, ticks=200)
     assert asked.identify(4_999_999).key != first.key
+
+
+def test_a_change_of_command_or_group_is_seen_at_once_and_one_of_the_user_alone_within_a_minute(
+    exits: Exits, tmp_path: Path
+) -> None:
+    clock = VirtualClock(0)
+    asked = ProcIdentities("node-1", boot_id(), clock, exits, Owners({}, clock), (), tmp_path)
+
+    def seen() -> tuple[str, str, int | None]:
+        found = asked.identify(5).process
+        asked.sampled()
+        return found.command, found.cgroup, found.uid
+
+    write_process(tmp_path, 5)
+    assert seen() == ("python", "/", 4_000_000)
+    write_process(tmp_path, 5, command="train")
+    assert seen() == ("train", "/", 4_000_000)
+    write_process(tmp_path, 5, command="train", cgroup="/job")
+    assert seen() == ("train", "/job", 4_000_000)
+    (tmp_path / "5" / "status").write_text("Uid:\t7\t7\t7\t7\n")
+    assert seen()[2] == 4_000_000
+    clock.sleep_ms(LOOKED_MS)
+    assert seen() == ("train", "/job", 7)
 
 
 def test_a_command_with_parentheses_and_spaces_does_not_shift_the_fields(tmp_path: Path) -> None:

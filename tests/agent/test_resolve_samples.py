@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,13 +28,20 @@ from tests.agent.watch import CARD, T0
 PID = 4_999_999
 
 
+class NoExits(Exits):
+    """Nothing to watch: the kernel knows no process of a /proc that is written by hand."""
+
+    def watch(self, wanted: Mapping[int, int]) -> None:
+        pass
+
+
 class Node:
     """A node with one card; tests say which pids hold it, time passes ten seconds a sample."""
 
     def __init__(self, folder: Path) -> None:
         self.proc, self.clock = folder / "proc", VirtualClock(T0)
         self.pids: tuple[int, ...] = ()
-        self.exits = Exits(self.clock)
+        self.exits = NoExits(self.clock)
         self.owners = enabled_owners(AgentSettings(docker_socket=folder / "docker.sock"), self.clock)
         identities = ProcIdentities("node-1", "boot", self.clock, self.exits, self.owners, (), self.proc)
         name = NodeName(node="node-1", cluster="lab", boot_id="boot")
