@@ -21,6 +21,7 @@ COMMANDS = {
     "audit": ("cardhour_billing.commands.audit:audit", "Who did what, and whether the log of it is whole."),
     "balance": ("cardhour_billing.commands.balance:balance", "Where the time of every card went."),
     "bank": ("cardhour_billing.commands.bank:bank", "Statements of the bank, and what their lines pay."),
+    "budget": ("cardhour_billing.commands.budget:budget", "Budgets of customers, and who hears of them."),
     "card": ("cardhour_billing.commands.card:card", "What staff decide about a card."),
     "catalog": ("cardhour_billing.commands.catalog:catalog", "Customers, bindings and prices as code."),
     "close": ("cardhour_billing.commands.close:close", "Draft, or issue, every customer's invoice for a month."),

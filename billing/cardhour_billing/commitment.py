@@ -90,6 +90,17 @@ def term_ending(term: Term, from_ms: int, to_ms: int | None, period: BillingPeri
     return TermDays(*covered, (last - first).days + 1)
 
 
+def term_at(term: Term, from_ms: int, to_ms: int | None, day: date, timezone: str) -> TermDays | None:
+    """The part of a term, valid ``[from_ms, to_ms)``, that a local day lies in; its end may be open for a contract."""
+    started = local_day(from_ms, timezone)
+    ended = local_day(to_ms - 1, timezone) if to_ms is not None else None
+    if term == "contract":
+        return TermDays(started, ended, (ended - started).days + 1) if ended and started <= day <= ended else None
+    first, last = _calendar(term, month_of(day))
+    covered = max(first, started), min(last, ended or last)
+    return TermDays(*covered, (last - first).days + 1) if covered[0] <= day <= covered[1] else None
+
+
 def inputs_of(
     row: CommitmentRow, term: TermDays, used: Sequence[Used], *, faulted_us: int, watched_us: int
 ) -> dict[str, Any]:

@@ -10,12 +10,15 @@ from collections.abc import Callable
 
 import structlog
 
+from cardhour_billing.budget import look_at_budgets
+from cardhour_billing.budget_mail import mail_due
 from cardhour_billing.config import BillingConfig
 from cardhour_billing.credit import expire, expired
+from cardhour_billing.customer_webhook import tell_customers_due
 from cardhour_billing.events import Told, tell_due
 from cardhour_billing.ledger import Ledger
 from cardhour_billing.lock import exclusive
-from cardhour_billing.models import Customer, JobRun, PortalUser
+from cardhour_billing.models import Budget, Customer, JobRun, PortalUser
 from cardhour_billing.month_usage.keeping import refresh
 from cardhour_billing.provisional import charge_provisionally
 from cardhour_contract.clock import Clock
@@ -43,10 +46,15 @@ def run_hour(ledger: Ledger, clock: Clock) -> JobRun | None:
 
 
 def run_usage_hour(ledger: Ledger, clock: Clock) -> JobRun | None:
-    """The hour's months of usage, for the pages of customers with a login, if it was not done."""
-    if not PortalUser.objects.exists():
+    """The hour's months of usage and its look at budgets, if it was not done."""
+    if not PortalUser.objects.exists() and not Budget.objects.exists():
         return None
-    return _once_an_hour(USAGE, lambda: f"{refresh(ledger, clock)} months", clock)
+
+    def look() -> str:
+        months, alerts = refresh(ledger, clock), look_at_budgets(clock)
+        return f"{months} months" + (f", {len(alerts)} budget alerts" if alerts else "")
+
+    return _once_an_hour(USAGE, look, clock)
 
 
 def _once_an_hour(job: str, work: Callable[[], str], clock: Clock) -> JobRun | None:
@@ -70,6 +78,10 @@ def _once_an_hour(job: str, work: Callable[[], str], clock: Clock) -> JobRun | N
 
 
 def tell_events(config: BillingConfig, clock: Clock) -> list[Told]:
-    """Tell the webhook what is due, if nobody else is doing it."""
+    """Tell webhooks and write the letters that are due, if nobody else is doing it; what our own webhook was told."""
     with exclusive("events", config.home, wait=False) as leader:
-        return tell_due(config.webhook, clock) if leader else []
+        if not leader:
+            return []
+        mail_due(config.mail, clock)
+        tell_customers_due(config.webhook, clock)
+        return tell_due(config.webhook, clock)

@@ -30,6 +30,8 @@ class WebhookSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What requests are signed with; the receiver has it too."""
     timeout_s: int = 10
     """How long the receiver may take to answer."""
+    customers_anywhere: bool = False
+    """Whether customers' own webhooks may be inside a private network, and without TLS: for a closed installation."""
 
 
 class MailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from urllib.parse import urlsplit
 
 import msgspec
 import urllib3
@@ -56,18 +57,40 @@ def headers_of(event: Event, body: bytes, secret: Secret, at_s: int) -> dict[str
     }
 
 
-def tell(event: Event, settings: WebhookSettings, clock: Clock) -> Heard:
-    """Send one request. Redirects are not followed: what is signed is for one receiver."""
+def tell(event: Event, settings: WebhookSettings, clock: Clock, *, address: str = "") -> Heard:
+    """Send one request. Redirects are not followed: what is signed is for one receiver.
+
+    ``address``: the IP address to connect to, whatever the name in the URL means by now.
+    """
     body = body_of(event)
     headers = headers_of(event, body, settings.secret, clock.now_ms() // SECOND_MS)
     timeout = urllib3.Timeout(total=settings.timeout_s)
-    with urllib3.PoolManager(timeout=timeout, retries=False) as http:
-        try:
-            answer = http.request("POST", settings.url, body=body, headers=headers, redirect=False)
-        except urllib3.exceptions.HTTPError as error:
-            return Heard(status=None, outcome=_reason(error, settings))
+    try:
+        if not address:
+            with urllib3.PoolManager(timeout=timeout, retries=False) as http:
+                answer = http.request("POST", settings.url, body=body, headers=headers, redirect=False)
+        else:
+            with _pool(settings.url, address, timeout) as pool:
+                parsed = urlsplit(settings.url)
+                path = f"{parsed.path or '/'}{f'?{parsed.query}' if parsed.query else ''}"
+                answer = pool.request(
+                    "POST", path, body=body, headers={**headers, "host": parsed.netloc}, redirect=False
+                )
+    except urllib3.exceptions.HTTPError as error:
+        return Heard(status=None, outcome=_reason(error, settings))
     status = int(answer.status)
     return Heard(status=status, outcome="delivered" if 200 <= status < 300 else f"the receiver answered {status}")
+
+
+def _pool(url: str, address: str, timeout: urllib3.Timeout) -> urllib3.HTTPConnectionPool:
+    """Connections to one address, whose certificate must be that of the name in the URL."""
+    parsed = urlsplit(url)
+    if parsed.scheme == "http":
+        return urllib3.HTTPConnectionPool(address, parsed.port or 80, timeout=timeout, retries=False)
+    name = parsed.hostname or ""
+    return urllib3.HTTPSConnectionPool(
+        address, parsed.port or 443, timeout=timeout, retries=False, server_hostname=name, assert_hostname=name
+    )
 
 
 def _reason(error: urllib3.exceptions.HTTPError, settings: WebhookSettings) -> str:

@@ -26,6 +26,10 @@ PAGES: dict[str, tuple[tuple[str, str], ...]] = {
     "chen.yi": (
         ("customer-usage", "/usage/?month=2026-11"),
         ("customer-usage-project", "/usage/?month=2026-11&by=project"),
+        ("customer-statements", "/statements/"),
+        ("customer-leases", "/leases/"),
+        ("customer-balance", "/balance/"),
+        ("customer-budgets", "/budgets/"),
         ("customer-list", "/invoices/"),
         ("customer-none", "/invoices/?q=nothing"),
         ("customer-invoice", "/invoices/19/"),

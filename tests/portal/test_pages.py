@@ -14,12 +14,16 @@ from playwright.sync_api import Page, expect
 from tests.portal.conftest import Visit
 from tests.portal.pdf_text import text_of
 
-CUSTOMER, OTHER, STAFF, VIEWER, LOST = "chen.yi", "ada", "lin.yue", "wen.jie", "nobody.yet"
+CUSTOMER, MEMBER, OTHER, STAFF, VIEWER, LOST = "chen.yi", "xu.fan", "ada", "lin.yue", "wen.jie", "nobody.yet"
 EVERY_PAGE = (
     ("", "/sign-in/"),
     ("", "/no-such-page"),
     (CUSTOMER, "/usage/?month=2026-11&by=project"),
     (CUSTOMER, "/usage/report?from=soon"),
+    (CUSTOMER, "/statements/"),
+    (CUSTOMER, "/leases/"),
+    (CUSTOMER, "/balance/"),
+    (CUSTOMER, "/budgets/"),
     (CUSTOMER, "/invoices/"),
     (CUSTOMER, "/invoices/?q=nothing"),
     (CUSTOMER, "/invoices/19/"),
@@ -140,6 +144,42 @@ def test_a_month_of_usage_adds_up_on_the_page_and_in_its_report(visit: Visit, tm
     assert sum(minor(row["net"]) for row in rows) == minor(to_date)
     expect(page.locator("#reports")).to_contain_text(f"{len(rows)} rows")  # the row that stays behind comes by itself
     expect(page.locator("#reports a")).to_have_attribute("href", re.compile("by=day-project-model"))
+
+
+def test_budgets_are_set_by_the_admin_of_the_organisation_alone(visit: Visit) -> None:
+    page = visit("/budgets/", login=CUSTOMER)
+    budgets = page.locator("section", has=page.get_by_role("heading", name="Budgets", exact=True))
+    expect(budgets.locator("tbody tr")).to_have_count(2)
+    page.fill("input[name=amount]", "lots")
+    page.click("text=Add budget")
+    expect(page.get_by_role("alert")).to_contain_text("'lots' is not an amount")
+    assert page.locator("input[name=amount]").input_value() == "lots"
+    page.fill("input[name=amount]", "1,234.50")
+    page.click("text=Add budget")
+    expect(budgets.locator("tbody tr")).to_have_count(3)
+    expect(budgets).to_contain_text("1,234.50")
+    budgets.locator("tbody tr").last.get_by_role("button", name="Remove").click()
+    expect(budgets.locator("tbody tr")).to_have_count(2)
+    page.fill("input[name=url]", "https://127.0.0.1/hooks")
+    page.click("text=Set webhook")
+    expect(page.get_by_role("alert")).to_contain_text("inside a private network")
+    member = visit("/budgets/", login=MEMBER)
+    expect(member.locator("main")).to_contain_text("Delivery log")
+    expect(member.locator("main form")).to_have_count(0)
+    assert member.request.post("/budgets/add", headers={"referer": member.url}).status == 403
+
+
+def test_every_document_of_an_account_downloads(visit: Visit) -> None:
+    page = visit("/statements/", login=CUSTOMER)
+    pdf, csv_file = (link.get_attribute("href") for link in page.locator("tbody td a").all())
+    assert page.request.get(str(pdf)).body().startswith(b"%PDF")
+    assert "closing" in page.request.get(str(csv_file)).text()
+    assert visit("/statements/", login=OTHER).request.get(str(pdf)).status == 404
+    page.goto("/invoices/19/")
+    book = page.request.get(str(page.get_by_role("link", name="Workbook").get_attribute("href")))
+    assert book.body().startswith(b"PK")
+    for path in ("/invoices/19/document.xml", "/invoices/19/lines.xlsx"):
+        assert visit("/invoices/", login=OTHER).request.get(path).status == 404
 
 
 def test_a_customer_may_not_see_the_month_close(visit: Visit) -> None:

@@ -5,17 +5,20 @@ Owns what was held when. The figures are computed by the code that bills, from a
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from django.db import transaction
 
-from cardhour_billing.models import Binding, Customer, Lease, Project
+from cardhour_billing.budget import add_budget, look_at_budgets
+from cardhour_billing.models import Binding, Customer, CustomerWebhook, Lease, Project, WebhookDelivery
+from cardhour_billing.money import Money
 from cardhour_billing.month import Month, billing_period, day_start_ms
 from cardhour_billing.month_usage.building import open_months
 from cardhour_billing.month_usage.content import MonthUsage
 from cardhour_billing.month_usage.keeping import keep
+from cardhour_billing.statement import draw_up, mark_sent
 from cardhour_contract.clock import VirtualClock
-from cardhour_contract.moment import HOUR_MS, format_rfc3339, to_ms
+from cardhour_contract.moment import HOUR_MS, MINUTE_MS, format_rfc3339, to_ms
 from tests.billing.memory_ledger import MemoryLedger
 
 MONTH = Month(year=2026, month=11)
@@ -40,6 +43,27 @@ def write() -> None:
         transaction.set_rollback(True)
     for customer, usage in made:
         keep(customer, usage)
+        _alerts(customer)
+
+
+def _alerts(customer: Customer) -> None:
+    """Two budgets, of which one was said, a webhook that heard of it, and a statement of account."""
+    clock = VirtualClock(to_ms(NOW))
+    for amount, emails in ((40_000_000, ["cfo@qinghe.example"]), (100_000_000, [])):
+        money = Money(amount=amount, currency=customer.currency)
+        add_budget(customer, money, thresholds=(80, 100), emails=emails, clock=clock, who="chen.yi")
+    (alert,) = look_at_budgets(clock)
+    CustomerWebhook.objects.create(
+        customer=customer, url="https://qinghe.example/hooks", secret="whsec_c2FtcGxl", since_ms=to_ms(NOW)
+    )
+    for attempt, status in enumerate((503, 204), start=1):
+        WebhookDelivery.objects.create(
+            customer=customer, event=alert.event, attempt=attempt, at_ms=to_ms(NOW) + attempt * MINUTE_MS,
+            status=status, outcome="delivered" if status == 204 else f"the receiver answered {status}",
+            delivered=status == 204,
+        )  # fmt: skip
+    statement = draw_up(customer, date(2026, 9, 1), date(2026, 10, 31), clock=clock, who="lin.yue")
+    mark_sent(statement, "cfo@qinghe.example", clock=clock, who="lin.yue")
 
 
 def _made() -> list[tuple[Customer, MonthUsage]]:

@@ -3,8 +3,8 @@
 (``invoice``), what it looked like (``rendering``), which fapiao were asked for it (``fapiao``), what was paid ahead or
 granted (``credit``), what outsiders hear of (``event``), what was mailed (``mail``), what is unbilled
 (``provisional``), months as pages show them (``usage``), what the bank says (``bank``), what customers were shown of
-their account (``statement``), what cards cost their owner (``cost``), which programs may ask (``api_key``), who did
-what (``operation``).
+their account (``statement``), what cards cost their owner (``cost``), which programs may ask (``api_key``), what a
+customer wants to hear of (``budget``), who did what (``operation``).
 
 Amounts are integers of the currency's minor unit, prices integers of 1e-9, instants UTC milliseconds. Issued rows
 and facts are insert-only: triggers on SQLite and PostgreSQL refuse what the code should never try.
@@ -15,6 +15,7 @@ from __future__ import annotations
 from cardhour_billing.models.api_key import ApiAnswer, ApiKey
 from cardhour_billing.models.bank import BankLine, BankUse
 from cardhour_billing.models.binding import Binding
+from cardhour_billing.models.budget import Budget, BudgetAlert, CustomerWebhook, WebhookDelivery
 from cardhour_billing.models.contract import Commitment, Contract
 from cardhour_billing.models.cost import Cost
 from cardhour_billing.models.credit import CreditAccount, CreditEntry, CreditGrant, CreditMovement
@@ -44,6 +45,8 @@ __all__ = [
     "BankLine",
     "BankUse",
     "Binding",
+    "Budget",
+    "BudgetAlert",
     "CloseRun",
     "Commitment",
     "Contract",
@@ -53,6 +56,7 @@ __all__ = [
     "CreditGrant",
     "CreditMovement",
     "Customer",
+    "CustomerWebhook",
     "Event",
     "EventDelivery",
     "FapiaoEvent",
@@ -81,4 +85,5 @@ __all__ = [
     "StatementEvent",
     "TaxRule",
     "UsageSnapshot",
+    "WebhookDelivery",
 ]

@@ -95,8 +95,8 @@ def _billed(customer: Customer, month: Month) -> Invoice | None:
 
 
 def _lookers() -> list[Customer]:
-    """Customers with a login."""
-    looking = Q(portal_users__isnull=False)
+    """Customers with a login or a budget."""
+    looking = Q(portal_users__isnull=False) | Q(budgets__isnull=False)
     return list(Customer.objects.select_related("issuer").filter(looking).distinct().order_by("key"))
 
 

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from cardhour_billing.portal.views import reports, usage
+from cardhour_billing.portal.views import budgets, holding, reports, statements, usage
 
 urlpatterns = [
     path("usage/", usage.usage, name="usage"),
     path("usage/report", reports.report, name="usage-report"),
     path("usage/reports", reports.report_list, name="usage-reports"),
+    path("statements/", statements.statement_list, name="statements"),
+    path("statements/<int:statement_id>/confirm", statements.statement_confirm, name="statement-confirm"),
+    path("statements/<int:statement_id>/statement.<str:form>", statements.statement_file, name="statement-file"),
+    path("leases/", holding.leases, name="leases"),
+    path("balance/", holding.balance, name="balance"),
+    path("budgets/", budgets.budgets, name="budgets"),
+    path("budgets/add", budgets.add, name="budget-add"),
+    path("budgets/webhook", budgets.webhook, name="budget-webhook"),
+    path("budgets/<int:budget_id>/remove", budgets.remove, name="budget-remove"),
 ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from cardhour_billing import invoice_xlsx
 from cardhour_billing.document import decode
+from cardhour_billing.invoice_files import absent
 from cardhour_billing.models import Invoice
 from cardhour_billing.portal import listing
 from cardhour_billing.portal.access import signed_in, visible_invoices
@@ -18,6 +20,9 @@ from cardhour_billing.portal.closing import state_of
 from cardhour_billing.rendering import content_of
 from cardhour_billing.standing import standing_of, today, with_standing
 from cardhour_contract.clock import SystemClock
+from cardhour_contract.errors import Refuse
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @require_safe
@@ -65,6 +70,7 @@ def invoice_page(request: HttpRequest, invoice_id: int) -> HttpResponse:
             "stands": standing_of(invoice, today(SystemClock())),
             "days": day_charges(document, other=_("Other models")),
             "cards": card_charges(document),
+            "xml": document.number and ("xml" not in absent(invoice)),
         },
     )
 
@@ -83,10 +89,32 @@ def invoice_csv_file(request: HttpRequest, invoice_id: int) -> HttpResponse:
     return _download(request, invoice_id, "csv", "text/csv; charset=utf-8")
 
 
+@require_safe
+@signed_in
+def invoice_xml_file(request: HttpRequest, invoice_id: int) -> HttpResponse:
+    """The document as EN 16931 in UBL; where it cannot be said in it, 404 with the reason."""
+    try:
+        return _download(request, invoice_id, "xml", "application/xml")
+    except Refuse as error:
+        raise Http404(str(error)) from error
+
+
+@require_safe
+@signed_in
+def invoice_xlsx_file(request: HttpRequest, invoice_id: int) -> HttpResponse:
+    """The document as a workbook, made anew: it is for working with."""
+    invoice: Invoice = get_object_or_404(visible_invoices(request.user), pk=invoice_id)
+    return _file(invoice, "xlsx", XLSX, invoice_xlsx.render(decode(bytes(invoice.frozen))))
+
+
 def _download(request: HttpRequest, invoice_id: int, form: str, content_type: str) -> HttpResponse:
     """An issued invoice's file as it was issued, a draft's as it stands now."""
     invoice: Invoice = get_object_or_404(visible_invoices(request.user), pk=invoice_id)
     content = content_of(invoice, form, SystemClock(), who=request.user.get_username())
+    return _file(invoice, form, content_type, content)
+
+
+def _file(invoice: Invoice, form: str, content_type: str, content: bytes) -> HttpResponse:
     name = invoice.number or f"draft-{invoice.customer.key}-{invoice.period}"
     safe = "".join(each if (each.isalnum() and each.isascii()) or each in "-_." else "_" for each in name)
     return HttpResponse(
