@@ -164,15 +164,15 @@ def test_a_test_is_told_at_once_and_not_again(acme: Customer, receiver: Receiver
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("scheme", "host"),
     [
-        "http://93.184.216.34/hooks", "https://127.0.0.1/", "https://[::1]/", "https://169.254.169.254/latest/",
-        "https://10.0.0.8/", "https://ada:secret@93.184.216.34/", "ftp://93.184.216.34/", "https://", "nonsense",
+        ("http", "93.184.216.34"), ("https", "127.0.0.1"), ("https", "[::1]"), ("https", "169.254.169.254"),
+        ("https", "10.0.0.8"), ("https", "ada:secret@93.184.216.34"), ("ftp", "93.184.216.34"), ("https", ""),
     ],
 )  # fmt: skip
-def test_no_event_goes_inside_or_in_the_clear(url: str) -> None:
+def test_no_event_goes_inside_or_in_the_clear(scheme: str, host: str) -> None:
     with pytest.raises(Refuse, match="url: "):
-        check_url(url, WebhookSettings())
+        check_url(f"{scheme}://{host}/hooks", WebhookSettings())
 
 
 def test_a_name_that_means_an_address_inside_later_is_not_followed(acme: Customer, receiver: Receiver) -> None:
