@@ -16,6 +16,8 @@ BILLERS = STAFF - {"viewer"}
 ACME = frozenset({"member", "organiser"})
 RIVAL = frozenset({"stranger"})
 """The admin of another customer: nothing of acme's exists for them."""
+CUSTOMERS = ACME | RIVAL
+ORGANISERS = frozenset({"organiser", "stranger"})
 LOST = frozenset({"lost"})
 """A login that was given to nobody."""
 SIGNED_IN = STAFF | ACME | RIVAL | LOST
@@ -31,6 +33,8 @@ class Address(Struct, frozen=True, kw_only=True):
     methods: str = "GET"
     refusal: int = 403
     anonymous: int = 302
+    found: int = 200
+    """What those who may get."""
     more: tuple[str, ...] = ()
     """Other paths of the same route."""
     hidden: frozenset[str] = frozenset()
@@ -54,11 +58,30 @@ PAGES: dict[str, Address] = {
     ),
     "invoices/<int:invoice_id>/lines.csv": Address(path="/invoices/{invoice}/lines.csv", who=OF_ACME, refusal=404),
     "invoices/<int:invoice_id>/lines/<int:position>/": Address(path="/invoices/{invoice}/lines/1/", who=STAFF),
-    "usage/": Address(path="/usage/?month=2026-01", who=ACME | RIVAL, own=RIVAL),
-    "usage/report": Address(
-        path="/usage/report?from=2026-01-01&to=2026-01-31&by=day-model&format=csv", who=ACME | RIVAL, own=RIVAL
+    "invoices/<int:invoice_id>/lines.xlsx": Address(path="/invoices/{invoice}/lines.xlsx", who=OF_ACME, refusal=404),
+    "invoices/<int:invoice_id>/document.xml": Address(  # acme has no address, so there is no such file of its invoice
+        path="/invoices/{invoice}/document.xml", who=OF_ACME, refusal=404, found=404
     ),
-    "usage/reports": Address(path="/usage/reports", who=ACME | RIVAL, own=RIVAL),
+    "usage/": Address(path="/usage/?month=2026-01", who=CUSTOMERS, own=RIVAL),
+    "usage/report": Address(
+        path="/usage/report?from=2026-01-01&to=2026-01-31&by=day-model&format=csv", who=CUSTOMERS, own=RIVAL
+    ),
+    "usage/reports": Address(path="/usage/reports", who=CUSTOMERS, own=RIVAL),
+    "statements/": Address(path="/statements/", who=CUSTOMERS, own=RIVAL),
+    "statements/<int:statement_id>/confirm": Address(
+        path="/statements/{statement}/confirm", who=ACME, methods="POST", hidden=RIVAL
+    ),
+    "statements/<int:statement_id>/statement.<str:form>": Address(
+        path="/statements/{statement}/statement.pdf", who=ACME, hidden=RIVAL
+    ),
+    "leases/": Address(path="/leases/", who=CUSTOMERS, own=RIVAL),
+    "balance/": Address(path="/balance/", who=CUSTOMERS, own=RIVAL),
+    "budgets/": Address(path="/budgets/", who=CUSTOMERS, own=RIVAL),
+    "budgets/add": Address(path="/budgets/add", who=ORGANISERS, methods="POST"),
+    "budgets/webhook": Address(path="/budgets/webhook", who=ORGANISERS, methods="POST"),
+    "budgets/<int:budget_id>/remove": Address(
+        path="/budgets/{budget}/remove", who=frozenset({"organiser"}), methods="POST", hidden=RIVAL
+    ),
     "close/": Address(path="/close/", who=STAFF),
     "close/<str:month>/": Address(path="/close/2026-01/", who=STAFF),
     "close/runs/<int:run_id>/": Address(path="/close/runs/{run}/", who=STAFF),
