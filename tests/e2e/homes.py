@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-DEADLINE_S = 60
+DEADLINE_S = 180
 """Everything waited for here takes seconds; a busy machine gets many times that."""
 
 

@@ -18,8 +18,8 @@ from cardhour_ingest.kafka_source import KafkaSource
 from cardhour_ingest.source import Message, Source
 from cardhour_ingest.spool_source import SpoolSource
 
-DEADLINE_S = 30
-"""A group of one is assigned its partitions in well under a second; a busy machine gets much more."""
+DEADLINE_S = 120
+"""A group of one is assigned its partitions in well under a second; a busy machine gets very much more."""
 
 
 class Stream(Protocol):

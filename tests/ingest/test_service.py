@@ -24,7 +24,7 @@ from cardhour_ingest.warehouse.client import Target, Warehouse
 from tests.ingest.reports import AT_MS, card, report, usage
 from tests.ingest.streams import KafkaStream, SpoolStream, Stream
 
-DEADLINE_S = 60
+DEADLINE_S = 180
 
 
 def settings(home: Path, stream: StreamSettings | None) -> dict[str, str]:

@@ -43,7 +43,7 @@ JVM_FLAGS = [
 ]
 """For a short life on a small machine: one collector thread, no optimising compiler."""
 
-START_DEADLINE_S = 60
+START_DEADLINE_S = 180
 """A start takes about 3 s; a busy two-core machine gets twenty times that."""
 STOP_DEADLINE_S = 30
 USER, PASSWORD = "fleet", "fleet-secret"
