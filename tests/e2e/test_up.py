@@ -34,7 +34,7 @@ k8s:team-b,GPU-imported,NVIDIA A100-SXM4-80GB,2026-05-01T00:00:00Z,2026-05-01T10
 TEN_HOURS = "34.13"
 """USD: 10 card-hours at 3.412798182."""
 
-STOP_S = 20
+STOP_S = 60
 """A stop takes one or two seconds; on a busy machine some more, and never the minutes that a browser keeps a line."""
 
 QUICK = {

@@ -67,7 +67,7 @@ def visit(portal: str, browser: Browser, signed_in: Callable[[str], StorageState
         context = browser.new_context(
             **{"base_url": portal, "locale": "en", "viewport": {"width": width, "height": 900}, **options}  # type: ignore[arg-type]  # Playwright types each keyword by itself
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(60_000)
         contexts.append(context)
         context.on("console", lambda message: note(message.text))
         context.on("weberror", lambda error: complaints.append(str(error.error)))

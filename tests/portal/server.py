@@ -35,7 +35,7 @@ def running_portal(home: Path) -> Iterator[str]:
         yield said.removeprefix(STARTS_WITH)
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
         if process.stdout is not None:
             process.stdout.close()
 
