@@ -5,6 +5,8 @@ Does not own passwords and sessions, which Django keeps, nor what a role may see
 
 from __future__ import annotations
 
+import secrets
+
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
@@ -94,6 +96,35 @@ def remove_user(name: str, *, clock: Clock, who: str) -> None:
         _keep_an_admin(login, role_of(login))
         login.delete()
         audit(clock, who, "user.remove", name, {})
+
+
+def set_active(name: str, active: bool, *, clock: Clock, who: str) -> None:
+    """Let a login in again, or no longer; what it did stays. Saying it twice changes nothing."""
+    with transaction.atomic():
+        login = _locked(name)
+        if login.is_active == active:
+            return
+        if not active:
+            _keep_an_admin(login, role_of(login))
+        login.is_active = active
+        login.save(update_fields=["is_active"])
+        audit(clock, who, "user.enable" if active else "user.disable", name, {})
+
+
+def reset_password(name: str, *, clock: Clock, who: str) -> str:
+    """Give a login a new password, which ends its sessions; the password, which nothing keeps."""
+    password = new_password()
+    with transaction.atomic():
+        login = _locked(name)
+        login.set_password(password)
+        login.save(update_fields=["password"])
+        audit(clock, who, "user.reset", name, {})
+    return password
+
+
+def new_password() -> str:
+    """A password that nobody chose: 120 bits."""
+    return secrets.token_urlsafe(15)
 
 
 def _locked(name: str) -> User:

@@ -130,20 +130,10 @@ def list_keys(node: str, form: str) -> None:
 
 
 def _record(warehouse: Warehouse, action: str, node: str, facts: Sequence[KeyFact]) -> None:
-    """Who decided it, before it has any effect; then the facts. Repeating the command after a crash completes it."""
-    from cardhour_billing.audit import audit, login_name
-    from cardhour_ingest.warehouse.node_keys import record
+    from cardhour_billing.audit import login_name
+    from cardhour_billing.node_trust import record_keys
 
-    if not facts:
-        return
-    who = login_name()
-    said = [
-        {"key": str(each.key), "fact": each.fact, "reason": each.reason}
-        | ({"from": format_rfc3339(each.from_ms)} if each.from_ms else {})
-        for each in facts
-    ]
-    audit(SystemClock(), who, action, node, {"keys": said})
-    record(warehouse, facts, who)
+    record_keys(warehouse, action, node, facts, clock=SystemClock(), who=login_name())
 
 
 def _row(key: NodeKey, now_ms: int) -> dict[str, Any]:

@@ -1,12 +1,19 @@
-"""Addresses of the staff's data pages: the fleet and its margin, lists of records."""
+"""Addresses of the staff's data pages: fleet and margin, records, the catalog, logins, nodes' keys, the audit log."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from cardhour_billing.portal.views import catalog, fleet, records
+from cardhour_billing.portal.views import audit, catalog, fleet, node_keys, records, users
 
 urlpatterns = [
+    path("audit/", audit.audit_page, name="audit"),
+    path("audit/verify/", audit.verify, name="audit-verify"),
+    path("users/", users.user_list, name="users"),
+    path("users/<int:user_id>/", users.user_page, name="user"),
+    path("users/<int:user_id>/<slug:action>/", users.user_change, name="user-change"),
+    path("nodes/enrol/", node_keys.enrol, name="node-enrol"),
+    path("nodes/revoke/", node_keys.revoke, name="node-revoke"),
     path("catalog/", catalog.text_page, name="catalog-text"),
     path("catalog/preview/", catalog.preview, name="catalog-preview"),
     path("catalog/apply/", catalog.apply, name="catalog-apply"),
