@@ -61,9 +61,9 @@ SINCE = "since"
 """The day on which a change begins, where that is not the record's own beginning."""
 
 _FROM_HELP = _("A day such as 2026-10-01, or a day and time such as 2026-10-01 08:00.")
-_TO = Field(key="to", label=_("To"), kind="moment", help=_("Exclusive; empty: until further notice."))
-_FROM = Field(key="from", label=_("From"), kind="moment", required=True, help=_FROM_HELP)
-_VALID = (Field(key="from", label=_("From"), kind="moment", required=True, fixed=True, help=_FROM_HELP), _TO)
+_TO = Field(key="to", label=_("Valid to"), kind="moment", help=_("Exclusive; empty: until further notice."))
+_FROM = Field(key="from", label=_("Valid from"), kind="moment", required=True, help=_FROM_HELP)
+_VALID = (Field(key="from", label=_("Valid from"), kind="moment", required=True, fixed=True, help=_FROM_HELP), _TO)
 
 
 def shown_time(at_ms: int | None, timezone: str) -> str:
@@ -155,7 +155,7 @@ FORMS = {
                 Field(key="amount", label=_("Price"), required=True),
                 Field(key="per", label=_("Per"), kind="choice", choices=LEASE_UNITS, required=True),
                 Field(key="includes_tax", label=_("With tax"), kind="flag"),
-                Field(key="period", label=_("Months"), kind="choice", choices=("calendar", "anniversary")),
+                Field(key="period", label=_("Billing months"), kind="choice", choices=("calendar", "anniversary")),
                 Field(key="billed", label=_("Billed in"), kind="choice", choices=("arrears", "advance")),
                 Field(key="non_refundable", label=_("Not refundable"), kind="flag"),
                 Field(key="sla_credit", label=_("SLA credit, %")), _FROM, _TO,

@@ -48,11 +48,11 @@ def validity() -> tuple[Column, ...]:
     """When it holds, and whether it does now."""
     return (
         Column(
-            key="from", head=_("From"), text=lambda row, look: instant(row.valid_from_ms, look),
+            key="from", head=_("Valid from"), text=lambda row, look: instant(row.valid_from_ms, look),
             raw=lambda row, _look: rfc3339(row.valid_from_ms), order=("valid_from_ms",), wide=True,
         ),
         Column(
-            key="to", head=_("To"), text=lambda row, look: instant(row.valid_to_ms, look),
+            key="to", head=_("Valid to"), text=lambda row, look: instant(row.valid_to_ms, look),
             raw=lambda row, _look: rfc3339(row.valid_to_ms), order=("valid_to_ms",), wide=True,
         ),
         Column(key="state", head=_("State"), text=state, pill=True),
@@ -61,8 +61,8 @@ def validity() -> tuple[Column, ...]:
 
 def recorded() -> tuple[Fact, ...]:
     return (
-        Fact(name=_("From"), text=lambda row, look: instant(row.valid_from_ms, look)),
-        Fact(name=_("To"), text=lambda row, look: instant(row.valid_to_ms, look)),
+        Fact(name=_("Valid from"), text=lambda row, look: instant(row.valid_from_ms, look)),
+        Fact(name=_("Valid to"), text=lambda row, look: instant(row.valid_to_ms, look)),
         Fact(name=_("Recorded"), text=lambda row, look: instant(row.recorded_at_ms, look)),
     )
 

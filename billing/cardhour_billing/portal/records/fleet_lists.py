@@ -141,7 +141,7 @@ NODES = Noun(
     ),
     facts=(
         Fact(name=_("Cluster"), text=lambda row, _look: row.cluster),
-        Fact(name=_("Cards"), text=lambda row, _look: str(row.cards)),
+        Fact(name=_("Cards"), text=lambda row, _look: str(row.cards or "")),
         Fact(name=_("Last report"), text=lambda row, look: instant(row.received_ms, look)),
         Fact(name=_("Last seen, by its own clock"), text=lambda row, look: instant(row.seen_at_ms, look)),
         Fact(name=_("Clock ahead"), text=_clock),

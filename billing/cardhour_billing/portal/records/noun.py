@@ -74,6 +74,8 @@ class Fact:
     name: Words
     text: Callable[[Any, Look], str]
     mono: bool = False
+    pill: bool = False
+    """The text is a word of ``templates/parts/record_state.html``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
