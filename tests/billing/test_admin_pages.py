@@ -9,7 +9,6 @@ import re
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
-from django.http import StreamingHttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -23,6 +22,7 @@ from tests.billing.books import ACME, ISSUER, apply, clock_at
 from tests.billing.conftest import Store
 from tests.billing.portal_client import at_home, over, staff
 from tests.billing.test_fleet_page import ON_ONE
+from tests.billing.test_records import streamed
 from tests.portal.facts import KEYS
 
 
@@ -131,7 +131,6 @@ def test_the_audit_log_is_searched_paged_by_key_and_verified(admin: Client) -> N
     assert "P69" in admin.get(path).content.decode()
     assert "Nothing fits" in admin.get("/audit/?who=lin&last=2026-10-04").content.decode()
     answer = admin.get("/audit/?action=payment&first=2026-10-05&last=2026-10-05&format=csv")
-    assert isinstance(answer, StreamingHttpResponse)
-    rows = list(csv.DictReader(io.StringIO(b"".join(answer).decode("utf-8-sig"))))
+    rows = list(csv.DictReader(io.StringIO(streamed(answer).decode("utf-8-sig"))))
     assert [row["subject"] for row in rows] == [f"P{number}" for number in range(120)]
     assert "The log is whole" in admin.post("/audit/verify/", follow=True).content.decode()

@@ -13,6 +13,7 @@ from cardhour_billing.portal.records.nouns import NOUNS
 
 STAFF = frozenset({"viewer", "billing", "admin"})
 BILLERS = STAFF - {"viewer"}
+ADMINS = frozenset({"admin"})
 ACME = frozenset({"member", "organiser"})
 RIVAL = frozenset({"stranger"})
 """The admin of another customer: nothing of acme's exists for them."""
@@ -93,6 +94,13 @@ PAGES: dict[str, Address] = {
         path="/records/customers/", who=STAFF, more=tuple(f"/records/{slug}/" for slug in NOUNS)
     ),
     "records/<slug:slug>/<str:key>/": Address(path="/records/customers/{customer}/", who=STAFF),
+    "audit/": Address(path="/audit/", who=STAFF),
+    "audit/verify/": Address(path="/audit/verify/", who=STAFF, methods="POST"),
+    "users/": Address(path="/users/", who=ADMINS, methods="GET POST"),
+    "users/<int:user_id>/": Address(path="/users/1/", who=ADMINS),
+    "users/<int:user_id>/<slug:action>/": Address(path="/users/1/reset/", who=ADMINS, methods="POST"),
+    "nodes/enrol/": Address(path="/nodes/enrol/", who=ADMINS, methods="GET POST"),
+    "nodes/revoke/": Address(path="/nodes/revoke/", who=ADMINS, methods="POST"),
     "catalog/": Address(path="/catalog/", who=BILLERS),
     "catalog/preview/": Address(path="/catalog/preview/", who=BILLERS, methods="POST"),
     "catalog/apply/": Address(path="/catalog/apply/", who=BILLERS, methods="POST"),
