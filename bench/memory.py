@@ -1,7 +1,8 @@
 """Memory of ingest at full speed, over many messages: with the engine in its process, and against a server.
 
 Owns the two measured processes and the topic that both read. Ingest runs in a process of its own (``python -m
-bench.memory``), so that neither the sender nor the server counts.
+bench.memory``), so that neither the sender nor the server counts. Against a server it runs as on a machine without the
+engine: there is then no pandas, which only chDB brings along, and which pyarrow loads wherever it finds it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import logging
 import subprocess
 import sys
 import threading
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 import msgspec
@@ -23,6 +25,7 @@ from cardhour_contract.settings import Secret, StreamSettings
 from cardhour_ingest.kafka_source import KafkaSource
 from cardhour_ingest.kafka_topics import create_topics
 from cardhour_ingest.loop import Loop
+from cardhour_ingest.memory import keep_small
 from cardhour_ingest.warehouse.connect import WarehouseSettings, open_warehouse
 
 PARTS = 4
@@ -56,6 +59,14 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def warehouse(self) -> WarehouseSettings:
         return WarehouseSettings(url=self.url, password=Secret(self.token), database=self.name)
+
+
+class _NotInstalled(MetaPathFinder):
+    """What the embedded engine would bring."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name.partition(".")[0] in ("chdb", "pandas"):
+            raise ModuleNotFoundError(name)
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,15 +106,20 @@ def _figures(job: Job, of: str) -> list[Figure]:
 def _ingest(job: Job) -> list[Reading]:
     """The measured process."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))  # it logs to our answer
-    found = []
+    if job.url:
+        sys.meta_path.insert(0, _NotInstalled())
+        keep_small()
+    found: list[Reading] = []
+    done = 0
     source = KafkaSource(job.stream)
     with open_warehouse(job.warehouse, Path(job.home)) as warehouse:
         for part in range(1, PARTS + 1):
             stop = threading.Event()
+            # A part takes whole polls: what it took of the next one's messages is not waited for again.
+            counted = Counted(source, job.messages * part // PARTS - done, stop)
             with watched() as watch:
-                Loop(Counted(source, job.messages // PARTS, stop), warehouse, stop=stop).run()
-            messages = job.messages // PARTS * part
-            found.append(Reading(messages=messages, peak_mib=watch.peak_mib, resident_mib=resident_mib()))
+                done += Loop(counted, warehouse, stop=stop).run().messages
+            found.append(Reading(messages=done, peak_mib=watch.peak_mib, resident_mib=resident_mib()))
     source.close()
     return found
 

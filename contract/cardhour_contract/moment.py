@@ -7,6 +7,7 @@ An instant without an offset is refused wherever it comes from.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from cardhour_contract.errors import Refuse
@@ -28,10 +29,12 @@ LAST_MS = 253_402_300_799_999
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(Z|z|[+-]\d\d:\d\d)", re.ASCII)
 
+_PLAIN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?Z", re.ASCII)
+
 
 def to_ms(at: datetime) -> int:
     """Milliseconds since the epoch of an aware datetime; finer digits are refused, not rounded."""
-    if at.tzinfo is None or at.utcoffset() is None:
+    if at.tzinfo is not UTC and at.utcoffset() is None:
         raise Refuse(f"{at.isoformat()} has no offset from UTC: add Z or an offset such as +08:00")
     delta = at - _EPOCH
     if delta.microseconds % MS_US:
@@ -49,6 +52,9 @@ def parse_rfc3339(text: str) -> int:
 
     Raises Refuse with what is wrong: no offset, no such day, more than milliseconds.
     """
+    if _PLAIN.fullmatch(text) is not None:  # what agents send with every report, told quickly
+        with suppress(ValueError):
+            return to_ms(datetime.fromisoformat(text))
     match = _RFC3339.fullmatch(text)
     if match is None:
         if re.fullmatch(r"[\d-]+([Tt ][\d:.]+)?", text):

@@ -16,6 +16,8 @@ import re
 import sys
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from operator import attrgetter
 from typing import Literal
 
 import msgspec
@@ -121,6 +123,8 @@ class Envelope(Struct, frozen=True, kw_only=True):
 
 Headers = list[tuple[str, bytes]]
 
+REQUIRED = ("ce_specversion", "ce_id", "ce_source", "ce_type", "content-type")
+
 
 def envelope_headers(envelope: Envelope) -> Headers:
     """Kafka headers of a CloudEvent in binary mode."""
@@ -137,19 +141,17 @@ def envelope_headers(envelope: Envelope) -> Headers:
 
 
 def read_envelope(headers: Iterable[tuple[str, bytes]]) -> Envelope:
-    """The attributes of a message; raises Reject naming the header that is missing or wrong."""
+    """The attributes of a message, of whatever type; raises Reject naming the header that is missing or wrong."""
     found: Mapping[str, str]
     try:
         found = {name.lower(): value.decode() for name, value in headers}
     except UnicodeDecodeError as error:
         raise Reject("bad_envelope", f"a header is not UTF-8: {error}", path="headers") from error
-    for name in ("ce_specversion", "ce_id", "ce_source", "ce_type", "content-type"):
+    for name in REQUIRED:
         if not found.get(name):
             raise Reject("bad_envelope", "the header is missing", path=f"headers.{name}")
     if found["ce_specversion"] != "1.0":
         raise Reject("bad_envelope", f"'{found['ce_specversion']}' is not 1.0", path="headers.ce_specversion")
-    if found["ce_type"] != REPORT_TYPE:
-        raise Reject("unknown_type", f"'{found['ce_type']}' is not {REPORT_TYPE}", path="headers.ce_type")
     sent_at_ms = None
     if "ce_time" in found:
         try:
@@ -157,8 +159,19 @@ def read_envelope(headers: Iterable[tuple[str, bytes]]) -> Envelope:
         except Refuse as error:
             raise Reject("bad_envelope", str(error), path="headers.ce_time") from error
     return Envelope(
-        id=found["ce_id"], source=found["ce_source"], content_type=found["content-type"], sent_at_ms=sent_at_ms
+        id=found["ce_id"],
+        source=found["ce_source"],
+        type=found["ce_type"],
+        content_type=found["content-type"],
+        sent_at_ms=sent_at_ms,
     )
+
+
+def read_report(envelope: Envelope, body: bytes) -> PackedReport:
+    """The report in a message. Raises Reject for what is no report, or one of a version that is not known here."""
+    if envelope.type != REPORT_TYPE:
+        raise Reject("unknown_type", f"'{envelope.type}' is not {REPORT_TYPE}", path="headers.ce_type")
+    return decode(body, envelope.content_type)
 
 
 def encode_packed(report: Report) -> bytes:
@@ -273,14 +286,23 @@ def _card_columns(records: Sequence[CardRecord], strings: dict[str, int]) -> Car
 
 
 def _check_lengths(name: str, columns: UsageColumns | CardColumns, codes: Mapping[str, str]) -> None:
-    bytes_of = [len(getattr(columns, column)) for column in codes]
-    if bytes_of == [len(columns.flags) * WIDTH[code] for code in codes.values()]:
+    if tuple(map(len, _ALL[name](columns))) == _lengths(name, len(columns.flags)):
         return  # the usual case, told quickly: this is done for every message
     lengths = {column: divmod(len(getattr(columns, column)), WIDTH[code]) for column, code in codes.items()}
     rows = next(iter(lengths.values()))[0]
     for column, (count, torn) in lengths.items():
         if torn or count != rows:
             raise Reject("bad_payload", f"the columns differ in length ({count} and {rows})", path=f"$.{name}.{column}")
+
+
+_CODES = {"usage": USAGE_COLUMNS, "cards": CARD_COLUMNS}
+_ALL = {name: attrgetter(*codes) for name, codes in _CODES.items()}
+
+
+@lru_cache(maxsize=1024)
+def _lengths(name: str, rows: int) -> tuple[int, ...]:
+    """In bytes, of the columns of so many rows."""
+    return tuple(rows * WIDTH[code] for code in _CODES[name].values())
 
 
 _AT = re.compile(r"^(.*?)(?: - at `(?:key` in `)?(.*)`)?$", re.DOTALL)

@@ -17,6 +17,7 @@ import structlog
 from cardhour_contract.errors import CardHourError, Refuse
 from cardhour_ingest import config, service
 from cardhour_ingest.kafka_topics import check_topic, create_topics
+from cardhour_ingest.memory import keep_small
 from cardhour_ingest.warehouse.connect import migrate_warehouse, open_warehouse
 from cardhour_ingest.warehouse.engine_http import serve_engine
 from cardhour_ingest.warehouse.rollup import RollupResult, roll_up
@@ -36,7 +37,10 @@ def cli() -> None:
 @cli.command()
 def run() -> None:
     """Ingest until stopped (Ctrl-C or SIGTERM), and keep the ledger up to date."""
-    totals = service.run(config.load(), _stop_on_signals())
+    settings = config.load()
+    if settings.warehouse.url:
+        keep_small()
+    totals = service.run(settings, _stop_on_signals())
     click.echo(f"Stored {totals.messages} reports, {totals.dead_letters} dead letters among them.", err=True)
 
 

@@ -41,12 +41,13 @@ from cardhour_ingest.source import Message, Position
 
 log = structlog.get_logger()
 
-POLL_RECORDS = 2_000
-"""Messages from one poll: a second's work, far from the five minutes after which the group would count us out."""
+POLL_RECORDS = 500
+"""Messages from one poll: some 30 ms of work, far from the five minutes after which the group would count us out. More
+at once are more memory, and no faster."""
 
-PARTITION_BYTES, ANSWER_BYTES = 4 << 20, 16 << 20
+PARTITION_BYTES, ANSWER_BYTES = 2 << 20, 4 << 20
 """Of one partition in one answer, and of the answer, which the client holds twice while it reads it. With its default
-of 1 MiB a topic of few partitions waits for the broker many times a second."""
+of 1 MiB a topic of one partition waits for the broker many times a second; its 50 MiB of an answer are memory."""
 
 SESSION_MS = 10_000
 """How long after a process vanished its partitions go to another. Heartbeats have a thread of their own, so that a slow
@@ -89,7 +90,11 @@ class KafkaSource:
             except REJOIN as error:
                 log.info("the consumer group is rebalancing", error=str(error))
                 return []
-        found = [_message(record) for records in polled.values() for record in records]
+        found = [
+            _message(f"{partition.topic}/{partition.partition}", record)
+            for partition, records in polled.items()
+            for record in records
+        ]
         if found:
             self._polls.append((len(found), moves))
         return found
@@ -247,12 +252,12 @@ def _headers(letter: DeadLetter) -> Headers:
     ]
 
 
-def _message(record: Any) -> Message:
+def _message(stream: str, record: Any) -> Message:
     return Message(
         headers=[(name, value or b"") for name, value in record.headers],
         body=record.value or b"",
         received_at_ms=record.timestamp,
-        position=Position(f"{record.topic}/{record.partition}", record.offset),
+        position=Position(stream, record.offset),
     )
 
 

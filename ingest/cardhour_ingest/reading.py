@@ -15,7 +15,7 @@ from cardhour_contract.errors import Reject
 from cardhour_contract.identity import NAME_BYTES_MAX, batch_key
 from cardhour_contract.moment import DAY_MS, LAST_MS
 from cardhour_contract.record import SHARE_WHOLE, Attribution, Fault, Process, Scan
-from cardhour_contract.wire import Envelope, PackedReport, decode, read_envelope
+from cardhour_contract.wire import Envelope, PackedReport, read_envelope, read_report
 from cardhour_ingest.dead_letter import NODE_PREFIX
 from cardhour_ingest.skew import moved
 from cardhour_ingest.source import Message
@@ -61,12 +61,13 @@ ANYONE = Anyone()
 def read(message: Message, *, trust: Trust = ANYONE, clock_offset_ms: int = 0) -> Arrived:
     """The report in a message. Raises Reject with the path to what is wrong.
 
-    trust: decides, before the body is decoded, whether the message may be from whom it says.
+    trust: decides, before anything else is made of it, whether the message may be from whom it says. A letter of
+    another reason has therefore passed, and is replayed unasked: also one of a version that is not known yet.
     clock_offset_ms: what the sender's clock is known to be ahead by; it is taken from every time in the report.
     """
     envelope = read_envelope(message.headers)
     trust.check(message, envelope.source)
-    report = decode(message.body, envelope.content_type)
+    report = read_report(envelope, message.body)
     if envelope.source != f"{NODE_PREFIX}{report.node}":
         raise Reject("wrong_source", f"'{envelope.source}' sent a report of node '{report.node}'", path="$.node")
     trust.check_cards(report)

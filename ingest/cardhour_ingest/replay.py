@@ -23,8 +23,8 @@ from cardhour_contract.wire import (
     PackedReport,
     UsageColumns,
     column_values,
-    decode,
     read_envelope,
+    read_report,
 )
 from cardhour_ingest.loop import mark
 from cardhour_ingest.reading import CLOCK_SKEW, Arrived, read
@@ -112,7 +112,7 @@ def decoded(message: Message) -> str:
     """The message's body as JSON as far as it can be read, and why no further."""
     try:
         envelope = read_envelope(message.headers)
-        report = decode(message.body, envelope.content_type)
+        report = read_report(envelope, message.body)
     except Reject as error:
         return f"{error}; the body begins {message.body[:64]!r}"
     if envelope.content_type == ROWS:

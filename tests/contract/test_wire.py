@@ -38,6 +38,7 @@ from cardhour_contract.wire import (
     envelope_headers,
     pack,
     read_envelope,
+    read_report,
 )
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -147,7 +148,7 @@ def test_a_missing_header_is_named(missing: str) -> None:
 def test_a_wrong_header_is_rejected(name: str, value: bytes, reason: str) -> None:
     headers = dict(envelope_headers(Envelope(id="i", source="/nodes/n")))
     with pytest.raises(Reject) as found:
-        read_envelope([*(headers | {name: value}).items()])
+        read_report(read_envelope([*(headers | {name: value}).items()]), encode_packed(REPORT))
     assert found.value.reason == reason
 
 

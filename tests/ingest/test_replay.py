@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from msgspec import structs
 
+from cardhour_contract import wire
 from cardhour_contract.clock import VirtualClock
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import DAY_MS, HOUR_MS, MINUTE_MS, MS_US
@@ -166,6 +167,31 @@ def test_what_still_fails_stays_with_the_new_reason(warehouse: Warehouse) -> Non
     assert (left.reason, left.path, left.replayed) == ("bad_value", "$.usage.owner[0]", False)
     assert len(find_letters(warehouse)) == 2
     assert find_letters(warehouse, reason="clock_skew")[0].replayed
+
+
+def test_reports_of_a_newer_version_count_once_this_one_is_upgraded(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agents were upgraded first. Nothing of what they sent meanwhile is lost, and nothing of it counts twice."""
+    newer = "cardhour.usage.report.v2"
+    sent = [of_type(minute(at, 0), newer) if at % 2 else minute(at, 0) for at in range(MINUTES)]
+    assert drain(Delivered(sent), warehouse).dead_letters == MINUTES // 2
+
+    (early,) = {each.reason for each in replay(warehouse, waiting(warehouse), clock=VirtualClock(NOW), who="lin")}
+    assert early == "unknown_type", "too early: they stay letters"
+    assert len(waiting(warehouse)) == MINUTES // 2
+
+    monkeypatch.setattr(wire, "REPORT_TYPE", newer)
+    for _ in range(2):
+        done = replay(warehouse, waiting(warehouse), clock=VirtualClock(NOW), who="lin")
+        assert all(each.accepted for each in done)
+        half_us = MINUTES * MINUTE_MS * MS_US // 2
+        assert span_balance(warehouse) == (half_us, half_us)
+        assert waiting(warehouse) == []
+
+
+def of_type(told: Message, kind: str) -> Message:
+    return structs.replace(told, headers=[*((dict(told.headers) | {"ce_type": kind.encode()}).items())])
 
 
 def test_faults_and_scans_move_with_the_clock(warehouse: Warehouse) -> None:

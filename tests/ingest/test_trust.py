@@ -15,6 +15,7 @@ from cardhour_contract.settings import StreamSettings
 from cardhour_contract.signing import PublicKey, SigningKey
 from cardhour_ingest import config, service
 from cardhour_ingest.loop import drain
+from cardhour_ingest.reading import read
 from cardhour_ingest.replay import replay, waiting
 from cardhour_ingest.source import Message
 from cardhour_ingest.trust import ASK_AGAIN_MS, KEYS_AGE_MS, EnrolledNodes, KeyRing
@@ -132,6 +133,16 @@ def test_a_revoked_key_is_refused_by_arrival_to_the_millisecond(fleet: Warehouse
     assert revocation(fleet, NODE, (), AT_MS + HOUR_MS, "again") == [], "the earliest revocation counts"
     (key,) = node_keys(fleet, NODE)
     assert (key.revoked_from_ms, key.reason, key.enrolled_by) == (arrived.received_at_ms, "stolen", "lin")
+
+
+def test_a_report_of_a_newer_version_is_no_way_past_the_signature(fleet: Warehouse) -> None:
+    """Its letter is replayed after an upgrade without being asked for a signature again."""
+    newer = [("ce_type", b"cardhour.usage.report.v2")]
+    unsigned = structs.replace(message(report()), headers=[*message(report()).headers, *newer])
+    for required, reason in ((True, "unsigned"), (False, "unknown_type")):
+        with pytest.raises(Reject) as found:
+            read(unsigned, trust=EnrolledNodes(keys_by_id(fleet), {}, required=required))
+        assert found.value.reason == reason
 
 
 def test_a_rotation_overlaps(fleet: Warehouse) -> None:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from cardhour_contract.errors import Reject
 from cardhour_contract.interval import Interval, intersect, union_ms
 from cardhour_contract.moment import MS_US
-from cardhour_contract.wire import USAGE_COLUMNS, PackedReport, column_values, decode, read_envelope
+from cardhour_contract.wire import USAGE_COLUMNS, PackedReport, column_values, read_envelope, read_report
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.letters import StoredMessage, find_letters, messages_of
 from cardhour_ingest.warehouse.sql import sql
@@ -55,7 +55,7 @@ def unread(warehouse: Warehouse, from_ms: int, to_ms: int) -> Unread:
 
 def _report(message: StoredMessage) -> PackedReport | None:
     try:
-        return decode(message.body, read_envelope(message.headers).content_type)
+        return read_report(read_envelope(message.headers), message.body)
     except Reject:
         return None
 
