@@ -16,14 +16,13 @@ import re
 import sys
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
-from operator import attrgetter
 from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
 from cardhour_contract.errors import InvariantBroken, Refuse, Reject
+from cardhour_contract.lengths import ColumnLengths
 from cardhour_contract.moment import format_rfc3339, parse_rfc3339
 from cardhour_contract.record import Attribution, CardRecord, Fault, Process, Report, Scan, UsageRecord
 
@@ -48,8 +47,6 @@ USAGE_COLUMNS: dict[str, str] = {
 CARD_COLUMNS: dict[str, str] = {
     "card": "I", "started_at_ms": "Q", "ended_at_ms": "Q", "state": "B", "flags": "B", "energy_mj": "Q",
 }  # fmt: skip
-
-WIDTH = {"B": 1, "H": 2, "I": 4, "Q": 8}
 
 
 class UsageColumns(Struct, frozen=True, kw_only=True):
@@ -205,8 +202,8 @@ def decode(body: bytes, content_type: str) -> PackedReport:
         raise _reject(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, OverflowError) as error:
         raise Reject("bad_payload", f"not a {content_type} body: {error}") from error
-    _check_lengths("usage", report.usage, USAGE_COLUMNS)
-    _check_lengths("cards", report.cards, CARD_COLUMNS)
+    _usage_lengths.check(report.usage)
+    _card_lengths.check(report.cards)
     return report
 
 
@@ -285,26 +282,6 @@ def _card_columns(records: Sequence[CardRecord], strings: dict[str, int]) -> Car
     )
 
 
-def _check_lengths(name: str, columns: UsageColumns | CardColumns, codes: Mapping[str, str]) -> None:
-    if tuple(map(len, _ALL[name](columns))) == _lengths(name, len(columns.flags)):
-        return  # the usual case, told quickly: this is done for every message
-    lengths = {column: divmod(len(getattr(columns, column)), WIDTH[code]) for column, code in codes.items()}
-    rows = next(iter(lengths.values()))[0]
-    for column, (count, torn) in lengths.items():
-        if torn or count != rows:
-            raise Reject("bad_payload", f"the columns differ in length ({count} and {rows})", path=f"$.{name}.{column}")
-
-
-_CODES = {"usage": USAGE_COLUMNS, "cards": CARD_COLUMNS}
-_ALL = {name: attrgetter(*codes) for name, codes in _CODES.items()}
-
-
-@lru_cache(maxsize=1024)
-def _lengths(name: str, rows: int) -> tuple[int, ...]:
-    """In bytes, of the columns of so many rows."""
-    return tuple(rows * WIDTH[code] for code in _CODES[name].values())
-
-
 _AT = re.compile(r"^(.*?)(?: - at `(?:key` in `)?(.*)`)?$", re.DOTALL)
 
 
@@ -317,3 +294,4 @@ def _reject(error: msgspec.ValidationError) -> Reject:
 _packer = msgspec.msgpack.Encoder(order="deterministic")
 _unpacker = msgspec.msgpack.Decoder(PackedReport)
 _rows_reader = msgspec.json.Decoder(Report)
+_usage_lengths, _card_lengths = ColumnLengths("usage", USAGE_COLUMNS), ColumnLengths("cards", CARD_COLUMNS)

@@ -13,8 +13,9 @@ import numpy.typing as npt
 from msgspec import structs
 
 from cardhour_contract.errors import Reject
+from cardhour_contract.lengths import WIDTH
 from cardhour_contract.moment import DAY_MS, LAST_MS, QUARTER_MS
-from cardhour_contract.wire import CARD_COLUMNS, USAGE_COLUMNS, WIDTH, CardColumns, PackedReport, UsageColumns
+from cardhour_contract.wire import CARD_COLUMNS, USAGE_COLUMNS, CardColumns, PackedReport, UsageColumns
 
 Array = npt.NDArray[Any]
 
