@@ -151,7 +151,7 @@ def month_close(month: str, number: str, clock: Clock) -> MonthClose:
     previous = str(parse_month(month).minus(1))
     invoices = invoices_of(month)
     rows = invoices.select_related("customer").order_by("currency", _RANK, "customer__name", "revision")
-    page = Paginator(rows, PAGE_ROWS).get_page(number)
+    page = Paginator(rows.defer("frozen", "inputs"), PAGE_ROWS).get_page(number)
     months = Invoice.objects.order_by("period").values_list("period", flat=True)
     counted = list(invoices.order_by().values("currency", rank=_RANK).annotate(count=Count("pk"), **_SUMS))
     drafts = invoices.filter(state=Invoice.State.DRAFT).aggregate(at=Max("computed_at_ms"))["at"]

@@ -103,8 +103,8 @@ class CurrencySum:
 
 
 def ordered(invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
-    """Newest month first; in it by customer."""
-    return invoices.order_by("-period", "customer__name", "-id")
+    """Newest month first; in it by customer. Without the frozen documents, which no list shows and each row carries."""
+    return invoices.order_by("-period", "customer__name", "-id").defer("frozen", "inputs")
 
 
 def row(invoice: Invoice, day: date) -> InvoiceRow:

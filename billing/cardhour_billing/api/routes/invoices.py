@@ -116,7 +116,7 @@ def list_invoices(
 ) -> dict[str, Any]:
     """Issued invoices and credit notes, newest first. Drafts are no statement to anyone."""
     day = today(SystemClock())
-    found = with_standing(issued_to(request.auth.customer(customer)))
+    found = with_standing(issued_to(request.auth.customer(customer))).defer("frozen", "inputs")
     wanted = {"kind": kind, "period": period, "number": number}
     found = found.filter(**{name: value for name, value in wanted.items() if value})
     found = in_state(found, state, day) if state else found
