@@ -163,8 +163,7 @@ def _preview(
 ) -> HttpResponse:
     clock = SystemClock()
     usual, offered = months(found.changes, issuer_zone(), clock.now_ms())
-    month = request.POST.get("month", "")
-    month = month if month in offered else usual
+    month = _month(request.POST.get("month", ""), usual)
     facts = {
         "section": "catalog",
         "text": text,
@@ -172,11 +171,19 @@ def _preview(
         "count": len(found.changes),
         "digest": found.digest,
         "month": month,
-        "months": offered,
+        "months": sorted({*offered, month}),
         "changed": changed,
         "effect": _effect(found, month, clock) if found.changes else None,
     }
     return render(request, "catalog_preview.html", facts, status=status)
+
+
+def _month(text: str, usual: str) -> str:
+    """The month that was asked for, however long ago; the usual one where it is none."""
+    try:
+        return str(parse_month(text))
+    except Refuse:
+        return usual
 
 
 def _effect(found: Planned, month: str, clock: SystemClock) -> Effect | None:
