@@ -21,7 +21,7 @@ from cardhour_agent.key_file import KeyFile
 from cardhour_agent.ntp import ntp_synced
 from cardhour_agent.nvml.watched import WatchedNvml
 from cardhour_agent.procfs import PROC, read_process
-from cardhour_agent.shipper import probe
+from cardhour_agent.shipper import BOOTSTRAP_MS, probe
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import CardHourError
 from cardhour_contract.spool import Spool
@@ -50,7 +50,13 @@ class Finding(Struct, frozen=True, kw_only=True):
     mend: str = ""
 
 
-def examine(config: Config, *, proc: Path = PROC, synced: Callable[[], bool | None] = ntp_synced) -> Iterator[Finding]:
+def examine(
+    config: Config,
+    *,
+    proc: Path = PROC,
+    synced: Callable[[], bool | None] = ntp_synced,
+    broker_wait_ms: int = BOOTSTRAP_MS,
+) -> Iterator[Finding]:
     """Every finding, in the order in which trouble is best mended."""
     agent = config.agent
     yield Finding(check="settings", state="ok", what=f"node {agent.node} of cluster {agent.cluster}")
@@ -65,7 +71,7 @@ def examine(config: Config, *, proc: Path = PROC, synced: Callable[[], bool | No
         yield _processes(proc)
         yield _pid_namespace(proc)
     yield _spool(config)
-    yield _broker(config)
+    yield _broker(config, broker_wait_ms)
     if config.stream.kind == "kafka":
         yield _signing(config)
     yield _clock(synced())
@@ -173,12 +179,12 @@ def _spool(config: Config) -> Finding:
     return Finding(check="spool", state="ok", what=what)
 
 
-def _broker(config: Config) -> Finding:
+def _broker(config: Config, wait_ms: int) -> Finding:
     stream = config.stream
     if stream.kind != "kafka":
         return Finding(check="broker", state="ok", what="none: ingest on this machine reads the spool")
     servers = ", ".join(stream.bootstrap_servers)
-    failure = probe(stream)
+    failure = probe(stream, wait_ms)
     if failure:
         return Finding(
             check="broker",

@@ -65,8 +65,8 @@ CLOSE_S = 1
 _log = structlog.get_logger("cardhour.shipper")
 
 
-def connect(stream: StreamSettings) -> Any:
-    """A producer. Raises Retry, Refuse or KafkaError where there is none to be had within BOOTSTRAP_MS."""
+def connect(stream: StreamSettings, wait_ms: int = BOOTSTRAP_MS, block_ms: int = SEND_BLOCK_MS) -> Any:
+    """A producer. Raises Retry, Refuse or KafkaError where there is none to be had within ``wait_ms``."""
     knock(stream)
     return KafkaProducer(
         **client_options(stream),
@@ -77,17 +77,17 @@ def connect(stream: StreamSettings) -> Any:
         allow_auto_create_topics=False,
         compression_type="lz4",
         linger_ms=20,
-        bootstrap_timeout_ms=BOOTSTRAP_MS,
-        max_block_ms=SEND_BLOCK_MS,
+        bootstrap_timeout_ms=wait_ms,
+        max_block_ms=block_ms,
         delivery_timeout_ms=DELIVERY_MS,
         request_timeout_ms=REQUEST_MS,
     )
 
 
-def probe(stream: StreamSettings) -> str:
-    """Reach a broker and find the topic: why not, or nothing where both are there."""
+def probe(stream: StreamSettings, wait_ms: int = BOOTSTRAP_MS) -> str:
+    """Reach a broker and find the topic, in ``wait_ms`` each: why not, or nothing where both are there."""
     try:
-        producer = connect(stream)
+        producer = connect(stream, wait_ms, wait_ms)
         try:
             producer.partitions_for(stream.topic)
         finally:
@@ -137,6 +137,8 @@ class Shipper:
         self._again: list[Spooled] = []
         self._acknowledged: list[int] = []
         self._read_up_to = 0
+        self._behind = False
+        """The spool may have more than was taken from it."""
         self.shipped = 0
         """Reports that the broker acknowledged, and that the spool has forgotten."""
         self.failures = 0
@@ -157,7 +159,7 @@ class Shipper:
             while not self._stopping.is_set():
                 if self._connected():
                     self._round(spool)
-                    self._woken.wait(POLL_S if self._in_flight or self._again else IDLE_S)
+                    self._woken.wait(POLL_S if self._in_flight or self._again or self._behind else IDLE_S)
                     self._woken.clear()
             if self._producer is not None:
                 with suppress(KafkaError):  # what is not delivered by then stays in the spool
@@ -199,6 +201,7 @@ class Shipper:
     def _round(self, spool: Spool) -> None:
         room = IN_FLIGHT_MAX - len(self._in_flight) - len(self._again)
         fresh = spool.take(after=self._read_up_to, limit=room) if room > 0 else []  # 1
+        self._behind = len(fresh) >= room
         if fresh:
             self._read_up_to = fresh[-1].sequence
         waiting, self._again = self._again + fresh, []

@@ -36,6 +36,14 @@ def container(name: str, resource: str, *device_ids: str) -> bytes:
     return field(1, name) + field(2, devices) + number_field(3, 2**40)
 
 
+def claiming(name: str, driver: str, *devices: str) -> bytes:
+    """A ContainerResources with a DynamicResource: a claim, with a CDI device and a pool beside what is read."""
+    resources = (
+        field(4, field(1, field(1, "cdi")) + field(2, driver) + field(3, "node-1") + field(4, each)) for each in devices
+    )
+    return field(1, name) + field(5, field(2, "claim-1") + field(3, "team-a") + b"".join(resources))
+
+
 class Kubelet:
     """What the service answers, and how often it was asked."""
 

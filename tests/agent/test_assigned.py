@@ -20,7 +20,7 @@ from cardhour_contract.clock import VirtualClock
 from cardhour_contract.errors import Refuse
 from tests.agent.daemons import Daemon, tcp_daemon
 from tests.agent.daemons import pod as listed_pod
-from tests.agent.kubelet import Kubelet, container, pod, running_kubelet
+from tests.agent.kubelet import Kubelet, claiming, container, pod, running_kubelet
 
 GPU, OTHER = "GPU-0fc3eda5-e98b-a25b-5b0d-cf5c855d1448", "MIG-41b3eda5-e98b-a25b-5b0d-cf5c855d1448"
 CARDS = frozenset({GPU, OTHER})
@@ -57,6 +57,23 @@ def test_a_pods_devices_are_cards_of_its_namespace(kubelet: Kubelet) -> None:
         (GPU, "k8s:team-a", "train-0", 1000),
         (OTHER, "k8s:team-a", "train-0", 1000),
     ]
+
+
+def test_a_claims_gpus_are_those_of_their_device_files(kubelet: Kubelet, tmp_path: Path) -> None:
+    """Dynamic resource allocation: the kubelet tells the driver's names, and not the cards' UUIDs."""
+    for bus, minor, card in (("0000:01:00.0", 3, GPU), ("0000:41:00.0", 0, "GPU-of-another-driver")):
+        folder = tmp_path / "driver/nvidia/gpus" / bus
+        folder.mkdir(parents=True)
+        (folder / "information").write_text(f"Model: \t A100\nGPU UUID: \t {card}\nDevice Minor: \t {minor}\n")
+    kubelet.answer = pod("team-a", "train-0", claiming("main", "gpu.nvidia.com", "gpu-3", "gpu-7")) + pod(
+        "team-b",
+        "web",
+        claiming("main", "nic.example.com", "gpu-3"),
+        claiming("side", "gpu.nvidia.com", "gpu-0-mig-9-0-4"),
+    )
+    pods = KubernetesResolver(KubernetesSettings(url="http://127.0.0.1:1/pods"), VirtualClock(0))
+    found = PodAssigner(kubelet.socket, pods, {}, tmp_path).find(CARDS)
+    assert shares(found) == [(GPU, "k8s:team-a", "train-0", 1000)]
 
 
 def test_replicas_of_a_divided_card_are_shares_of_it(kubelet: Kubelet) -> None:

@@ -102,6 +102,7 @@ def main() -> int:
         if not os.environ.get(QUICK):
             asked: dict[str, Callable[[], None]] = {
                 "accounting": lambda: questions.accounted(handle, say) if accounting else None,
+                "presence in the lists": lambda: questions.presence(handle, say),
                 "windows of utilisation": lambda: questions.windows(handle, say),
                 "sums of utilisation": lambda: questions.sums(handle, say),
                 "costs of calls": lambda: questions.costs(handle, say, COUNTS),

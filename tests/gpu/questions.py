@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from statistics import median
+from threading import Event, Thread
 from typing import Any
 
 import pynvml
 from pynvml import NVMLError
 
 from cardhour_agent.nvml.codes import word_of
-from tests.gpu.tenants import tenants
+from tests.gpu.tenants import Tenant, tenants
 
 Say = Callable[[str], None]
 KNOWN_BUSY = 0.4
@@ -102,6 +103,41 @@ def sums(handle: Any, say: Say) -> None:
             say(f"{count} processes of {KNOWN_BUSY:.0%}: {each_has}, the card {whole}; GPM {monitored}")
 
 
+def presence(handle: Any, say: Say) -> None:
+    """When the list names a process, and when no more: one that exits, one that gives its context back, one killed."""
+    for name, seconds, linger in (("exits", 1.0, 0.0), ("destroys", 1.0, 2.0), ("killed", 30.0, 0.0)):
+        one = Tenant(name, seconds, 0.0, linger)
+        began = Thread(target=one.until, args=("ready",))
+        began.start()
+        seen_ns = _changed(handle, one.pid, listed=True)
+        began.join()
+        if name == "killed":
+            one.kill()
+        else:
+            ending = Thread(target=one.end)
+            ending.start()
+        gone_ns = _changed(handle, one.pid, listed=False)
+        if name != "killed":
+            ending.join()
+        left_ns = one.exited_ns if name == "killed" else one.left_ns
+        say(
+            f"{name}: in the list {(seen_ns - one.created_ns) / 1e6:+.1f} ms from when cuCtxCreate returned, gone "
+            f"{(gone_ns - left_ns) / 1e6:+.1f} ms from leaving, {(gone_ns - one.exited_ns) / 1e6:+.1f} from its exit"
+        )
+
+
+def _changed(handle: Any, pid: int, *, listed: bool) -> int:
+    deadline = time.monotonic() + 30
+    while _listed(handle, pid) is not listed and time.monotonic() < deadline:
+        time.sleep(0.0005)
+    return time.time_ns()
+
+
+def _listed(handle: Any, pid: int) -> bool:
+    found = answer(pynvml.nvmlDeviceGetComputeRunningProcesses_v3, handle)
+    return not isinstance(found, str) and pid in {each.pid for each in found}
+
+
 def _gpm_sample(handle: Any) -> Any:
     sample = answer(pynvml.nvmlGpmSampleAlloc)
     if not isinstance(sample, str):
@@ -157,8 +193,6 @@ def _under_load(
     launches: Callable[[], dict[str, Any]], call: Callable[[], Any]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Launch times alone, and while another thread asks without a pause (the wrapper lets other threads run)."""
-    from threading import Event, Thread
-
     yield "nobody asks", launches()
     stop = Event()
 

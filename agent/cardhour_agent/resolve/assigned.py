@@ -15,6 +15,7 @@ from typing import Protocol
 import msgspec
 from msgspec import Struct
 
+from cardhour_agent.procfs import PROC, cards_by_minor
 from cardhour_agent.resolve.answer import Answer, NoAnswer, owned
 from cardhour_agent.resolve.kubernetes import KubernetesResolver
 from cardhour_agent.resolve.pod_resources import list_devices
@@ -22,6 +23,12 @@ from cardhour_contract.record import SHARE_WHOLE
 
 HAMI_DEVICES = "hami.io/vgpu-devices-allocated"
 """Where HAMi writes which cards a pod's containers have: what the kubelet was told then are stand-ins."""
+
+DRA_DRIVER = "gpu.nvidia.com"
+"""NVIDIA's driver for dynamic resource allocation. It calls a GPU by the number of its device file, ``gpu-0``. MIG
+instances (``gpu-0-mig-…``) are named by their place in the GPU, which NVML's cards do not tell: they are not read."""
+
+_DRA = re.compile(r"gpu-(\d+)")
 
 _REPLICA, _HAMI = re.compile(r"(.+)::\d+"), re.compile(r"(.+)-\d{1,3}")
 """How device plugins number several of one card: NVIDIA's for MPS and time-slicing, and HAMi's."""
@@ -54,8 +61,8 @@ class PodAssigner:
 
     name = "kubernetes"
 
-    def __init__(self, socket: Path, pods: KubernetesResolver, replicas: Mapping[str, int]) -> None:
-        self._socket, self._pods, self._replicas = socket, pods, replicas
+    def __init__(self, socket: Path, pods: KubernetesResolver, replicas: Mapping[str, int], proc: Path = PROC) -> None:
+        self._socket, self._pods, self._replicas, self._proc = socket, pods, replicas, proc
 
     def find(self, cards: frozenset[str]) -> list[Assigned]:
         if not self._socket.parent.is_dir():
@@ -63,7 +70,8 @@ class PodAssigner:
         counts: Counter[tuple[str, str, str, str]] = Counter()
         hami: set[tuple[str, str]] = set()
         for device in list_devices(self._socket):
-            card = _card_of(device.device_id, cards)
+            card = self._claimed(device.device_id) if device.resource == DRA_DRIVER else None
+            card = card if card in cards else _card_of(device.device_id, cards)
             if card is not None:
                 counts[device.namespace, device.pod, card, device.resource] += 1
             elif _one_of(_HAMI, device.device_id, cards) is not None:
@@ -76,6 +84,11 @@ class PodAssigner:
                 if card in cards:
                     shares[namespace, pod, card] += share
         return [self._assigned(*each, share) for each, share in shares.items()]
+
+    def _claimed(self, device: str) -> str | None:
+        """The GPU that a claim names."""
+        match = _DRA.fullmatch(device)
+        return cards_by_minor(self._proc).get(match[1]) if match else None
 
     def _assigned(self, namespace: str, pod: str, card: str, share: int) -> Assigned:
         """The containers of a pod are one workload: what they have of a card adds up."""

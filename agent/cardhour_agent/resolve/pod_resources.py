@@ -17,8 +17,10 @@ LIST = "/v1.PodResourcesLister/List"
 
 POD_RESOURCES = 1
 POD_NAME, POD_NAMESPACE, POD_CONTAINERS = 1, 2, 3
-CONTAINER_NAME, CONTAINER_DEVICES = 1, 2
+CONTAINER_NAME, CONTAINER_DEVICES, CONTAINER_DYNAMIC = 1, 2, 5
 RESOURCE_NAME, DEVICE_IDS = 1, 2
+CLAIM_RESOURCES = 4
+DRIVER_NAME, DEVICE_NAME = 2, 4
 """Field numbers of the messages of ``k8s.io/kubelet/pkg/apis/podresources/v1``."""
 
 VARINT, FIXED_64, LENGTH_DELIMITED, FIXED_32 = 0, 1, 2, 5
@@ -32,7 +34,9 @@ class DeviceOf(NamedTuple):
     pod: str
     container: str
     resource: str
+    """As device plugins call it; of a claim (dynamic resource allocation), the driver's name."""
     device_id: str
+    """As the plugin, or the driver, calls it."""
 
 
 def list_devices(socket: Path) -> list[DeviceOf]:
@@ -51,6 +55,10 @@ def _devices(answer: bytes) -> Iterator[DeviceOf]:
                 resource = _text(devices, RESOURCE_NAME)
                 for each in _of(devices, DEVICE_IDS):
                     yield DeviceOf(namespace, name, _text(container, CONTAINER_NAME), resource, each.decode())
+            for claim in _of(container, CONTAINER_DYNAMIC):
+                for each in _of(claim, CLAIM_RESOURCES):
+                    driver, device = _text(each, DRIVER_NAME), _text(each, DEVICE_NAME)
+                    yield DeviceOf(namespace, name, _text(container, CONTAINER_NAME), driver, device)
 
 
 def _text(message: bytes, number: int) -> str:
