@@ -184,7 +184,7 @@ def test_a_broker_that_nobody_reaches_is_found_and_one_that_answers_is_well(
     def broker(servers: str, topic: str = stream.topic, wait_ms: int = 200, **settings: str) -> Finding:
         kafka = {"KIND": "kafka", "BOOTSTRAP_SERVERS": servers, "TOPIC": topic, **settings}
         given = {f"CARDHOUR_STREAM_{name}": word for name, word in kafka.items()}
-        return look(tmp_path, broker_wait_ms=wait_ms, **given)["broker"]
+        return look(tmp_path, synced=True, proc=Path("/proc"), broker_wait_ms=wait_ms, **given)["broker"]
 
     nobody = broker("127.0.0.1:1")
     assert nobody.state == "wrong"
