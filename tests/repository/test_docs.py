@@ -17,7 +17,7 @@ import pytest
 from cardhour_billing import catalog_file
 from cardhour_billing.catalog_noun import Noun
 from cardhour_billing.catalog_nouns import NOUNS
-from cardhour_contract import signing, wire
+from cardhour_contract import lengths, signing, wire
 from cardhour_contract.settings import Loader, Secret
 from tests.repository.tree import ROOT, Setting, commands, sections, settings, texts
 
@@ -212,7 +212,7 @@ def test_the_wire_page_has_every_column_with_its_width() -> None:
     for kind, columns in (("usage", wire.USAGE_COLUMNS), ("cards", wire.CARD_COLUMNS)):
         table = text("wire.md").split(f"| `{kind}` column | bytes | value |")[1].split("\n\n")[0]
         rows = dict(re.findall(r"^\| `(\w+)` \| (\d) \|", table, re.MULTILINE))
-        assert rows == {column: str(wire.WIDTH[code]) for column, code in columns.items()}
+        assert rows == {column: str(lengths.WIDTH[code]) for column, code in columns.items()}
 
 
 def test_the_wire_page_has_every_header_and_name() -> None:
