@@ -30,6 +30,7 @@ PAGES: dict[str, tuple[tuple[str, str], ...]] = {
         ("customer-leases", "/leases/"),
         ("customer-balance", "/balance/"),
         ("customer-budgets", "/budgets/"),
+        ("customer-users", "/organisation/"),
         ("customer-list", "/invoices/"),
         ("customer-none", "/invoices/?q=nothing"),
         ("customer-invoice", "/invoices/19/"),

@@ -24,6 +24,7 @@ EVERY_PAGE = (
     (CUSTOMER, "/leases/"),
     (CUSTOMER, "/balance/"),
     (CUSTOMER, "/budgets/"),
+    (CUSTOMER, "/organisation/"),
     (CUSTOMER, "/invoices/"),
     (CUSTOMER, "/invoices/?q=nothing"),
     (CUSTOMER, "/invoices/19/"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from cardhour_billing.portal.views import budgets, holding, reports, statements, usage
+from cardhour_billing.portal.views import budgets, holding, organisation, reports, statements, usage
 
 urlpatterns = [
     path("usage/", usage.usage, name="usage"),
@@ -19,4 +19,6 @@ urlpatterns = [
     path("budgets/add", budgets.add, name="budget-add"),
     path("budgets/webhook", budgets.webhook, name="budget-webhook"),
     path("budgets/<int:budget_id>/remove", budgets.remove, name="budget-remove"),
+    path("organisation/", organisation.users, name="organisation"),
+    path("organisation/<int:user_id>", organisation.change, name="organisation-change"),
 ]

@@ -83,6 +83,10 @@ PAGES: dict[str, Address] = {
     "budgets/<int:budget_id>/remove": Address(
         path="/budgets/{budget}/remove", who=frozenset({"organiser"}), methods="POST", hidden=RIVAL
     ),
+    "organisation/": Address(path="/organisation/", who=ORGANISERS, methods="GET POST", own=RIVAL),
+    "organisation/<int:user_id>": Address(
+        path="/organisation/{user}", who=frozenset({"organiser"}), methods="POST", hidden=RIVAL
+    ),
     "close/": Address(path="/close/", who=STAFF),
     "close/<str:month>/": Address(path="/close/2026-01/", who=STAFF),
     "close/runs/<int:run_id>/": Address(path="/close/runs/{run}/", who=STAFF),

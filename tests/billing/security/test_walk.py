@@ -15,7 +15,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from cardhour_billing.api.app import api
 from cardhour_billing.api_keys import SCOPES as KNOWN_SCOPES
 from cardhour_billing.api_keys import add_key
-from cardhour_billing.models import ApiKey, Budget, CloseRun, Customer, Invoice, StatementEvent
+from cardhour_billing.models import ApiKey, Budget, CloseRun, Customer, Invoice, PortalUser, StatementEvent
 from cardhour_contract.clock import SystemClock
 from tests.billing import books_of_two as books
 from tests.billing.api.program import Answer, Program
@@ -74,8 +74,11 @@ def things(books_of_two: Store) -> dict[str, int]:
     budget = Budget.objects.create(
         customer=Customer.objects.get(key="acme"), amount=1, currency="USD", created_at_ms=0, who="tests"
     )
+    colleague = User.objects.create_user("colleague")
+    PortalUser.objects.create(user=colleague, customer=Customer.objects.get(key="acme"))
     return {
         "budget": budget.pk,
+        "user": colleague.pk,
         "customer": Customer.objects.get(key="acme").pk,
         "invoice": Invoice.objects.get(customer__key="acme").pk,
         "statement": books.statement_of("acme").pk,

@@ -1,0 +1,69 @@
+"""Logins of the customer's organisation: its admins add and remove them, and make others admins."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_http_methods, require_POST
+
+from cardhour_billing.organisation import add_member, members, remove_member, set_admin
+from cardhour_billing.portal.access import customer_admin_only, own_customer
+from cardhour_contract.clock import SystemClock
+from cardhour_contract.errors import Refuse
+from cardhour_contract.moment import to_ms
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_variables("password")
+@customer_admin_only
+def users(request: HttpRequest) -> HttpResponse:
+    """The logins; a post adds one, and its answer is the only page that ever has the password."""
+    if request.method != "POST":
+        return _page(request)
+    name = request.POST.get("name", "").strip()
+    try:
+        password = add_member(
+            own_customer(request), name, admin=bool(request.POST.get("admin")), clock=SystemClock(),
+            who=request.user.get_username(),
+        )  # fmt: skip
+    except Refuse as error:
+        return _page(request, problems=error.problems, typed=request.POST, status=422)
+    return _page(request, made=name, password=password)
+
+
+@require_POST
+@customer_admin_only
+def change(request: HttpRequest, user_id: int) -> HttpResponse:
+    """Make a login an admin, or a member, or take it away."""
+    customer, clock, who = own_customer(request), SystemClock(), request.user.get_username()
+    login, action = get_object_or_404(members(customer), pk=user_id), request.POST.get("action", "")
+    try:
+        if action == "remove":
+            remove_member(customer, login, clock=clock, who=who)
+            messages.success(request, _("%(login)s was removed.") % {"login": login.username})
+        elif action in ("admin", "member"):
+            set_admin(customer, login, admin=action == "admin", clock=clock, who=who)
+            messages.success(request, _("The role of %(login)s was changed.") % {"login": login.username})
+    except Refuse as error:
+        messages.error(request, str(error))
+    return redirect("organisation")
+
+
+def _page(request: HttpRequest, *, status: int = 200, **more: object) -> HttpResponse:
+    customer = own_customer(request)
+    rows = [
+        {
+            "id": login.pk,
+            "name": login.username,
+            "full_name": login.get_full_name(),
+            "admin": login.portal_user.is_admin,
+            "own": login.pk == request.user.pk,
+            "last_ms": to_ms(login.last_login.replace(microsecond=0)) if login.last_login else None,
+        }
+        for login in members(customer)
+    ]
+    facts = {"section": "organisation", "customer": customer, "rows": rows}
+    return render(request, "organisation.html", {**facts, **more}, status=status)
