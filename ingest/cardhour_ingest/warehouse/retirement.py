@@ -126,7 +126,7 @@ def _settle(warehouse: Warehouse, cards: Sequence[str]) -> int:
     }
     gone = {card: spans for card, spans in found.items() if spans != before[card]}
     _write(warehouse, {card: spans for card, spans in found.items() if card in gone or known[card]["unseen"]}, known)
-    _take_away(warehouse, {card: set(spans) - set(before[card]) for card, spans in gone.items()})
+    take_away(warehouse, {card: set(spans) - set(before[card]) for card, spans in gone.items()})
     return len(gone)
 
 
@@ -148,8 +148,12 @@ def _write(
     warehouse.insert("card_retirement", table)
 
 
-def _take_away(warehouse: Warehouse, gone: Mapping[str, Iterable[Retired]]) -> None:
-    """Pages that only said that nobody looked, of hours in which nobody claims to look. A repeat finds nothing."""
+def take_away(warehouse: Warehouse, gone: Mapping[str, Iterable[Retired]]) -> None:
+    """Pages that only said that nobody looked, of hours in which nobody claims to look. A repeat finds nothing.
+
+    A retirement is written first and looks for pages then; a rollup writes its pages first and looks for retirements
+    then. So of two that race one sees the other's.
+    """
     rendering = rendering_for(warehouse.target)
     for card, spans in gone.items():
         for each in spans:

@@ -12,7 +12,7 @@ from cardhour_ingest.warehouse.balance import decompose
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.homes import Scanned
 from cardhour_ingest.warehouse.retirement import FOREVER, Retired, Word, retire, retirements, settle_retirements
-from cardhour_ingest.warehouse.rollup import roll_up, sweep
+from cardhour_ingest.warehouse.rollup import roll_up, run, sweep
 
 START = 480_000 * HOUR_MS
 
@@ -102,3 +102,26 @@ def test_a_silent_node_keeps_its_cards_until_staff_give_one_up_and_its_pages_go(
     # A spool that was thought lost arrives after all, with a scan of the tenth day.
     listed(warehouse, "n1", START + 10 * DAY_MS, "GPU-1")
     assert swept(warehouse, now_ms) == [*range(25), *range(240, 50 * 24)]
+
+
+@pytest.mark.parametrize("moment", ["rollup/word", "rollup/publish", "rollup/settle"])
+def test_a_rollup_that_races_a_retirement_leaves_no_silent_page(
+    moment: str, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The card is given up just before this statement of a rollup that has computed its silence already."""
+    now_ms = START + 5 * HOUR_MS
+    listed(warehouse, "n1", START, "GPU-1")
+    sweep(warehouse, now_ms)
+    plain = run.Run.command
+    told: list[int] = []
+
+    def command(self: run.Run, statement: str, **parameters: object) -> None:
+        if statement == moment and not told:
+            retire(warehouse, Word(card="GPU-1", from_ms=START + 2 * HOUR_MS, reason="burnt", who="lin"))
+            told.append(settle_retirements(warehouse))
+        plain(self, statement, **parameters)
+
+    monkeypatch.setattr(run.Run, "command", command)
+    roll_up(warehouse)
+    assert told == [1]
+    assert hours_with_pages(warehouse) == [0, 1]

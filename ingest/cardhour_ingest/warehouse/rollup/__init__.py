@@ -29,7 +29,7 @@ from msgspec import Struct
 from cardhour_contract.moment import DAY_MS, HOUR_MS
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.homes import settle_homes
-from cardhour_ingest.warehouse.retirement import settle_retirements
+from cardhour_ingest.warehouse.retirement import Retired, settle_retirements, take_away
 from cardhour_ingest.warehouse.rollup.run import Run
 from cardhour_ingest.warehouse.sql import sql
 from cardhour_ingest.warehouse.sums import sum_hours
@@ -117,10 +117,13 @@ def _roll_up_some(warehouse: Warehouse, pairs_max: int) -> RollupResult:
         writing = secrets.randbits(64)
         run.command("rollup/word", writing=writing, done=0)
         run.command("rollup/publish", version=version)
+        # 6. What a card that was retired meanwhile is not to have, once both are written (``take_away``).
+        strays = {row["card"]: [Retired(*span) for span in row["spans"]] for row in run.rows("rollup/stray")}
+        take_away(warehouse, strays)
         run.command("rollup/word", writing=writing, done=1)
         if counts["sealed"]:
-            # 6. What came for a page that stays as it is, before its mark is settled: none of it is lost silently.
+            # 7. What came for a page that stays as it is, before its mark is settled: none of it is lost silently.
             run.command("rollup/too_late")
-        # 7. Settle the marks that were seen. A crash before this repeats the run, which writes the same pages.
+        # 8. Settle the marks that were seen. A crash before this repeats the run, which writes the same pages.
         run.command("rollup/settle")
         return RollupResult(pairs=pairs, **{name: int(count) for name, count in counts.items()})
