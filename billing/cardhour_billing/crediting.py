@@ -15,6 +15,7 @@ from django.db import transaction
 from msgspec import Struct
 
 from cardhour_billing.allocating import Part, allocate, left_of, locked, open_of, payers_of, return_prepaid
+from cardhour_billing.audit import audit
 from cardhour_billing.charge import Charge
 from cardhour_billing.content import Content
 from cardhour_billing.credit_line import CreditLine, credit_charge, parse_credit, within
@@ -110,7 +111,7 @@ def issue_credit(note: Invoice, *, clock: Clock, who: str) -> Invoice:
         return note
 
 
-def void(invoice: Invoice, *, clock: Clock, who: str) -> Invoice:
+def void(invoice: Invoice, *, because: str = "", clock: Clock, who: str) -> Invoice:
     """Give back all that is left of an invoice, as if it had never been. What paid it is free again."""
     with transaction.atomic():
         Issuer.objects.select_for_update().get(pk=invoice.issuer_id)
@@ -119,7 +120,9 @@ def void(invoice: Invoice, *, clock: Clock, who: str) -> Invoice:
         if not rest:
             raise Refuse(f"all of {invoice.number} has been credited already")
         note = draft_credit(invoice, rest, Invoice.Reason.VOID, clock=clock, who=who)
-        return issue_credit(note, clock=clock, who=who)
+        issued = issue_credit(note, clock=clock, who=who)
+        audit(clock, who, "invoice.void", str(invoice.number), {"because": because, "credit_note": issued.number})
+        return issued
 
 
 def find_draft(invoice: Invoice) -> Invoice:

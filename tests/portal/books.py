@@ -12,7 +12,7 @@ from datetime import date, timedelta
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
-from msgspec import to_builtins
+from msgspec import json, to_builtins
 
 from cardhour_billing import money
 from cardhour_billing.checklist import Check
@@ -29,6 +29,7 @@ from cardhour_billing.document import (
     TaxRow,
     encode,
 )
+from cardhour_billing.frozen_inputs import FrozenInputs
 from cardhour_billing.models import (
     CloseRun,
     Customer,
@@ -41,7 +42,8 @@ from cardhour_billing.models import (
     PriceBook,
     StaffRole,
 )
-from cardhour_billing.month import Month, billing_period
+from cardhour_billing.month import BillingPeriod, Month, billing_period
+from cardhour_billing.rating import Terms
 from cardhour_contract.moment import CARD_HOUR_US, format_rfc3339, parse_rfc3339
 
 PASSWORD = "correct horse battery"
@@ -216,8 +218,18 @@ def _write_invoice(
     if series is not None:
         row.state, row.number, row.series, row.sequence = Invoice.State.ISSUED, number, series, series.last
         row.issue_date, row.due_date = issued_on, issued_on + timedelta(days=30)
-        row.issued_at_ms, row.digest, row.inputs = period.end_ms, document.digest or "", b"{}"
+        row.issued_at_ms, row.digest, row.inputs = period.end_ms, document.digest or "", _inputs(customer, period)
         row.save()
+
+
+def _inputs(customer: Customer, period: BillingPeriod) -> bytes:
+    """Frozen inputs of nobody's usage: enough to credit and to void."""
+    terms = Terms(customer=customer.key, currency=customer.currency)
+    kept = FrozenInputs(
+        terms=terms, month=str(period.month), timezone=period.timezone, start_ms=period.start_ms, end_ms=period.end_ms,
+        cuts_ms=(), quarters="", quarters_digest="", bindings=(), prices=(), lines=(),
+    )  # fmt: skip
+    return json.encode(kept)
 
 
 def _price(book: PriceBook, model: str, price: money.UnitPrice) -> Price:

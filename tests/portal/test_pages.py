@@ -52,6 +52,11 @@ EVERY_PAGE = (
     (STAFF, "/records/leases/2/"),
     (STAFF, "/records/nodes/hz-a100-01/"),
     (STAFF, "/records/prepaid/2/"),
+    (STAFF, "/invoices/19/"),
+    (STAFF, "/invoices/19/pay/"),
+    (STAFF, "/invoices/19/credit/"),
+    (STAFF, "/invoices/19/void/"),
+    (STAFF, "/invoices/19/mail/"),
 )
 
 

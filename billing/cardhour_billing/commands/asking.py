@@ -16,11 +16,9 @@ T = TypeVar("T")
 
 def asked(act: Callable[[], T], show: Callable[[T], None], question: str, *, yes: bool) -> T:
     """Do ``act`` after having shown what it does; ``yes`` does not ask. Raises Abort where the answer is no."""
-    from django.db import transaction
+    from cardhour_billing.rehearsal import rehearsed
 
-    with transaction.atomic():
-        show(act())
-        transaction.set_rollback(True)
+    rehearsed(act, show)
     if not yes:
         click.confirm(question, abort=True, err=True)
     return act()

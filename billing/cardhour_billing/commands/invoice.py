@@ -178,9 +178,10 @@ def check(numbers: tuple[str, ...], month: str, files: tuple[Path, ...], form: s
 
 @invoice.command()
 @click.argument("number", metavar="NUMBER")
+@click.option("--because", metavar="TEXT", default="", help="Why: it is kept in the audit log.")
 @click.option("--yes", is_flag=True, help="Void it without asking.")
 @format_option
-def void(number: str, yes: bool, form: str) -> None:
+def void(number: str, because: str, yes: bool, form: str) -> None:
     """Give back all of an issued invoice, as if it had never been: a credit note over the whole of it.
 
     What paid it is free again. It cannot be undone; the month can be issued again (``cardhour invoice reissue``).
@@ -200,7 +201,7 @@ def void(number: str, yes: bool, form: str) -> None:
         paid_by = {name_of(source): str(amount) for source, amount in payers_of(found)}
         gifts = list(found.credit_notes.filter(reason__in=("goodwill", "sla"), state="issued"))
         note = asked(
-            lambda: give_back(found, clock=clock, who=who),
+            lambda: give_back(found, because=because, clock=clock, who=who),
             lambda rehearsed: _show_void(rehearsed, found, paid_by, gifts),
             f"Void {number}?",
             yes=yes,

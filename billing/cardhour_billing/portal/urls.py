@@ -8,8 +8,8 @@ from django.views.i18n import set_language
 
 from cardhour_billing.api.app import api
 from cardhour_billing.api.problem import no_such_address
-from cardhour_billing.portal import customer_urls, data_urls
-from cardhour_billing.portal.views import api_keys, close, explain, invoice, sign_in
+from cardhour_billing.portal import customer_urls, data_urls, staff_urls
+from cardhour_billing.portal.views import api_keys, explain, invoice, sign_in
 
 urlpatterns = [
     path("", sign_in.home, name="home"),
@@ -24,11 +24,7 @@ urlpatterns = [
     path("invoices/<int:invoice_id>/document.xml", invoice.invoice_xml_file, name="invoice-xml"),
     path("invoices/<int:invoice_id>/lines.xlsx", invoice.invoice_xlsx_file, name="invoice-xlsx"),
     path("invoices/<int:invoice_id>/lines/<int:position>/", explain.line_page, name="explain"),
-    path("close/", close.close_page, name="close"),
-    path("close/runs/<int:run_id>/", close.run_panel, name="close-run"),
-    path("close/<str:month>/", close.close_page, name="close-month"),
-    path("close/<str:month>/draft/", close.draft, name="close-draft"),
-    path("close/<str:month>/issue/", close.issue, name="close-issue"),
+    *staff_urls.urlpatterns,
     path("api-keys/", api_keys.key_page, name="api-keys"),
     path("api-keys/<int:key_id>/revoke/", api_keys.revoke, name="api-key-revoke"),
     path("api/v1/", api.urls),

@@ -13,7 +13,9 @@ from cardhour_billing.document import decode
 from cardhour_billing.invoice_files import absent
 from cardhour_billing.models import Invoice
 from cardhour_billing.portal import listing
-from cardhour_billing.portal.access import signed_in, visible_invoices
+from cardhour_billing.portal.access import capabilities, signed_in, visible_invoices
+from cardhour_billing.portal.acts.changes import changes_of
+from cardhour_billing.portal.acts.story import story_of
 from cardhour_billing.portal.cards import card_charges
 from cardhour_billing.portal.charts import day_charges
 from cardhour_billing.portal.closing import state_of
@@ -59,10 +61,13 @@ def invoice_page(request: HttpRequest, invoice_id: int) -> HttpResponse:
     """One invoice, as it is printed, with its charges by day."""
     invoice = get_object_or_404(visible_invoices(request.user), pk=invoice_id)
     document = decode(bytes(invoice.frozen))
+    may = capabilities(request.user)
     return render(
         request,
         "invoice.html",
         {
+            "story": story_of(invoice) if may.staff else None,
+            "changes": changes_of(invoice) if may.staff and invoice.state == Invoice.State.DRAFT else None,
             "section": "invoices",
             "invoice": invoice,
             "document": document,

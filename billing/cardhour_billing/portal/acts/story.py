@@ -1,0 +1,53 @@
+"""What became of an issued invoice, for staff: what paid it, what was credited, whether it was mailed. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db.models import Sum
+from django.utils.translation import gettext as _
+from msgspec import Struct
+
+from cardhour_billing.allocating import open_of, payers_of
+from cardhour_billing.figures import grouped
+from cardhour_billing.invoice_mail import key_of
+from cardhour_billing.mailing import Fate, fate_of
+from cardhour_billing.models import Invoice, Payment
+from cardhour_billing.money import Money
+
+
+class Settled(Struct, frozen=True, kw_only=True):
+    """What was used for an invoice, and by what. ``note`` is the credit note's key, for its link."""
+
+    what: str
+    amount: str
+    note: int | None = None
+
+
+class Story(Struct, frozen=True, kw_only=True):
+    """An issued invoice since then: ``settled`` and ``left`` come to its total."""
+
+    settled: tuple[Settled, ...]
+    left: str
+    mail: Fate
+
+
+def story_of(invoice: Invoice) -> Story | None:
+    """The story of an issued invoice; a draft has none, and a credit note another."""
+    if invoice.state != Invoice.State.ISSUED or invoice.kind != Invoice.Kind.INVOICE:
+        return None
+    return Story(
+        settled=tuple(_settled(invoice)), left=grouped(str(open_of(invoice))), mail=fate_of(key_of(str(invoice.number)))
+    )
+
+
+def _settled(invoice: Invoice) -> Iterable[Settled]:
+    paid = invoice.allocations.filter(prepaid__isnull=False).aggregate(sum=Sum("amount"))["sum"] or 0
+    if paid:
+        yield Settled(what=_("Paid ahead"), amount=grouped(str(Money(amount=paid, currency=invoice.currency))))
+    for source, amount in payers_of(invoice):
+        text = grouped(str(amount))
+        if isinstance(source, Payment):
+            yield Settled(what=f"{source.code}, {source.day.isoformat()}, {source.reference}", amount=text)
+        else:
+            yield Settled(what=str(source.number), amount=text, note=source.pk)
