@@ -40,6 +40,7 @@ PAGES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "nobody.yet": (("lost-list", "/invoices/"),),
     "lin.yue": (
+        ("staff-today", "/today/?all=1"),
         ("staff-close", "/close/"),
         ("staff-close-empty", "/close/2026-01/"),
         ("staff-issue", "/close/2026-10/issue/?all=1"),

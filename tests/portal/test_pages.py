@@ -34,6 +34,7 @@ EVERY_PAGE = (
     (STAFF, "/invoices/20/"),
     (CUSTOMER, "/api-keys/"),
     (STAFF, "/api-keys/"),
+    (STAFF, "/today/?all=1"),
     (STAFF, "/close/2026-10/"),
     (STAFF, "/close/2026-01/"),
     (STAFF, "/fleet/2026-10/?cut=12.5"),
@@ -204,7 +205,7 @@ def test_a_login_without_a_customer_is_told_what_to_do(visit: Visit) -> None:
 
 
 def test_the_month_close_adds_up_by_currency(visit: Visit) -> None:
-    page = visit("/", login=STAFF)
+    page = visit("/close/", login=STAFF)
     expect(page.locator("h1")).to_have_text("Close October 2026")
     for currency in ("CNY", "JPY", "KWD", "USD"):
         rows = page.locator("tbody tr").filter(has=page.locator("td", has_text=currency))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from django.db.models import Count
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from msgspec import Struct
 
@@ -68,7 +68,7 @@ def findings_of(month: str, checks: Sequence[Check]) -> Findings:
 def _held(draft: Invoice, text: str) -> Finding:
     """A finding that holds ``draft`` back."""
     kinds = (
-        ("have no price", _("Price gap"), "price-books", _("Add price")),
+        ("have no price", _("Price gap"), "prices", _("Add price")),
         ("tax", _("Tax data missing"), "customers", _("Complete")),
         ("lease", _("Lease conflict"), "leases", _("Resolve")),
     )
@@ -132,8 +132,7 @@ def _fine(checks: Iterable[Check]) -> Iterable[str]:
 
 
 def _page(name: str) -> str:
-    """Address of a page that mends; empty where there is none."""
-    try:
-        return reverse(name) if name else ""
-    except NoReverseMatch:
+    """Address of the page that shows what is to be mended."""
+    if not name:
         return ""
+    return reverse(name) if name == "fleet" else reverse("records", args=[name])

@@ -1,13 +1,15 @@
-"""Addresses of what staff do: closing a month, and what is done to an invoice."""
+"""Addresses of what staff do: looking at the day, closing a month, and what is done to an invoice."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from cardhour_billing.portal.views import close
+from cardhour_billing.portal.views import close, today
 from cardhour_billing.portal.views.acts import credit, pay, send
 
 urlpatterns = [
+    path("today/", today.today_page, name="today"),
+    path("today/money/", today.money_part, name="today-money"),
     path("close/", close.close_page, name="close"),
     path("close/<str:month>/", close.close_page, name="close-month"),
     path("close/<str:month>/draft/", close.draft, name="close-draft"),

@@ -24,7 +24,7 @@ class SignIn(LoginView):
 
 @signed_in
 def home(request: HttpRequest) -> HttpResponse:
-    """Staff start at the month close, customers at their usage; who belongs to none is told so among the invoices."""
+    """Staff start at today, customers at their usage; who belongs to none is told so among the invoices."""
     if request.user.is_staff:
-        return redirect("close")
+        return redirect("today")
     return redirect("usage" if customer_of(request.user) else "invoices")
