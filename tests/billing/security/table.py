@@ -82,6 +82,11 @@ PAGES: dict[str, Address] = {
     "budgets/webhook": Address(path="/budgets/webhook", who=ORGANISERS, methods="POST"),
     "budgets/<int:budget_id>/remove": Address(
         path="/budgets/{budget}/remove", who=frozenset({"organiser"}), methods="POST", hidden=RIVAL
+    ),
+    "organisation/": Address(path="/organisation/", who=ORGANISERS, methods="GET POST", own=RIVAL),
+    "organisation/<int:user_id>": Address(
+        path="/organisation/{user}", who=frozenset({"organiser"}), methods="POST", hidden=RIVAL
+    ),
     **{
         f"invoices/<int:invoice_id>/{act}/": Address(
             path=f"/invoices/{{invoice}}/{act}/", who=BILLERS, methods="GET POST"
@@ -90,14 +95,6 @@ PAGES: dict[str, Address] = {
     },
     "today/": Address(path="/today/", who=STAFF, more=("/today/?all=1",)),
     "today/money/": Address(path="/today/money/", who=STAFF),
-    "usage/": Address(path="/usage/?month=2026-01", who=ACME | RIVAL, own=RIVAL),
-    "usage/report": Address(
-        path="/usage/report?from=2026-01-01&to=2026-01-31&by=day-model&format=csv", who=ACME | RIVAL, own=RIVAL
-    ),
-    "organisation/": Address(path="/organisation/", who=ORGANISERS, methods="GET POST", own=RIVAL),
-    "organisation/<int:user_id>": Address(
-        path="/organisation/{user}", who=frozenset({"organiser"}), methods="POST", hidden=RIVAL
-    ),
     "close/": Address(path="/close/", who=STAFF),
     "close/<str:month>/": Address(path="/close/2026-01/", who=STAFF),
     "close/runs/<int:run_id>/": Address(path="/close/runs/{run}/", who=STAFF),
