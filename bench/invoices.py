@@ -17,17 +17,18 @@ MONTH = "2026-09"
 CARDS_EACH = 10
 
 PAGES = """INSERT INTO card_hour
-WITH concat('k8s:team-', toString(intDiv(number, {each:UInt32}))) AS owner,
+WITH at % {cards:UInt32} AS number,
+     concat('k8s:team-', toString(intDiv(number, {each:UInt32}))) AS owner,
      arrayMap(q -> owner, range(4)) AS owners,
      arrayMap(q -> concat('node-', toString(intDiv(number, 8))), range(4)) AS nodes,
      arrayMap(q -> 900000000::UInt64, range(4)) AS whole,
      arrayMap(q -> 0::UInt64, range(4)) AS nothing
-SELECT {hour:UInt32}, concat('GPU-', toString(number)), 'bench', 'H100', 0,
+SELECT {hour:UInt32} + intDiv(at, {cards:UInt32}), concat('GPU-', toString(number)), 'bench', 'H100', 0,
        range(4), nodes, owners, whole, whole, nothing, nothing, nothing, nothing,
        range(4), nodes, owners, arrayMap(q -> number % 5000, range(4)), whole, whole,
        nothing, nothing, nothing, nothing,
        nothing, nothing, nothing, [], [], [], 480, now64(6)
-FROM numbers({cards:UInt32})"""
+FROM (SELECT number AS at FROM numbers({cards:UInt32} * {hours:UInt32}))"""
 
 
 def measure(folder: Path, *, customers: int) -> list[Figure]:

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
-from cardhour_billing.charge import Charge
 from cardhour_billing.credit_line import parse_credit
 from cardhour_billing.document import decode
 from cardhour_billing.frozen_inputs import read_inputs
@@ -30,16 +29,6 @@ def billed_before(customers: Sequence[Customer], since: Month) -> dict[str, dict
         before = mine[line.source].amount if line.source in mine else 0
         mine[line.source] = Billed(amount=before + line.amount, inputs=charged[line.invoice, line.source])
     return found
-
-
-def still_to_bill(customer: Customer, charges: Iterable[Charge]) -> bool:
-    """Whether documents have billed just what ``charges`` take for billed. Asked under the customer's lock."""
-    expected = {charge.source: read_charge(charge.inputs).billed for charge in charges if charge.kind in KINDS}
-    found = dict.fromkeys(expected, 0)
-    for line in _lines(Invoice.objects.filter(customer=customer, lines__source__in=expected)) if expected else ():
-        if line.source in found:
-            found[line.source] += line.amount
-    return found == expected
 
 
 class _Line(NamedTuple):

@@ -119,7 +119,7 @@ def _moved(zone: ZoneMonth, closed: Iterable[Closed]) -> set[tuple[str, str]]:
     moved = set()
     for place, at_ms in since.items():
         period = billing_period(parse_month(place[0]), place[1])
-        catalog = AuditLog.objects.filter(action__startswith="catalog.", at_ms__gte=at_ms)
+        catalog = AuditLog.objects.filter(action__regex=r"^(catalog|lease)\.", at_ms__gte=at_ms)
         if catalog.exists() or zone.ledger.changed_since(period.start_ms, period.end_ms, at_ms - CLOCK_MARGIN_MS):
             moved.add(place)
     return moved

@@ -79,7 +79,7 @@ def draft_credit(invoice: Invoice, lines: Sequence[CreditLine], reason: str, *, 
         note.reason = reason
         credits = Credited(number=str(invoice.number), reason=reason)
         period = period_of(whole.inputs)
-        write(note, period, content, compose(note.customer, period, content, credits=credits), clock)
+        write(note, period, content, compose(note.customer, period, content, credits=credits), clock.now_ms())
         note.save()
         write_lines(note, content)
         return note

@@ -118,7 +118,7 @@ def save_draft(
             return None
         invoice = known or new_document(customer, period)
         net, at_ms = (known.net, known.computed_at_ms) if known else (None, None)
-        write(invoice, period, content, compose(customer, period, content), clock)
+        write(invoice, period, content, compose(customer, period, content), clock.now_ms())
         if net is not None and net != invoice.net:
             invoice.net_before, invoice.before_at_ms = net, at_ms
         invoice.findings = list(findings)
@@ -144,7 +144,9 @@ def new_document(customer: Customer, period: BillingPeriod) -> Invoice:
     )
 
 
-def write(invoice: Invoice, period: BillingPeriod, content: Content, document: InvoiceDocument, clock: Clock) -> None:
+def write(
+    invoice: Invoice, period: BillingPeriod, content: Content, document: InvoiceDocument, computed_at_ms: int
+) -> None:
     """Set the figures of ``invoice``. Saves nothing."""
     tax = content.assess(document.currency)
     invoice.period_start_ms = period.start_ms
@@ -153,7 +155,7 @@ def write(invoice: Invoice, period: BillingPeriod, content: Content, document: I
     invoice.kind = document.kind
     invoice.net, invoice.tax, invoice.total = tax.net.amount, tax.tax.amount, tax.total.amount
     invoice.frozen = encode(document)
-    invoice.computed_at_ms = clock.now_ms()
+    invoice.computed_at_ms = computed_at_ms
 
 
 def write_lines(invoice: Invoice, content: Content) -> None:

@@ -15,7 +15,6 @@ from msgspec import Struct, structs
 
 from cardhour_billing.allocating import pay_from_prepaid
 from cardhour_billing.audit import audit
-from cardhour_billing.billed_before import still_to_bill
 from cardhour_billing.binding import BindingRow
 from cardhour_billing.charge import Charge
 from cardhour_billing.content import Content
@@ -35,16 +34,14 @@ from cardhour_billing.granting import draw, moved
 from cardhour_billing.lease import LeaseRow
 from cardhour_billing.lease_cover import Covered
 from cardhour_billing.ledger import Frozen, Ledger
-from cardhour_billing.models import Binding, Contract, Customer, Invoice, Issuer, Lease, Price, TaxRule
+from cardhour_billing.models import Customer, Invoice, Issuer
 from cardhour_billing.month import BillingPeriod, local_day
 from cardhour_billing.numbering import take_number
 from cardhour_billing.rated import RatedLine
+from cardhour_billing.rated_on import Mark, closed_of, newest_of_catalog, same_columns
 from cardhour_billing.rating import Terms
 from cardhour_contract.clock import Clock
 from cardhour_contract.errors import Retry
-
-OF_THE_PAST = ("adjustment", "carried", "credit")
-"""Kinds of charge whose tax rules may have been superseded since."""
 
 
 class InputsMoved(Retry):
@@ -54,6 +51,7 @@ class InputsMoved(Retry):
 class Issuable(Struct, frozen=True, kw_only=True):
     """A rated month of one customer. ``bindings`` assigned its usage, ``leases`` hold in it."""
 
+    mark: Mark
     terms: Terms
     period: BillingPeriod
     cuts_ms: tuple[int, ...]
@@ -98,7 +96,7 @@ def freeze(rated: Sequence[Issuable], ledger: Ledger) -> dict[str, FrozenQuarter
 def issue(customer: Customer, rated: Issuable, frozen: FrozenQuarters, *, clock: Clock, who: str) -> Invoice:
     """Issue the invoice of ``rated``; one that is issued already is returned as it is.
 
-    Raises InputsMoved where usage changed after it was rated.
+    Raises InputsMoved where usage, the catalog or what is billed changed after it was rated.
     """
     # 2. Compare with what was rated: what is frozen is exactly what is billed.
     if dict(frozen.kept.quantity_us) != frozen_quantities(rated.lines, rated.covered):
@@ -120,16 +118,17 @@ def issue(customer: Customer, rated: Issuable, frozen: FrozenQuarters, *, clock:
 def _write(customer: Customer, rated: Issuable, inputs: bytes, digest: str, clock: Clock, who: str) -> Invoice:
     # Locks the issuer, as a catalog does, then the customer, as drafting does: whoever comes second sees what the
     # first has committed. Always in this order, so that no two wait for each other.
-    Issuer.objects.select_for_update().get(pk=customer.issuer.pk)
-    Customer.objects.select_for_update().get(pk=customer.pk)
+    issuer = Issuer.objects.select_for_update().get(pk=customer.issuer.pk)
+    now = Customer.objects.select_for_update().get(pk=customer.pk)
     known = invoice_of(customer, rated.period)
     if known and known.state == Invoice.State.ISSUED:
         return known
+    if not (same_columns(now, customer) and same_columns(issuer, customer.issuer)):
+        raise InputsMoved(f"{customer.key} or its issuer was changed meanwhile; try again")
     _check_current(customer, rated)
-    if moved(rated.charges):
-        raise InputsMoved(f"a grant of {customer.key} was drawn on meanwhile; try again")
     invoice = known or new_document(customer, rated.period)
-    finish(invoice, rated.period, rated.content, (inputs, digest), clock=clock, who=who)
+    at_ms = rated.mark.at_ms
+    finish(invoice, rated.period, rated.content, (inputs, digest), clock=clock, who=who, computed_at_ms=at_ms)
     # What the document says was taken of grants and of money paid ahead is taken, with its number or not at all.
     draw(customer, rated.charges, str(invoice.number), clock=clock, who=who)
     pay_from_prepaid(invoice, clock=clock, who=who)
@@ -145,15 +144,20 @@ def finish(
     clock: Clock,
     who: str,
     credits: Credited | None = None,
+    computed_at_ms: int | None = None,
 ) -> None:
-    """Number ``invoice`` and write all of it. In a transaction that holds its issuer and customer."""
+    """Number ``invoice`` and write all of it. In a transaction that holds its issuer and customer.
+
+    computed_at_ms: when what it rests on was read; now, where that is not said.
+    """
     now_ms, customer, (frozen, digest) = clock.now_ms(), invoice.customer, inputs
     kind = kind_of(content.assess(customer.currency).total)
     today = local_day(now_ms, customer.issuer.timezone)
     series, sequence, number, issue_date = take_number(customer.issuer, kind, today)
     due_date = issue_date + timedelta(days=customer.terms_days)
     facts = IssueFacts(number=number, issue_date=issue_date, due_date=due_date, digest=digest)
-    write(invoice, period, content, compose(customer, period, content, facts, credits), clock)
+    computed_ms = now_ms if computed_at_ms is None else computed_at_ms
+    write(invoice, period, content, compose(customer, period, content, facts, credits), computed_ms)
     invoice.findings = []
     invoice.save()  # still a draft: the triggers let nobody add a line to an issued one
     write_lines(invoice, content)
@@ -167,15 +171,9 @@ def finish(
 
 
 def _check_current(customer: Customer, rated: Issuable) -> None:
-    prices = Price.objects.filter(pk__in={line.price.id for line in rated.lines}, superseded_by__isnull=False)
-    bindings = Binding.objects.filter(pk__in={row.id for row in rated.bindings}, superseded_by__isnull=False)
-    # What corrects an earlier month is taxed as that month was.
-    now = Content(lines=rated.lines, charges=tuple(each for each in rated.charges if each.kind not in OF_THE_PAST))
-    taxes = TaxRule.objects.filter(pk__in={tax.id for tax in now.taxes}, superseded_by__isnull=False)
-    contracts = Contract.objects.filter(pk__in={row.id for row in rated.terms.contracts}, superseded_by__isnull=False)
-    leases = Lease.objects.filter(pk__in={row.id for row in rated.leases}, superseded_by__isnull=False)
-    if any(rows.exists() for rows in (prices, bindings, taxes, contracts, leases)):
-        what = "a price, binding, contract, lease or tax rule"
-        raise InputsMoved(f"{what} of {rated.terms.customer} was superseded; try again")
-    if not still_to_bill(customer, rated.charges):
-        raise InputsMoved(f"another month of {customer.key} has billed the same leases meanwhile; try again")
+    if newest_of_catalog() != rated.mark.catalog:
+        raise InputsMoved(f"the catalog was changed after {customer.key} was rated; try again")
+    if closed_of([customer])[customer.pk] != rated.mark.closed:
+        raise InputsMoved(f"another month of {customer.key} was closed meanwhile, or a credit note issued; try again")
+    if moved(rated.charges):
+        raise InputsMoved(f"a grant of {customer.key} was drawn on meanwhile; try again")

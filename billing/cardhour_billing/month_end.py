@@ -13,7 +13,6 @@ from cardhour_billing.drafting import invoice_of
 from cardhour_billing.models import Customer, Invoice, InvoiceLine, MonthEntry
 from cardhour_billing.money import Money
 from cardhour_billing.month import BillingPeriod
-from cardhour_contract.clock import Clock
 
 
 def closed_without(customer: Customer, period: BillingPeriod) -> MonthEntry | None:
@@ -24,8 +23,8 @@ def closed_without(customer: Customer, period: BillingPeriod) -> MonthEntry | No
     return None
 
 
-def close_without(customer: Customer, period: BillingPeriod, total: Money, clock: Clock, who: str) -> MonthEntry:
-    """Close a month without a document. A draft of it goes away."""
+def close_without(customer: Customer, period: BillingPeriod, total: Money, rated_at_ms: int, who: str) -> MonthEntry:
+    """Close a month without a document, as it was rated at an instant. A draft of it goes away."""
     with transaction.atomic():
         Customer.objects.select_for_update().get(pk=customer.pk)
         known = invoice_of(customer, period)
@@ -39,7 +38,7 @@ def close_without(customer: Customer, period: BillingPeriod, total: Money, clock
                 "kind": MonthEntry.Kind.CARRIED if total.amount else MonthEntry.Kind.EMPTY,
                 "currency": total.currency,
                 "total": total.amount,
-                "recorded_at_ms": clock.now_ms(),
+                "recorded_at_ms": rated_at_ms,
                 "who": who,
             },
         )

@@ -31,7 +31,7 @@ def reopen(invoice: Invoice, *, clock: Clock, who: str) -> Invoice:
         if latest is None or latest.pk != invoice.pk:
             raise Refuse(f"{period.month} of {invoice.customer.key} has a later document: {latest}")
         again = new_document(invoice.customer, period)
-        write(again, period, Content(), compose(invoice.customer, period, Content()), clock)
+        write(again, period, Content(), compose(invoice.customer, period, Content()), clock.now_ms())
         again.save()
         audit(clock, who, "invoice.reopen", str(invoice.number), {"revision": again.revision})
         return again

@@ -25,6 +25,7 @@ from cardhour_billing.money import Money, card_hours, exponent
 from cardhour_billing.month import BillingPeriod, local_day
 from cardhour_billing.month_end import close_without, closed_without
 from cardhour_billing.provider import Asked, Charges, ZoneMonth
+from cardhour_billing.rated_on import Mark, closed_of, newest_of_catalog
 from cardhour_billing.rating import Rating, Unassigned
 from cardhour_billing.tax import REVERSE_CHARGE
 from cardhour_billing.zone_rating import rate_zone
@@ -128,7 +129,7 @@ class ZoneClose:
             return (_closed(known),)
         entry = closed_without(customer, self.period)
         if entry is None and issued_by and self._ends_without(customer):
-            entry = close_without(customer, self.period, self._total(customer), self._clock, issued_by)
+            entry = close_without(customer, self.period, self._total(customer), self._rated_at_ms, issued_by)
         if entry is not None:
             if entry.kind == MonthEntry.Kind.CARRIED:
                 self.carried[customer.key] = Money(amount=entry.total, currency=entry.currency)
@@ -175,6 +176,7 @@ class ZoneClose:
         covered = self._covered(customer)
         used = self._rating.bindings[customer.key] | bindings_of(covered, self._rated.bindings)
         return Issuable(
+            mark=Mark(at_ms=self._rated_at_ms, catalog=self._newest, closed=self._closed[customer.pk]),
             terms=self._terms[customer.key],
             period=self.period,
             cuts_ms=self._rated.cuts_ms,
@@ -186,6 +188,9 @@ class ZoneClose:
         )
 
     def _rate(self) -> None:
+        # First of all: what comes in while the rest is read is newer than these.
+        self._rated_at_ms, self._newest = self._clock.now_ms(), newest_of_catalog()
+        self._closed = closed_of(self.customers)
         self._terms = terms_of(self.customers, self.period)
         self._rated = rate_zone(self.period, self._terms, self._list_currency, self._ledger)
         self._covered_of = self._rated.cover.by_customer()
