@@ -66,10 +66,20 @@ def close_month(
     settings: BillingSettings,
     progress: Told = lambda what, done, of: None,
 ) -> CloseReport:
-    """Draft, or issue, every invoice of a month. May be repeated: what is issued stays as it is.
+    """Draft, or issue, every invoice of a month, with its files. May be repeated: what is issued stays as it is.
 
     Refuses to issue a month that has not ended, or is within its grace hours, in any customer's zone.
     """
+    report = close_books(order, ledger=ledger, clock=clock, settings=settings, progress=progress)
+    # After the commits, and also where nothing was issued now: what an earlier crash left without files gets them.
+    render_missing(clock, who=order.who, progress=progress)
+    return report
+
+
+def close_books(
+    order: CloseOrder, *, ledger: Ledger, clock: Clock, settings: BillingSettings, progress: Told
+) -> CloseReport:
+    """``close_month`` but for the files, which nothing in the books waits for."""
     issuer, customers = _parties(order.customers)
     zones = {customer.timezone for customer in customers} | ({issuer.timezone} if not order.customers else set())
     periods = {zone: billing_period(order.month, zone) for zone in sorted(zones)}
@@ -93,8 +103,6 @@ def close_month(
         carried |= month_here.carried
         if zone == issuer.timezone and not order.customers:
             unassigned = month_here.unassigned
-    # After the commits, and also where nothing was issued now: what an earlier crash left without files gets them.
-    render_missing(clock, who=order.who, progress=progress)
     invoices.sort(key=lambda each: each.customer)
     coverage = None if order.customers else seen[issuer.timezone]
     known = Closed(
