@@ -6,7 +6,7 @@ Does not own issuing (``issuing``). A month without lines has no invoice: its dr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Literal
 
@@ -123,7 +123,7 @@ def save_draft(
             invoice.net_before, invoice.before_at_ms = net, at_ms
         invoice.findings = list(findings)
         invoice.save()
-        write_lines(invoice, content)
+        write_lines(invoice, content, in_place_of_others=known is not None)
         return invoice
 
 
@@ -131,6 +131,12 @@ def invoice_of(customer: Customer, period: BillingPeriod) -> Invoice | None:
     """What bills ``period`` to ``customer``, draft or issued: the latest revision; a credit note where negative."""
     found = Invoice.objects.filter(customer=customer, period=str(period.month), original__isnull=True)
     return found.order_by("-revision").first()
+
+
+def invoices_of(customers: Collection[Customer], period: BillingPeriod) -> dict[int, Invoice]:
+    """``invoice_of`` many customers, by their key in the store."""
+    found = Invoice.objects.filter(customer__in=customers, period=str(period.month), original__isnull=True)
+    return {each.customer_id: each for each in found.select_related("customer").order_by("revision")}
 
 
 def new_document(customer: Customer, period: BillingPeriod) -> Invoice:
@@ -158,9 +164,10 @@ def write(
     invoice.computed_at_ms = computed_at_ms
 
 
-def write_lines(invoice: Invoice, content: Content) -> None:
-    """Replace the lines of a saved draft."""
-    invoice.lines.all().delete()
+def write_lines(invoice: Invoice, content: Content, *, in_place_of_others: bool = True) -> None:
+    """Write the lines of a saved draft, in place of those that it may have."""
+    if in_place_of_others:
+        invoice.lines.all().delete()
     usage = [_usage_row(invoice, at, line) for at, line in enumerate(content.lines, start=1)]
     charges = [_charge_row(invoice, at, each) for at, each in enumerate(content.charges, start=len(usage) + 1)]
     InvoiceLine.objects.bulk_create(usage + charges)

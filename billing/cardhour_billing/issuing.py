@@ -159,8 +159,9 @@ def finish(
     computed_ms = now_ms if computed_at_ms is None else computed_at_ms
     write(invoice, period, content, compose(customer, period, content, facts, credits), computed_ms)
     invoice.findings = []
+    fresh = invoice.pk is None
     invoice.save()  # still a draft: the triggers let nobody add a line to an issued one
-    write_lines(invoice, content)
+    write_lines(invoice, content, in_place_of_others=not fresh)
     invoice.state = Invoice.State.ISSUED
     invoice.series, invoice.sequence, invoice.number = series, sequence, number
     invoice.issue_date, invoice.due_date, invoice.issued_at_ms = issue_date, due_date, now_ms

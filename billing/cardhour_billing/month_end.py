@@ -7,6 +7,8 @@ what becomes of it later (``adjusting``).
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db import transaction
 
 from cardhour_billing.drafting import invoice_of
@@ -15,12 +17,14 @@ from cardhour_billing.money import Money
 from cardhour_billing.month import BillingPeriod
 
 
-def closed_without(customer: Customer, period: BillingPeriod) -> MonthEntry | None:
-    """The entry of a month that is over and gets no document any more."""
-    entry = MonthEntry.objects.filter(customer=customer, period=str(period.month)).first()
-    if entry is None or entry.kind == MonthEntry.Kind.CARRIED or _billed_later(customer, period):
-        return entry
-    return None
+def closed_without(customers: Collection[Customer], period: BillingPeriod) -> dict[int, MonthEntry]:
+    """The entries of a month that is over and gets no document any more, by the customer's key in the store."""
+    entries = MonthEntry.objects.filter(customer__in=customers, period=str(period.month)).select_related("customer")
+    return {
+        each.customer_id: each
+        for each in entries
+        if each.kind == MonthEntry.Kind.CARRIED or _billed_later(each.customer, period)
+    }
 
 
 def close_without(customer: Customer, period: BillingPeriod, total: Money, rated_at_ms: int, who: str) -> MonthEntry:

@@ -16,7 +16,7 @@ from cardhour_billing.config import BillingSettings
 from cardhour_billing.content import Content
 from cardhour_billing.current import terms_of
 from cardhour_billing.document import InvoiceDocument, decode
-from cardhour_billing.drafting import invoice_of, save_draft
+from cardhour_billing.drafting import invoices_of, save_draft
 from cardhour_billing.issuing import InputsMoved, Issuable, freeze, issue
 from cardhour_billing.lease_cover import Covered, bindings_of
 from cardhour_billing.ledger import Ledger
@@ -31,8 +31,8 @@ from cardhour_billing.tax import REVERSE_CHARGE
 from cardhour_billing.zone_rating import rate_zone
 from cardhour_contract.clock import Clock
 
-DRAFTS_AT_ONCE = 100
-"""What a crash may cost, and how long others wait for a draft's customer: a second or so."""
+AT_ONCE = 100
+"""What a crash may cost, and how long others wait for a customer: a second or so."""
 
 ATTEMPTS_MAX = 3
 """Ratings of a zone before giving up: usage of a closed month that still moves means ingest is catching up."""
@@ -115,19 +115,23 @@ class ZoneClose:
                     yield customer, self._draft(customer)
 
     def _all_at_once(self, issued_by: str) -> Iterator[tuple[Customer, tuple[ClosedInvoice | None] | None]]:
-        """``_at_once`` for each customer; drafts so many in one transaction, for a commit waits for the disk."""
-        size = 1 if issued_by else DRAFTS_AT_ONCE
-        for at in range(0, len(self.customers), size):
+        """``_at_once`` for each customer, so many in one transaction, for a commit waits for the disk."""
+        for at in range(0, len(self.customers), AT_ONCE):
+            customers = self.customers[at : at + AT_ONCE]
             with transaction.atomic():
-                made = [(each, self._at_once(each, issued_by)) for each in self.customers[at : at + size]]
+                documents, entries = invoices_of(customers, self.period), closed_without(customers, self.period)
+                made = [
+                    (each, self._at_once(each, documents.get(each.pk), entries.get(each.pk), issued_by))
+                    for each in customers
+                ]
             yield from made
 
-    def _at_once(self, customer: Customer, issued_by: str) -> tuple[ClosedInvoice | None] | None:
+    def _at_once(
+        self, customer: Customer, known: Invoice | None, entry: MonthEntry | None, issued_by: str
+    ) -> tuple[ClosedInvoice | None] | None:
         """What closes a month without taking a number, if only nothing; ``None`` where it is to be issued."""
-        known = invoice_of(customer, self.period)
         if known and known.state == Invoice.State.ISSUED:
             return (_closed(known),)
-        entry = closed_without(customer, self.period)
         if entry is None and issued_by and self._ends_without(customer):
             entry = close_without(customer, self.period, self._total(customer), self._rated_at_ms, issued_by)
         if entry is not None:

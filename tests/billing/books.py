@@ -72,7 +72,7 @@ def close(
     settings: BillingSettings = DEFAULTS,
     files: bool = False,
 ) -> CloseReport:
-    """Close ``month``, as if it were ``at`` now. Without ``files``, whose typesetting takes longer than all the rest."""
+    """Close ``month``, as if it were ``at`` now. ``files`` take longer to typeset than all the rest."""
     only = (customer,) if customer else ()
     order = CloseOrder(month=parse_month(month), who="tests", customers=only, issue=issue, within_grace=within_grace)
     if files:

@@ -15,13 +15,13 @@ from msgspec import Struct
 from cardhour_contract.moment import HOUR_MS, QUARTER_MS
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.sql import sql
-from cardhour_ingest.warehouse.usage import BillableUsage, cut_quarters, quarters
+from cardhour_ingest.warehouse.usage import BillableUsage, cut_quarters, quarters, segment_of_quarters
 
 INVOICES_ASKED_MAX = 1_000
 """Invoices in one question: their names travel with it, some 100 bytes each."""
 
-QUARTERS_DIGESTED_MAX = 4_000_000
-"""Quarters digested at once: as text they are about 100 bytes each, and the engine holds them all."""
+QUARTERS_DIGESTED_MAX = 20_000_000
+"""Quarters digested at once: a number of 8 bytes each and some 20 of text, and the engine holds them all."""
 
 
 class FrozenUsage(Struct, frozen=True, kw_only=True):
@@ -65,8 +65,8 @@ def freeze(
     rows = _line_table(lines)
     try:
         warehouse.insert(table, rows)
-        cuts = cut_quarters(from_ms, to_ms, cuts_ms)
-        warehouse.command(sql("queries/freeze"), line=table, **quarters(from_ms, to_ms), cuts=cuts)
+        segments = segment_of_quarters(from_ms, to_ms, cuts_ms)
+        warehouse.command(sql("queries/freeze"), line=table, **quarters(from_ms, to_ms), segments=segments)
     finally:
         warehouse.command("DROP TABLE {line:Identifier}", line=table)
     return frozen_all(warehouse, rows["invoice"].unique().to_pylist())
@@ -79,20 +79,17 @@ def frozen(warehouse: Warehouse, invoice: str) -> FrozenUsage:
 
 def frozen_all(warehouse: Warehouse, invoices: Sequence[str]) -> dict[str, FrozenUsage]:
     """What invoices froze, by invoice."""
-    sums: dict[str, dict[int, int]] = {invoice: {} for invoice in invoices}
     sizes = dict.fromkeys(invoices, 0)
     for first in range(0, len(invoices), INVOICES_ASKED_MAX):
         asked = list(invoices[first : first + INVOICES_ASKED_MAX])
         for row in warehouse.rows(sql("queries/billed"), invoices=asked):
-            sums[row["invoice"]][int(row["line"])] = int(row["billable_us"])
-            sizes[row["invoice"]] += int(row["quarters"])
-    digests: dict[str, str] = {}
+            sizes[row["invoice"]] = int(row["quarters"])
+    found = {invoice: FrozenUsage(digest="", billable_us_by_line={}) for invoice in invoices}
     for together in _batches(sizes):
-        rows = warehouse.rows(sql("queries/billed_digest"), invoices=together)
-        digests.update((row["invoice"], row["digest"]) for row in rows)
-    return {
-        invoice: FrozenUsage(digest=digests.get(invoice, ""), billable_us_by_line=sums[invoice]) for invoice in invoices
-    }
+        for row in warehouse.rows(sql("queries/billed_digest"), invoices=together):
+            lines = dict(zip(*row["lines"], strict=True))
+            found[row["invoice"]] = FrozenUsage(digest=row["digest"], billable_us_by_line=lines)
+    return found
 
 
 def frozen_usage(

@@ -1,13 +1,14 @@
 -- What there is to bill, cut at the given quarters: one row for each holder, card and segment. Quarters count from the epoch.
-SELECT o_owner AS owner, cluster::String AS cluster, o_node AS node, card::String AS card, model::String AS model,
-       arrayLastOrNull(cut -> cut <= hour * 4 + o_quarter, {cuts:Array(UInt32)}) AS segment,
-       sum(o_held) AS held_us, sum(o_billable) AS billable_us
+-- {segments:Array(UInt32)} has the segment of each quarter of the span: looking it up costs a tenth of a search among the cuts.
+SELECT owner, cluster, node, card, model, segment, sum(held) AS held_us, sum(billable) AS billable_us
 FROM (
-    SELECT hour, card, cluster, model, o.1 AS o_quarter, o.2 AS o_node, o.3 AS o_owner, o.4 AS o_held, o.5 AS o_billable
+    SELECT o_owner::String AS owner, cluster::String AS cluster, o_node::String AS node, card::String AS card,
+           model::String AS model, {segments:Array(UInt32)}[hour * 4 + o_quarter - {from:UInt32} + 1] AS segment, held, billable
     FROM card_hour FINAL
-    ARRAY JOIN arrayZip(by_owner.quarter, by_owner.node, by_owner.owner, by_owner.held_us, by_owner.billable_us) AS o
+    ARRAY JOIN by_owner.quarter AS o_quarter, by_owner.node AS o_node, by_owner.owner AS o_owner, by_owner.held_us AS held,
+               by_owner.billable_us AS billable
     WHERE hour >= intDiv({from:UInt32}, 4) AND hour <= intDiv({to:UInt32} - 1, 4)
+      AND hour * 4 + o_quarter >= {from:UInt32} AND hour * 4 + o_quarter < {to:UInt32} AND billable > 0
 )
-WHERE hour * 4 + o_quarter >= {from:UInt32} AND hour * 4 + o_quarter < {to:UInt32} AND o_billable > 0
 GROUP BY owner, cluster, node, card, model, segment
 ORDER BY owner, cluster, node, card, model, segment

@@ -1,12 +1,20 @@
--- SHA-256 of the quarters that each invoice froze: each hour's rows as sorted text, then the hours in order. Same rows, same
--- digest, on any engine.
-SELECT invoice, lower(hex(SHA256(arrayStringConcat(arrayMap(x -> x.2, arraySort(groupArray((hour, hour_digest)))), '\n')))) AS digest
-FROM (
-    SELECT invoice, hour, lower(hex(SHA256(arrayStringConcat(arraySort(groupArray(
-               concat(toString(line), '\t', toString(hour), '\t', toString(quarter), '\t', card, '\t', node, '\t', cluster, '\t',
-                      model, '\t', owner, '\t', toString(billable_us)))), '\n')))) AS hour_digest
-    FROM (SELECT DISTINCT invoice, line, hour, quarter, card, node, cluster, model, owner, billable_us
-          FROM billed_quarter WHERE invoice IN {invoices:Array(String)})
-    GROUP BY invoice, hour
+-- What invoices froze: the sum of each line, and a SHA-256 over all of it. Same quarters, same digest, on any engine and in
+-- whatever rows they stand: of each line and holder the quarters in order of time, as text, then these digests in order. A quarter is
+-- one number, (quarters since the epoch) * 2^32 + microseconds, of which there are never more than 9 * 10^8.
+WITH holder AS (
+    SELECT invoice, line,
+           arrayCompact(arraySort(groupArrayArray(arrayFilter(each -> bitAnd(each, 4294967295) > 0, arrayMap(
+               (us, at) -> bitShiftLeft(toUInt64(hour * 4 + quarter + at - 1), 32) + us, billable_us, arrayEnumerate(billable_us)
+           ))))) AS quarters,
+           arraySum(each -> bitAnd(each, 4294967295), quarters) AS us,
+           lower(hex(SHA256(concat(toString(line), '\t', card::String, '\t', node::String, '\t', cluster::String, '\t', model::String,
+                                   '\t', owner::String, '\t', toString(quarters))))) AS digest
+    FROM billed_quarter
+    WHERE invoice IN {invoices:Array(String)}
+    GROUP BY invoice, line, card, node, cluster, model, owner
 )
+SELECT invoice, sumMap([line], [us]) AS lines,
+       lower(hex(SHA256(arrayStringConcat(arraySort(groupArray(digest)), '\n')))) AS digest
+FROM holder
 GROUP BY invoice
+ORDER BY invoice

@@ -81,17 +81,17 @@ ENGINE = Distributed('fleet', currentDatabase(), 'ledger_breach_local', cityHash
 CREATE TABLE billed_quarter_local ON CLUSTER 'fleet' (
     invoice     String COMMENT 'the invoice''s id in the money store',
     line        UInt32 COMMENT 'position of the line',
-    hour        UInt32,
-    quarter     UInt8,
     card        LowCardinality(String),
     node        LowCardinality(String),
     cluster     LowCardinality(String),
     model       LowCardinality(String),
     owner       LowCardinality(String),
-    billable_us UInt64
+    hour        UInt32,
+    quarter     UInt8 COMMENT 'the first of the row',
+    billable_us Array(UInt64) COMMENT 'of that quarter and those after it in the hour; 0 where nothing is billed'
 ) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
 PARTITION BY toYYYYMM(toDateTime(hour * 3600, 'UTC'))
-ORDER BY (invoice, line, hour, quarter, card, node, owner);
+ORDER BY (invoice, line, card, node, owner, hour, quarter);
 
 CREATE TABLE billed_quarter ON CLUSTER 'fleet' AS billed_quarter_local
 ENGINE = Distributed('fleet', currentDatabase(), 'billed_quarter_local', cityHash64(card));
