@@ -23,12 +23,12 @@ from cardhour_contract.clock import Clock
 from cardhour_contract.errors import Refuse
 
 
-def apply_catalog(file: CatalogFile, shown: Sequence[Change], *, clock: Clock, who: str) -> None:
+def apply_catalog(file: CatalogFile, shown: Sequence[Change], *, clock: Clock, who: str, correct: bool = False) -> None:
     """Write the changes that were shown, all or none. Refuses where the store has changed since they were planned."""
     writers = {noun.name: noun.write for noun in NOUNS}
     with transaction.atomic():
         Issuer.objects.select_for_update().first()  # one catalog at a time
-        changes = plan(file)
+        changes = plan(file, correct=correct)
         if [_seen(change) for change in changes] != [_seen(change) for change in shown]:
             raise Refuse("the catalog was changed by someone else meanwhile: run the command again")
         recorded_at_ms = clock.now_ms()

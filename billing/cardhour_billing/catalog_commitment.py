@@ -94,9 +94,8 @@ def _changes(planning: Planning) -> list[Change]:
             row = _row(table, table.contract, rows.new_id(), currency, from_ms, to_ms)
         except Refuse:
             continue  # reported with the table
-        if (known := rows.add(located.where, row)) and not planning.simulated:
-            found = billed(f"commitment '{known.key}'", customer, known, row)
-            planning.problems += [f"{located.where}: {problem}" for problem in found]
+        if known := rows.add(located.where, row):
+            planning.rests_on(located, billed(f"commitment '{known.key}'", customer, known, row))
     return rows.changes
 
 

@@ -48,11 +48,8 @@ def _changes(planning: Planning) -> list[Change]:
             )  # fmt: skip
         except Refuse:
             continue  # reported with the table
-        if (known := rows.add(located.where, row)) and not planning.simulated:
-            planning.problems += [
-                f"{located.where}: {problem}"
-                for problem in billed(f"contract '{known.key}'", known.customer, known, row)
-            ]
+        if known := rows.add(located.where, row):
+            planning.rests_on(located, billed(f"contract '{known.key}'", known.customer, known, row))
     for one, other in contract_overlaps(rows.after):
         sentence = f"customer '{one.customer}' has two contracts at one time, '{one.key}' and '{other.key}'"
         planning.problems.append(rows.overlap(one, other, sentence))

@@ -60,6 +60,13 @@ class Planning:
     problems: list[str]
     simulated: bool = False
     """Nothing will be written, so what issued documents rest on may change."""
+    correct: bool = False
+    """What issued documents rest on may change: what they billed is computed again, and adjusted."""
+
+    def rests_on(self, located: Located[Any], problems: Iterable[str]) -> None:
+        """Complain about a change to what was billed, unless it is meant to correct that."""
+        if not (self.simulated or self.correct):
+            self.problems += [f"{located.where}: {each}; if it was wrong, correct it: --correct" for each in problems]
 
     def known_customer(self, located: Located[Any], customer: str) -> None:
         """Complain about a customer that is neither in the file nor in the store."""

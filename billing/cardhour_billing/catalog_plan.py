@@ -15,10 +15,11 @@ from cardhour_billing.models import Customer, Issuer
 from cardhour_contract.errors import Refuse
 
 
-def plan(file: CatalogFile, *, simulated: bool = False) -> tuple[Change, ...]:
+def plan(file: CatalogFile, *, simulated: bool = False, correct: bool = False) -> tuple[Change, ...]:
     """The changes that ``file`` asks for, in order of writing. Raises Refuse with every problem and its line.
 
-    ``simulated``: what was billed may change, because nothing will be written.
+    ``simulated``: what was billed may change, because nothing will be written. ``correct``: it may, because that is
+    what is wanted.
     """
     problems = list(file.problems)
     issuer = _issuer(file, problems)
@@ -31,6 +32,7 @@ def plan(file: CatalogFile, *, simulated: bool = False) -> tuple[Change, ...]:
         customers=customers | file.unreadable,
         problems=problems,
         simulated=simulated,
+        correct=correct,
     )
     changes = [change for noun in NOUNS for change in noun.changes(planning)]
     if problems:

@@ -71,8 +71,8 @@ def _changes(planning: Planning) -> list[Change]:
             row = _row(table, rows.new_id(), table.currency or planning.issuer.currency)
         except Refuse:
             continue  # reported with the table
-        if (known := rows.add(located.where, row)) and not planning.simulated:
-            planning.problems += [f"{located.where}: {problem}" for problem in _billed(known, row)]
+        if known := rows.add(located.where, row):
+            planning.rests_on(located, _billed(known, row))
     for one, other, model in price_overlaps(rows.after):
         planning.problems.append(rows.overlap(one, other, f"model '{model}' has two prices at one time"))
     return rows.changes

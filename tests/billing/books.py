@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from cardhour_billing.catalog import apply_catalog
 from cardhour_billing.catalog_change import Change
 from cardhour_billing.catalog_file import read_catalog
@@ -44,6 +46,12 @@ per = "card-hour"
 amount = "1.616532"
 from = 2026-01-01T00:00:00Z
 """
+
+
+@pytest.fixture(scope="session", name="migrated")
+def on_sqlite(migrated_file: str) -> str:
+    """For modules that import it: their figures come out of one database as of the other, so they ask only one."""
+    return migrated_file
 
 
 def clock_at(at: str) -> VirtualClock:

@@ -30,7 +30,7 @@ def ledger(store: Store) -> MemoryLedger:
     hours(ledger, "2026-01-05", 10)
     for month in ("02", "03", "04"):
         hours(ledger, f"2026-{month}-05", 1)
-    close(ledger, "2026-01", IN_FEBRUARY, issue=True)
+    close(ledger, "2026-01", IN_FEBRUARY, issue=True, files=True)
     return ledger
 
 
@@ -39,7 +39,7 @@ def hours(ledger: MemoryLedger, day: str, count: int, owner: str = "k8s:acme", c
 
 
 def bill(ledger: MemoryLedger, month: str, at: str, *, issue: bool = True) -> InvoiceDocument:
-    (closed,) = close(ledger, month, at, issue=issue).invoices
+    (closed,) = close(ledger, month, at, issue=issue, files=True).invoices
     assert not closed.findings
     return closed.document
 
@@ -113,7 +113,7 @@ def test_a_line_that_vanished_is_given_back_whole_under_the_tax_of_then(store: S
     ledger = MemoryLedger()
     hours(ledger, "2026-01-05", 10)
     hours(ledger, "2026-02-05", 20)
-    close(ledger, "2026-01", IN_FEBRUARY, issue=True)
+    close(ledger, "2026-01", IN_FEBRUARY, issue=True, files=True)
     ledger.held.pop(0)
     document = bill(ledger, "2026-02", IN_MARCH)
     assert adjusted(document) == [("adjustment 2026-01", "-1", "-100.00")]
@@ -134,8 +134,10 @@ def test_usage_that_was_anothers_moves_from_one_customer_to_the_other(store: Sto
     apply(
         store.home, ACME + f"to = {moved}\n" + ACME.replace("2026-01-01T00:00:00Z", moved).replace('"acme"', '"beta"')
     )
-    close(ledger, "2026-01", IN_FEBRUARY, issue=True)  # beta's January, which nobody had closed
-    found = {each.customer: each.document for each in close(ledger, "2026-02", IN_MARCH, issue=True).invoices}
+    close(ledger, "2026-01", IN_FEBRUARY, issue=True, files=True)  # beta's January, which nobody had closed
+    found = {
+        each.customer: each.document for each in close(ledger, "2026-02", IN_MARCH, issue=True, files=True).invoices
+    }
     assert adjusted(found["acme"]) == [("adjustment 2026-01", "-1", "-40.00")]
     assert found["acme"].kind == "credit-note"
     assert [line.amount for line in decode(bytes(issued("beta")[0].frozen)).lines] == ["40.00"]
@@ -206,18 +208,18 @@ def test_months_further_back_than_the_setting_stay_as_they_are(ledger: MemoryLed
 def test_a_month_that_was_empty_is_billed_with_the_next(store: Store) -> None:
     apply(store.home, ISSUER + ACME + PER_HOUR)
     ledger = MemoryLedger()
-    assert close(ledger, "2026-01", IN_FEBRUARY, issue=True).without_usage == ("acme",)
+    assert close(ledger, "2026-01", IN_FEBRUARY, issue=True, files=True).without_usage == ("acme",)
     assert [(each.kind, each.period) for each in MonthEntry.objects.all()] == [("empty", "2026-01")]
     hours(ledger, "2026-01-20", 2)
     hours(ledger, "2026-02-05", 1)
     assert adjusted(bill(ledger, "2026-02", IN_MARCH)) == [("adjustment 2026-01", "1", "20.00")]
-    assert close(ledger, "2026-01", IN_FEBRUARY, issue=True).invoices == ()  # and not once more
+    assert close(ledger, "2026-01", IN_FEBRUARY, issue=True, files=True).invoices == ()  # and not once more
 
 
 def test_an_empty_month_gets_its_invoice_after_all_while_no_later_one_has_billed_it(store: Store) -> None:
     apply(store.home, ISSUER + ACME + PER_HOUR)
     ledger = MemoryLedger()
-    close(ledger, "2026-01", IN_FEBRUARY, issue=True)
+    close(ledger, "2026-01", IN_FEBRUARY, issue=True, files=True)
     hours(ledger, "2026-01-20", 2)
     assert bill(ledger, "2026-01", IN_FEBRUARY).total == "20.00"
     hours(ledger, "2026-02-05", 1)
@@ -233,25 +235,25 @@ def test_a_month_below_the_smallest_invoice_is_carried_forward_line_by_line(stor
     hours(ledger, "2026-03-05", 3)
     (draft,) = close(ledger, "2026-01", IN_FEBRUARY, settings=small).invoices
     assert draft.warnings == ("below the smallest invoice of 50 USD: carried forward",)
-    report = close(ledger, "2026-01", IN_FEBRUARY, issue=True, settings=small)
+    report = close(ledger, "2026-01", IN_FEBRUARY, issue=True, files=True, settings=small)
     assert (report.invoices, report.without_usage) == ((), ())
     assert {key: str(total) for key, total in report.carried.items()} == {"acme": "21.20"}
     assert not Invoice.objects.exists()
     hours(ledger, "2026-01-20", 1)  # comes to light while it is carried
-    assert close(ledger, "2026-02", IN_MARCH, issue=True, settings=small).carried
-    (closed,) = close(ledger, "2026-03", IN_APRIL, issue=True, settings=small).invoices
+    assert close(ledger, "2026-02", IN_MARCH, issue=True, files=True, settings=small).carried
+    (closed,) = close(ledger, "2026-03", IN_APRIL, issue=True, files=True, settings=small).invoices
     assert adjusted(closed.document) == [("carried 2026-01", "1", "30.00"), ("carried 2026-02", "1", "10.00")]
     assert closed.document.lines[1].description == "T4: carried forward from 2026-01 上期结转, 3.0000 card-hours 卡时"
     assert (closed.document.net, closed.document.total) == ("70.00", "74.20")
     hours(ledger, "2026-01-21", 1)
     hours(ledger, "2026-04-05", 8)
-    (closed,) = close(ledger, "2026-04", "2026-05-10T00:00:00Z", issue=True, settings=small).invoices
+    (closed,) = close(ledger, "2026-04", "2026-05-10T00:00:00Z", issue=True, files=True, settings=small).invoices
     assert adjusted(closed.document) == [("adjustment 2026-01", "1", "10.00")]
 
 
 def test_a_late_model_without_a_price_keeps_the_next_month_from_being_issued(ledger: MemoryLedger) -> None:
     ledger.hold("k8s:acme", "H100", "2026-01-07T00:00:00Z", "2026-01-07T02:00:00Z", card="GPU-2")
-    (blocked,) = close(ledger, "2026-02", IN_MARCH, issue=True).blocked
+    (blocked,) = close(ledger, "2026-02", IN_MARCH, issue=True, files=True).blocked
     assert blocked.findings == ("2026-01: 2.000000000 card-hours of H100 have no price in USD",)
 
 

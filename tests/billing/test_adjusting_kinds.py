@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from tests.billing.books import ACME, ISSUER, apply, close, issued
+from tests.billing.books import ACME, ISSUER, apply, close, issued, on_sqlite
 from tests.billing.conftest import Store
 from tests.billing.golden import assert_golden
 from tests.billing.memory_ledger import MemoryLedger
 from tests.billing.test_adjusting import IN_APRIL, IN_FEBRUARY, IN_MARCH, PER_HOUR, adjusted, bill, hours
+
+__all__ = ["on_sqlite"]
 
 VOLUME = """
 [[price]]

@@ -13,10 +13,12 @@ from cardhour_billing.money import parse_amount, total
 from cardhour_billing.month import billing_period, parse_month
 from cardhour_billing.standing import in_force
 from cardhour_billing.zone_rating import rate_zone
-from tests.billing.books import ACME, ISSUER, PRICE, apply, issue
+from tests.billing.books import ACME, ISSUER, PRICE, apply, issue, on_sqlite
 from tests.billing.conftest import Store
 from tests.billing.memory_ledger import MemoryLedger
 from tests.billing.test_adjusting_kinds import VOLUME
+
+__all__ = ["on_sqlite"]
 
 GRADUATED = VOLUME.replace('"volume"', '"graduated"').replace('"T4"', '"A100"').replace('"1000"', '"20"')
 MONTHS = ("2026-01", "2026-02", "2026-03")

@@ -79,7 +79,7 @@ def test_a_charge_stands_after_usage_and_is_taxed_with_it(store: Store) -> None:
 def test_a_customer_without_usage_is_billed_its_charges(store: Store) -> None:
     apply(store.home, TAXED)
     ledger = MemoryLedger()
-    (closed,) = close(ledger, "2026-01", AFTER, issue=True).invoices
+    (closed,) = close(ledger, "2026-01", AFTER, issue=True, files=True).invoices
     assert closed.document.total == "8.25"
     (invoice,) = issued()
     assert findings(invoice, ledger) == []
@@ -88,7 +88,7 @@ def test_a_customer_without_usage_is_billed_its_charges(store: Store) -> None:
 def test_an_issued_charge_is_verified_from_its_frozen_inputs(store: Store) -> None:
     apply(store.home, TAXED)
     ledger = ten_hours()
-    close(ledger, "2026-01", AFTER, issue=True)
+    close(ledger, "2026-01", AFTER, issue=True, files=True)
     (invoice,) = issued()
     assert findings(invoice, ledger) == []
     invoice.inputs = bytes(invoice.inputs).replace(b'"units":3', b'"units":4')
@@ -100,7 +100,7 @@ def test_an_issued_charge_is_verified_from_its_frozen_inputs(store: Store) -> No
 def test_a_charge_is_explained_by_its_inputs(store: Store) -> None:
     apply(store.home, TAXED)
     ledger = ten_hours()
-    close(ledger, "2026-01", AFTER, issue=True)
+    close(ledger, "2026-01", AFTER, issue=True, files=True)
     (invoice,) = issued()
     assert Explainer(invoice, 1, ledger).charge is None
     explainer = Explainer(invoice, 2, ledger)
@@ -110,7 +110,7 @@ def test_a_charge_is_explained_by_its_inputs(store: Store) -> None:
 
 def test_files_show_charges(store: Store) -> None:
     apply(store.home, TAXED)
-    close(ten_hours(), "2026-01", AFTER, issue=True)
+    close(ten_hours(), "2026-01", AFTER, issue=True, files=True)
     document = decode(bytes(issued()[0].frozen))
     rows = list(csv.DictReader(io.StringIO(invoice_csv.render(document).decode("utf-8-sig"))))
     assert [(row["kind"], row["source"], row["quantity"], row["unit"]) for row in rows] == [
@@ -138,7 +138,7 @@ def test_the_store_takes_no_line_that_is_neither_usage_nor_charge(store: Store) 
 
 def test_lines_are_still_guarded_after_their_table_was_changed(store: Store) -> None:
     apply(store.home, TAXED)
-    close(ten_hours(), "2026-01", AFTER, issue=True)
+    close(ten_hours(), "2026-01", AFTER, issue=True, files=True)
     with pytest.raises(IntegrityError, match="never changes"), transaction.atomic():
         InvoiceLine.objects.update(amount=1)
     without_guards("UPDATE billing_invoiceline SET amount = 1 WHERE kind = 'commitment'", "billing_invoiceline")

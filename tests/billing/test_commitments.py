@@ -47,7 +47,7 @@ def add(ledger: MemoryLedger, hours: int, *, model: str = "T4", month: str = "20
 
 def charged(ledger: MemoryLedger, month: str = "2026-01", *, issue: bool = False) -> tuple[str, list[DocumentLine]]:
     """The total, and the lines of commitments."""
-    (closed,) = close(ledger, month, AFTER, issue=issue).invoices
+    (closed,) = close(ledger, month, AFTER, issue=issue, files=True).invoices
     return closed.document.total, [line for line in closed.document.lines if line.kind == "commitment"]
 
 
@@ -71,7 +71,7 @@ def test_a_golden_invoice(store: Store, case: str) -> None:
     }[case]
     apply(store.home, BOOKS + text)
     ledger = used(hours)
-    (closed,) = close(ledger, "2026-01", AFTER, issue=True).invoices
+    (closed,) = close(ledger, "2026-01", AFTER, issue=True, files=True).invoices
     assert closed.document.total == total
     assert all(check.agrees for check in verify(Invoice.objects.get(), ledger))
     assert_golden(closed.document, case)
@@ -195,7 +195,7 @@ def test_a_commitment_that_cannot_be_is_refused_with_its_line(tmp_path: Path, re
 def test_what_was_billed_by_can_only_end(store: Store) -> None:
     changes = apply(store.home, BOOKS + HOURS)
     assert changes[-2].detail == "100 card-hours of T4, true-up 2.00 USD a month, from 2026-01-01T00:00:00Z"
-    close(used(40), "2026-01", AFTER, issue=True)
+    close(used(40), "2026-01", AFTER, issue=True, files=True)
     with pytest.raises(Refuse, match="commitment 'base' was already billed by, last in invoice EC-2026-0001"):
         apply(store.home, HOURS.replace('"100"', '"50"'))
     apply(store.home, HOURS + "to = 2026-03-01T00:00:00Z\n")

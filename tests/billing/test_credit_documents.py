@@ -22,10 +22,12 @@ from cardhour_billing.money import Money
 from cardhour_billing.month import parse_month
 from cardhour_billing.rendering import render_missing
 from cardhour_contract.errors import Refuse
-from tests.billing.books import apply, clock_at, close, issued
+from tests.billing.books import apply, clock_at, close, issued, on_sqlite
 from tests.billing.conftest import Store
 from tests.billing.memory_ledger import MemoryLedger
 from tests.billing.test_tax_invoices import CASES, CNY_ISSUER
+
+__all__ = ["on_sqlite"]
 
 CLOCK = clock_at("2026-02-12T00:00:00Z")
 ITEM = Item(name="*信息技术服务*算力服务", code="3040203000000000000")
@@ -39,7 +41,7 @@ def ledger(store: Store) -> MemoryLedger:
     """2 284.00 and 11.32 net at 6 %."""
     ledger = CASES["cny_6"][1]
     apply(store.home, COUNTRIES)
-    close(ledger, "2026-01", "2026-02-10T00:00:00Z", issue=True)
+    close(ledger, "2026-01", "2026-02-10T00:00:00Z", issue=True, files=True)
     return ledger
 
 

@@ -35,7 +35,7 @@ def overdue(store: Store) -> Store:
     apply(store.home, ISSUER + ACME.replace('"Acme Ltd"', '"Acme Ltd"\nemail = "ap@acme.example"') + PRICE)
     ledger = MemoryLedger()
     ledger.hold("k8s:acme", "T4", "2026-01-05T00:00:00Z", "2026-01-05T10:00:00Z")
-    close(ledger, "2026-01", "2026-02-10T00:00:00Z", issue=True)
+    close(ledger, "2026-01", "2026-02-10T00:00:00Z", issue=True, files=True)
     return store
 
 

@@ -16,9 +16,11 @@ from cardhour_contract.moment import parse_rfc3339
 from cardhour_ingest.importer import import_csv
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.evidence import CardQuarter
-from tests.billing.books import ACME, ISSUER, PRICE, apply, close, issued
+from tests.billing.books import ACME, ISSUER, PRICE, apply, close, issued, on_sqlite
 from tests.billing.conftest import Store
 from tests.billing.test_commands import HEADER
+
+__all__ = ["on_sqlite"]
 
 QUARTER_US = 900_000_000
 USAGE = HEADER + "".join(

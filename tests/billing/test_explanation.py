@@ -14,11 +14,13 @@ from cardhour_contract.errors import InvariantBroken, Refuse
 from cardhour_contract.moment import CARD_HOUR_US, parse_rfc3339
 from cardhour_ingest.importer import import_csv
 from cardhour_ingest.warehouse.client import Warehouse
-from tests.billing.books import ACME, ISSUER, PRICE, apply, close, issued
+from tests.billing.books import ACME, ISSUER, PRICE, apply, close, issued, on_sqlite
 from tests.billing.conftest import Store
 from tests.billing.in_process import Installation
 from tests.billing.memory_ledger import MemoryLedger
 from tests.billing.test_commands import HEADER
+
+__all__ = ["on_sqlite"]
 
 MINIMAL = ISSUER + ACME + PRICE
 AFTER = "2026-02-10T00:00:00Z"

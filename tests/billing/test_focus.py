@@ -21,13 +21,15 @@ from cardhour_billing.models import Invoice
 from cardhour_billing.money import parse_amount, total
 from cardhour_billing.month import parse_month
 from cardhour_contract.errors import InvariantBroken, Refuse
-from tests.billing.books import apply, close, issued
+from tests.billing.books import apply, close, issued, on_sqlite
 from tests.billing.conftest import Store
 from tests.billing.memory_ledger import MemoryLedger
 from tests.billing.test_lease_invoices import CASES as LEASE_CASES
 from tests.billing.test_price_kinds import CASES as PRICE_CASES
 from tests.billing.test_tax_invoices import CNY_ISSUER, INCLUSIVE
 from tests.portal import sample
+
+__all__ = ["on_sqlite"]
 
 GOLDEN = Path(__file__).parent / "golden"
 TABLE = columns("1.2")

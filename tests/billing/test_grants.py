@@ -66,7 +66,7 @@ def top_up(customer: Customer, cents: int) -> None:
 
 
 def document(ledger: MemoryLedger, *, issue: bool = False) -> InvoiceDocument:
-    return close(ledger, "2026-01", AFTER, issue=issue).invoices[0].document
+    return close(ledger, "2026-01", AFTER, issue=issue, files=True).invoices[0].document
 
 
 def lines(document: InvoiceDocument) -> list[tuple[str, str]]:
@@ -135,7 +135,7 @@ def test_two_months_cannot_take_the_same_grant(acme: Customer, ledger: MemoryLed
     grant(acme, 10000)
     close(ledger, "2026-02", "2026-03-10T00:00:00Z")
     document(ledger, issue=True)
-    (february,) = close(ledger, "2026-02", "2026-03-10T00:00:00Z", issue=True).invoices
+    (february,) = close(ledger, "2026-02", "2026-03-10T00:00:00Z", issue=True, files=True).invoices
     assert (february.document.net, february.document.number) == ("100.00", "EC-2026-0002")
 
 

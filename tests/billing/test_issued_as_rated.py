@@ -13,9 +13,11 @@ from cardhour_billing.ledger import Frozen
 from cardhour_billing.models import Invoice
 from cardhour_billing.money import Money
 from cardhour_billing.rated import UsageSum
-from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, issue, issued
+from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, issue, issued, on_sqlite
 from tests.billing.conftest import Store
 from tests.billing.memory_ledger import MemoryLedger
+
+__all__ = ["on_sqlite"]
 
 SINCE = "from = 2026-01-01T00:00:00Z\n"
 CONTRACT = f'[[contract]]\nid = "acme-2026"\ncustomer = "acme"\n{SINCE}'

@@ -7,9 +7,11 @@ import pytest
 from cardhour_billing.document import DocumentLine
 from cardhour_billing.models import Invoice, Lease
 from cardhour_billing.verification import verify
-from tests.billing.books import ACME, ISSUER, PRICE, apply, close, issued
+from tests.billing.books import ACME, ISSUER, PRICE, apply, close, issued, on_sqlite
 from tests.billing.conftest import Store
 from tests.billing.memory_ledger import MemoryLedger
+
+__all__ = ["on_sqlite"]
 
 BOOKS = (ISSUER + ACME + PRICE).replace("USD", "CNY").replace('"UTC"', '"Asia/Shanghai"')
 LEASE = """
@@ -36,7 +38,7 @@ def ledger(store: Store) -> MemoryLedger:
 
 def bill(ledger: MemoryLedger, month: str, *, issue: bool = True) -> list[DocumentLine]:
     """The lines of Acme's document for a month; what is issued must verify."""
-    report = close(ledger, month, f"{AFTER[month]}T00:00:00Z", issue=issue)
+    report = close(ledger, month, f"{AFTER[month]}T00:00:00Z", issue=issue, files=True)
     for invoice in issued() if issue else []:
         assert [check for check in verify(invoice, ledger) if not check.agrees] == []
     return [line for each in report.invoices for line in each.document.lines]
@@ -213,7 +215,7 @@ def test_a_lease_under_tax_and_one_that_no_rule_covers(store: Store, ledger: Mem
     (line,) = bill(ledger, "2026-10")
     assert (line.tax_category, issued()[0].tax) == ("standard 6", 800_400)
     apply(store.home, SETUP.replace("10-01", "11-01"))
-    report = close(ledger, "2026-11", "2026-12-05T00:00:00Z", issue=True)
+    report = close(ledger, "2026-11", "2026-12-05T00:00:00Z", issue=True, files=True)
     assert "no tax rule covers 'Installation 安装'" in report.invoices[0].findings[0]
 
 

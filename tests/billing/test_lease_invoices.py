@@ -63,7 +63,7 @@ CASES = {
 def test_a_golden_invoice(store: Store, case: str) -> None:
     text, ledger, net = CASES[case]
     apply(store.home, text)
-    (closed,) = close(ledger, "2026-10", "2026-11-10T00:00:00Z", issue=True).invoices
+    (closed,) = close(ledger, "2026-10", "2026-11-10T00:00:00Z", issue=True, files=True).invoices
     assert closed.document.net == net
     assert [each for each in verify(Invoice.objects.get(), ledger) if not each.agrees] == []
     assert_golden(closed.document, case)
@@ -73,9 +73,9 @@ def test_a_golden_correction(store: Store) -> None:
     """October was billed at 133 400 and should have been 123 400, as November is."""
     apply(store.home, CNY_ISSUER + QINGHE)
     ledger = MemoryLedger()
-    close(ledger, "2026-10", "2026-11-10T00:00:00Z", issue=True)
+    close(ledger, "2026-10", "2026-11-10T00:00:00Z", issue=True, files=True)
     apply(store.home, QINGHE.replace("133400", "123400"))
-    (closed,) = close(ledger, "2026-11", "2026-12-10T00:00:00Z", issue=True).invoices
+    (closed,) = close(ledger, "2026-11", "2026-12-10T00:00:00Z", issue=True, files=True).invoices
     assert closed.document.net == "113400.00"
     for invoice in issued("qinghe"):
         assert [each for each in verify(invoice, ledger) if not each.agrees] == []

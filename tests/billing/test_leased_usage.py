@@ -18,10 +18,12 @@ from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import CARD_HOUR_US
 from cardhour_ingest.importer import import_csv
 from cardhour_ingest.warehouse.client import Warehouse
-from tests.billing.books import ACME, ISSUER, PRICE, apply, close, issued
+from tests.billing.books import ACME, ISSUER, PRICE, apply, close, issued, on_sqlite
 from tests.billing.conftest import Store
 from tests.billing.memory_ledger import MemoryLedger
 from tests.billing.test_commands import HEADER
+
+__all__ = ["on_sqlite"]
 
 BETA = ACME.replace("acme", "beta").replace("Acme", "Beta")
 NAMED = """
@@ -44,7 +46,7 @@ def ledger(store: Store) -> MemoryLedger:
 
 
 def bill(ledger: Ledger, *, issue: bool = True) -> CloseReport:
-    return close(ledger, "2026-01", "2026-02-10T00:00:00Z", issue=issue)
+    return close(ledger, "2026-01", "2026-02-10T00:00:00Z", issue=issue, files=True)
 
 
 def findings(ledger: Ledger) -> list[str]:

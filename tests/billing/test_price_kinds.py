@@ -17,10 +17,12 @@ from cardhour_billing.rate_scheme import Band, Kind, Tier
 from cardhour_billing.rating import Rating, Terms, rate
 from cardhour_billing.verification import verify
 from cardhour_contract.moment import CARD_HOUR_US, HOUR_MS, format_rfc3339, parse_rfc3339
-from tests.billing.books import apply, close
+from tests.billing.books import apply, close, on_sqlite
 from tests.billing.conftest import Store
 from tests.billing.golden import assert_golden
 from tests.billing.memory_ledger import MemoryLedger
+
+__all__ = ["on_sqlite"]
 
 AFTER = "2026-12-10T00:00:00Z"
 
@@ -106,7 +108,7 @@ CASES = {
 def test_a_golden_invoice(store: Store, case: str) -> None:
     text, ledger, net = CASES[case]
     apply(store.home, text)
-    (closed,) = close(ledger, "2026-10", AFTER, issue=True).invoices
+    (closed,) = close(ledger, "2026-10", AFTER, issue=True, files=True).invoices
     assert closed.document.net == net
     invoice = Invoice.objects.get()
     assert all(check.agrees for check in verify(invoice, ledger)), verify(invoice, ledger)
@@ -123,7 +125,7 @@ def test_applying_every_kind_of_price_twice_changes_nothing(store: Store) -> Non
 def test_a_graduated_line_is_explained_as_its_part_of_the_usage(store: Store) -> None:
     text, ledger, _ = CASES["graduated"]
     apply(store.home, text)
-    close(ledger, "2026-10", AFTER, issue=True)
+    close(ledger, "2026-10", AFTER, issue=True, files=True)
     second = Explainer(Invoice.objects.get(), 2, ledger)
     cards = second.cards()
     assert (cards.quantity_us, str(cards.amount)) == (500 * CARD_HOUR_US, "4000.00")

@@ -42,7 +42,7 @@ def ledger(store: Store) -> MemoryLedger:
 
 
 def invoice_of(ledger: MemoryLedger) -> Invoice:
-    close(ledger, "2026-01", AFTER, issue=True)
+    close(ledger, "2026-01", AFTER, issue=True, files=True)
     (invoice,) = issued()
     return invoice
 
@@ -84,7 +84,7 @@ def test_an_invoice_that_can_be_said_in_xml_keeps_it_and_another_keeps_why_not(
     apply(store.home, ISSUER + 'country = "US"\ntax_id = "12-3456789"\n')
     apply(store.home, ACME.replace('name = "Acme Ltd"', 'name = "Acme Ltd"\ncountry = "US"'))
     ledger.hold("k8s:acme", "T4", "2026-02-05T00:00:00Z", "2026-02-05T10:00:00Z")
-    close(ledger, "2026-02", "2026-03-10T00:00:00Z", issue=True)
+    close(ledger, "2026-02", "2026-03-10T00:00:00Z", issue=True, files=True)
     later = issued()[-1]
     assert absent(later) == {}
     assert content_of(later, "xml", CLOCK, who="tests") == ubl.render(decode(bytes(later.frozen)))
@@ -110,7 +110,7 @@ def test_kept_files_outlive_their_template(ledger: MemoryLedger, monkeypatch: py
     invoice = invoice_of(ledger)
     before = kept(invoice)
     monkeypatch.setattr(renderers, "RENDERERS", dict.fromkeys(RENDERERS, Printer(b"another")))
-    close(ledger, "2026-01", AFTER, issue=True)
+    close(ledger, "2026-01", AFTER, issue=True, files=True)
     assert content_of(invoice, "pdf", CLOCK, who="tests") == before["pdf"]
     assert kept(invoice) == before
 
@@ -128,7 +128,7 @@ def test_what_a_crash_left_without_files_gets_them_at_the_next_close(
     """The invoice stands with its number although typesetting failed; a later close of any month makes the files."""
     monkeypatch.setitem(RENDERERS, "pdf", Printer(b""))
     with pytest.raises(InvariantBroken, match="EC-2026-0001 cannot be typeset"):
-        close(ledger, "2026-01", AFTER, issue=True)
+        close(ledger, "2026-01", AFTER, issue=True, files=True)
     (invoice,) = issued()
     assert (invoice.number, kept(invoice), unrendered().count()) == ("EC-2026-0001", {}, 1)
     monkeypatch.undo()
@@ -141,7 +141,7 @@ def test_the_scheduler_makes_missing_files_too(
 ) -> None:
     monkeypatch.setitem(RENDERERS, "pdf", Printer(b""))
     with pytest.raises(InvariantBroken):
-        close(ledger, "2026-01", AFTER, issue=True)
+        close(ledger, "2026-01", AFTER, issue=True, files=True)
     monkeypatch.undo()
     config = BillingConfig(
         home=store.home, store=StoreSettings(url=store.url), web=WebSettings(), billing=BillingSettings()
@@ -161,7 +161,7 @@ def test_a_document_that_cannot_be_typeset_keeps_no_other_from_being(
     ledger.hold("k8s:beta", "T4", "2026-01-05T00:00:00Z", "2026-01-05T10:00:00Z", card="GPU-1")
     monkeypatch.setitem(RENDERERS, "pdf", Picky(b""))
     with pytest.raises(InvariantBroken, match="1 issued invoices"):
-        close(ledger, "2026-01", AFTER, issue=True)
+        close(ledger, "2026-01", AFTER, issue=True, files=True)
     assert kept(issued("beta")[0])["pdf"] == b"fine"
 
 

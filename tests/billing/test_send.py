@@ -43,7 +43,7 @@ def invoice(store: Store) -> Invoice:
     apply(store.home, ISSUER + WITH_EMAIL + PRICE)
     ledger = MemoryLedger()
     ledger.hold("k8s:acme", "T4", "2026-01-05T00:00:00Z", "2026-01-05T10:00:00Z")
-    close(ledger, "2026-01", AFTER, issue=True)
+    close(ledger, "2026-01", AFTER, issue=True, files=True)
     return issued()[0]
 
 
@@ -140,7 +140,7 @@ def test_an_unrendered_document_cannot_be_sent(store: Store, monkeypatch: pytest
         invoice_letter(Invoice.objects.get())
     monkeypatch.setitem(renderers.RENDERERS, "pdf", Printer(b""))
     with pytest.raises(InvariantBroken):
-        close(ledger, "2026-01", AFTER, issue=True)
+        close(ledger, "2026-01", AFTER, issue=True, files=True)
     with pytest.raises(Refuse, match="has no PDF yet: run cardhour close 2026-01 --issue"):
         invoice_letter(issued()[0])
 

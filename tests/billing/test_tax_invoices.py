@@ -10,11 +10,13 @@ from cardhour_billing.money import Money, total
 from cardhour_billing.verification import verify
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import HOUR_MS, format_rfc3339, parse_rfc3339
-from tests.billing.books import ACME, ISSUER, PRICE, apply, close, issued
+from tests.billing.books import ACME, ISSUER, PRICE, apply, close, issued, on_sqlite
 from tests.billing.conftest import Store
 from tests.billing.golden import assert_golden
 from tests.billing.memory_ledger import MemoryLedger
 from tests.billing.test_rendering import without_guards
+
+__all__ = ["on_sqlite"]
 
 AFTER = "2026-02-10T00:00:00Z"
 
@@ -160,7 +162,7 @@ def test_a_golden_invoice(store: Store, case: str) -> None:
     """Net, tax and total are worked out by hand; the rest of the document is compared with the file."""
     text, ledger, sums = CASES[case]
     apply(store.home, text)
-    (closed,) = close(ledger, "2026-01", AFTER, issue=True).invoices
+    (closed,) = close(ledger, "2026-01", AFTER, issue=True, files=True).invoices
     document = closed.document
     tax = total((Money(amount=int(row.tax.replace(".", "")), currency=document.currency) for row in document.tax),
                 document.currency)  # fmt: skip
@@ -174,7 +176,7 @@ def test_a_golden_invoice(store: Store, case: str) -> None:
 def test_a_tax_rule_changed_in_the_frozen_inputs_is_found(store: Store) -> None:
     apply(store.home, CNY_ISSUER)
     ledger = held(("qinghe", "A100", 100))
-    close(ledger, "2026-01", AFTER, issue=True)
+    close(ledger, "2026-01", AFTER, issue=True, files=True)
     invoice = Invoice.objects.get()
     inputs = bytes(invoice.inputs).replace(b'"rate_ppm":60000', b'"rate_ppm":70000')
     literal = f"'\\x{inputs.hex()}'" if store.vendor == "postgresql" else f"x'{inputs.hex()}'"
@@ -196,10 +198,10 @@ def test_usage_that_no_rule_covers_is_not_issued_without_tax(store: Store) -> No
     apply(store.home, ISSUER + ACME + PRICE + '[[tax]]\ncategory = "standard"\nrate = "6"\nmodel = "A100"\n'
           "from = 2026-01-01T00:00:00Z\n")  # fmt: skip
     ledger = held(("acme", "T4", 1))
-    (blocked,) = close(ledger, "2026-01", AFTER, issue=True).blocked
+    (blocked,) = close(ledger, "2026-01", AFTER, issue=True, files=True).blocked
     assert blocked.findings == ("no tax rule covers T4 for this customer (first on 2026-01-15)",)
     apply(store.home, '[[tax]]\ncategory = "standard"\nrate = "6"\nfrom = 2026-01-01T00:00:00Z\n')
-    close(ledger, "2026-01", AFTER, issue=True)
+    close(ledger, "2026-01", AFTER, issue=True, files=True)
     assert [str(invoice) for invoice in issued()] == ["EC-2026-0001"]
 
 

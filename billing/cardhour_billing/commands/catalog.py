@@ -18,12 +18,17 @@ def catalog() -> None:
 @catalog.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--yes", is_flag=True, help="Apply without asking.")
+@click.option(
+    "--correct", is_flag=True, help="Change what was billed by, too: the next documents adjust the difference."
+)
 @format_option
-def apply(file: Path, yes: bool, form: str) -> None:
+def apply(file: Path, yes: bool, correct: bool, form: str) -> None:
     """Bring customers, bindings and prices in line with FILE (TOML).
 
     Shows what would change, then asks. Applying a file twice changes nothing; what a file does not name stays as it is.
-    To end a binding or a price, give it a `to`. A price that an invoice was issued with cannot be edited any more.
+    To end a binding or a price, give it a `to`. Prices, contracts and commitments
+    that were billed by are changed only with --correct. What was billed is then computed again: the difference stands
+    on each customer's next document, for as many closed months as adjust_months says.
     """
     set_up()
     from cardhour_billing.audit import login_name
@@ -35,7 +40,7 @@ def apply(file: Path, yes: bool, form: str) -> None:
     read = read_catalog(file)
     open_store()
     with answering():
-        changes = plan(read)
+        changes = plan(read, correct=correct)
         rows = [
             {"action": each.action, "kind": each.kind, "what": each.subject, "detail": each.detail} for each in changes
         ]
@@ -47,5 +52,5 @@ def apply(file: Path, yes: bool, form: str) -> None:
             return
         if not yes:
             click.confirm(f"Apply {len(changes)} changes?", abort=True, err=True)
-        apply_catalog(read, changes, clock=SystemClock(), who=login_name())
+        apply_catalog(read, changes, clock=SystemClock(), who=login_name(), correct=correct)
     notes().print(f"Applied {len(changes)} changes.")
