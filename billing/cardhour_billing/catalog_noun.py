@@ -66,7 +66,10 @@ class Planning:
     def rests_on(self, located: Located[Any], problems: Iterable[str]) -> None:
         """Complain about a change to what was billed, unless it is meant to correct that."""
         if not (self.simulated or self.correct):
-            self.problems += [f"{located.where}: {each}; if it was wrong, correct it: --correct" for each in problems]
+            self.problems += [
+                f"{located.where}: {each}; if it was wrong, cardhour catalog apply --correct corrects it"
+                for each in problems
+            ]
 
     def known_customer(self, located: Located[Any], customer: str) -> None:
         """Complain about a customer that is neither in the file nor in the store."""

@@ -59,7 +59,7 @@ def correct(store: Store, text: str) -> None:
 def test_what_was_billed_by_is_not_changed_by_mistake(
     store: Store, ledger: MemoryLedger, wrong: str, right: str
 ) -> None:
-    with pytest.raises(Refuse, match=r"EC-2026-0001.*; if it was wrong, correct it: --correct"):
+    with pytest.raises(Refuse, match=r"EC-2026-0001.*; if it was wrong, cardhour catalog apply --correct corrects it"):
         apply(store.home, (CONTRACT + COMMITMENT).replace(f'"{wrong}"', f'"{right}"'))
 
 

@@ -132,7 +132,7 @@ def test_what_a_crash_left_without_files_gets_them_at_the_next_close(
     (invoice,) = issued()
     assert (invoice.number, kept(invoice), unrendered().count()) == ("EC-2026-0001", {}, 1)
     monkeypatch.undo()
-    close(ledger, "2026-02", "2026-02-10T00:00:00Z")
+    close(ledger, "2026-02", "2026-02-10T00:00:00Z", files=True)
     assert set(kept(invoice)) == {"pdf", "csv"}
 
 
