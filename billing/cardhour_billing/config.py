@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from msgspec import Struct
 
@@ -43,6 +44,8 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     failed_logins_max: int = 5
     """Failed logins of one name from one address before both must wait for ``lockout_minutes``."""
     lockout_minutes: int = 15
+    second_factor: tuple[Literal["viewer", "billing", "admin"], ...] = ()
+    """Roles of staff that must have a second factor. Anybody may have one."""
     api_calls_per_minute: int = 300
     """Calls of one API key in a minute, however many processes answer them."""
 

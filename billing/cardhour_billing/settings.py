@@ -39,6 +39,9 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_htmx",
+    "django_otp",
+    "django_otp.plugins.otp_static",
+    "django_otp.plugins.otp_totp",
     "axes",
 ]
 MIDDLEWARE = [
@@ -97,6 +100,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+OTP_TOTP_ISSUER = "CardHour"
 AXES_FAILURE_LIMIT = CONFIG.web.failed_logins_max
 AXES_COOLOFF_TIME = CONFIG.web.lockout_minutes / 60
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]

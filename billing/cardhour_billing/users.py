@@ -127,14 +127,19 @@ def new_password() -> str:
     return secrets.token_urlsafe(15)
 
 
-def _locked(name: str) -> User:
-    """The login, and with it every admin of staff: two admins cannot take the role from each other at once."""
-    admins = User.objects.select_for_update().filter(staff_role__role=StaffRole.Role.ADMIN).order_by("pk")
-    list(admins.values_list("pk"))
+def find_login(name: str) -> User:
+    """The login called so."""
     login = User.objects.filter(username=name).first()
     if login is None:
         raise Refuse(f"there is no login '{name}'; cardhour user list shows them")
     return login
+
+
+def _locked(name: str) -> User:
+    """The login, and with it every admin of staff: two admins cannot take the role from each other at once."""
+    admins = User.objects.select_for_update().filter(staff_role__role=StaffRole.Role.ADMIN).order_by("pk")
+    list(admins.values_list("pk"))
+    return find_login(name)
 
 
 def _keep_an_admin(login: User, role: str) -> None:

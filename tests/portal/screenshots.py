@@ -40,6 +40,8 @@ PAGES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "nobody.yet": (("lost-list", "/invoices/"),),
     "lin.yue": (
+        ("staff-profile", "/profile/"),
+        ("staff-enrol", "/profile/second-factor/"),
         ("staff-today", "/today/?all=1"),
         ("staff-close", "/close/"),
         ("staff-close-empty", "/close/2026-01/"),

@@ -84,6 +84,22 @@ def role_(name: str, role: str) -> None:
     click.echo(f"{name} is {role} already." if before == role else f"{name} is {role} now; before: {before}.")
 
 
+@user.command("reset-second-factor")
+@click.argument("name")
+def reset_second_factor(name: str) -> None:
+    """Take the second factor of login NAME away, for whoever lost it. Make sure that it is they who ask."""
+    open_store()
+    from cardhour_billing.audit import login_name
+    from cardhour_billing.second_factor import reset
+    from cardhour_billing.users import find_login
+    from cardhour_contract.clock import SystemClock
+
+    with answering():
+        had = reset(find_login(name), clock=SystemClock(), who=login_name())
+    gone = f"The second factor of {name} is gone; {name} can set up another."
+    click.echo(gone if had else f"{name} has no second factor.")
+
+
 @user.command()
 @click.argument("name")
 def remove(name: str) -> None:

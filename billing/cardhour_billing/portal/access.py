@@ -13,9 +13,11 @@ from typing import Concatenate, ParamSpec
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import resolve_url
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from msgspec import Struct
@@ -25,6 +27,10 @@ from cardhour_billing.users import ADMIN, role_of
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+
+
+SECOND_FACTOR, ASK, ENROL = "second_factor", "ask", "enrol"
+"""What a session must do before anything else: give its code, or set up a second factor. Set by signing in."""
 
 
 class Capabilities(Struct, frozen=True, kw_only=True):
@@ -95,8 +101,21 @@ def statements_sent_to(customer: Customer) -> QuerySet[Statement]:
 
 
 def signed_in(view: View[P]) -> View[P]:
-    """A page for whoever has signed in. Figures of customers are kept in no cache on the way."""
-    guarded: View[P] = never_cache(login_required(view))
+    """A page for whoever has signed in, with the second factor where there is one to give.
+
+    Figures of customers are kept in no cache on the way.
+    """
+
+    @wraps(view)
+    def known(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        step = getattr(request, "session", {}).get(SECOND_FACTOR)
+        if step:
+            return redirect_to_login(
+                request.get_full_path(), resolve_url("enrol" if step == ENROL else "second-factor")
+            )
+        return view(request, *args, **kwargs)
+
+    guarded: View[P] = never_cache(login_required(known))
     return guarded
 
 

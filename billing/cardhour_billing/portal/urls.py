@@ -9,12 +9,17 @@ from django.views.i18n import set_language
 from cardhour_billing.api.app import api
 from cardhour_billing.api.problem import no_such_address
 from cardhour_billing.portal import customer_urls, data_urls, staff_urls
-from cardhour_billing.portal.views import api_keys, explain, invoice, sign_in
+from cardhour_billing.portal.views import api_keys, explain, invoice, profile, sign_in
 
 urlpatterns = [
     path("", sign_in.home, name="home"),
     path("sign-in/", sign_in.SignIn.as_view(), name="login"),
     path("sign-out/", LogoutView.as_view(), name="logout"),
+    path("second-factor/", profile.code_page, name="second-factor"),
+    path("profile/", profile.profile_page, name="profile"),
+    path("profile/second-factor/", profile.enrol_page, name="enrol"),
+    path("profile/second-factor/off/", profile.turn_off, name="second-factor-off"),
+    path("profile/recovery-codes/", profile.codes_page, name="recovery-codes"),
     path("language/", set_language, name="set_language"),
     *customer_urls.urlpatterns,
     path("invoices/", invoice.invoice_list, name="invoices"),

@@ -52,6 +52,11 @@ PAGES: dict[str, Address] = {
     "sign-in/": Address(path="/sign-in/", who=EVERYBODY, methods="GET POST"),
     "sign-out/": Address(path="/sign-out/", who=EVERYBODY, methods="POST"),
     "language/": Address(path="/language/", who=EVERYBODY, methods="POST"),
+    "second-factor/": Address(path="/second-factor/", who=SIGNED_IN, methods="GET POST"),
+    "profile/": Address(path="/profile/", who=SIGNED_IN, methods="GET POST"),
+    "profile/second-factor/": Address(path="/profile/second-factor/", who=SIGNED_IN, methods="GET POST"),
+    "profile/second-factor/off/": Address(path="/profile/second-factor/off/", who=SIGNED_IN, methods="POST"),
+    "profile/recovery-codes/": Address(path="/profile/recovery-codes/", who=SIGNED_IN, methods="POST"),
     "invoices/": Address(path="/invoices/?customer=acme&q=acme", who=SIGNED_IN, own=RIVAL | LOST),
     "invoices/<int:invoice_id>/": Address(path="/invoices/{invoice}/", who=OF_ACME, refusal=404),
     "invoices/<int:invoice_id>/statement.pdf": Address(

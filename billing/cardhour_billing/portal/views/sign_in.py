@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from cardhour_billing.portal.access import customer_of, signed_in
 from cardhour_billing.portal.card_day import card_day
+from cardhour_billing.portal.views.profile import begin
 
 
 class SignIn(LoginView):
@@ -17,6 +19,11 @@ class SignIn(LoginView):
 
     template_name = "sign_in.html"
     redirect_authenticated_user = True
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        answer = super().form_valid(form)
+        begin(self.request, form.get_user())
+        return answer
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(day=card_day(), **kwargs)
