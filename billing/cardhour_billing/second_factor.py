@@ -75,8 +75,7 @@ def confirm(login: User, code: str, *, clock: Clock) -> tuple[str, ...]:
 
 def passes(login: User, code: str) -> bool:
     """Whether ``code`` is the authenticator's present one, or a recovery code, which is used up by it."""
-    found: object = match_token(login, _digits(code))
-    return found is not None
+    return bool(match_token(login, _digits(code)))
 
 
 def renew_codes(login: User, *, clock: Clock) -> tuple[str, ...]:
