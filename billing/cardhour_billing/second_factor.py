@@ -94,7 +94,7 @@ def reset(login: User, *, clock: Clock, who: str) -> bool:
         StaticDevice.objects.filter(user=login).delete()
         if had:
             audit(clock, who, "second-factor.reset", login.username, {})
-    return had
+    return bool(had)
 
 
 def _new_codes(login: User) -> tuple[str, ...]:
