@@ -148,7 +148,7 @@ def test_staff_of_before_there_were_roles_may_still_do_everything(store: Store) 
 
     User.objects.create(username="early", is_staff=True)
     with connection.schema_editor() as editor:
-        import_module("cardhour_billing.migrations.0019_roles").give_roles(registry, editor)
+        import_module("cardhour_billing.migrations.0004_roles").give_roles(registry, editor)
     assert StaffRole.objects.get(user__username="early").role == "admin"
 
 

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     """Forward only."""
 
     dependencies = [
-        ("billing", "0020_close_runs"),
+        ("billing", "0005_close_runs"),
     ]
 
     operations = [

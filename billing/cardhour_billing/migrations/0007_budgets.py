@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
     """Forward only."""
 
     dependencies = [
-        ("billing", "0021_usage_snapshots"),
+        ("billing", "0006_usage_snapshots"),
     ]
 
     operations = [

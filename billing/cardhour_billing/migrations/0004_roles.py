@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
     """Forward only."""
 
     dependencies = (
-        ("billing", "0018_api_keys"),
+        ("billing", "0003_api_keys"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     )
     operations = (

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Forward only. The new columns are nullable, so SQLite adds them in place and keeps its triggers."""
 
-    dependencies = (("billing", "0019_roles"),)
+    dependencies = (("billing", "0004_roles"),)
     operations = (
         migrations.AddField(
             model_name="invoice", name="net_before", field=models.BigIntegerField(blank=True, null=True)
