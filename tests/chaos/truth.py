@@ -42,7 +42,10 @@ class Truth(NamedTuple):
 
 
 def truth_of(path: Path, without: Iterable[Span] = ()) -> Truth:
-    """The truth of a scenario file; ``without`` is time in which nobody could have metered anything."""
+    """The truth of a scenario file; ``without`` is time in which nobody could have metered anything.
+
+    Who held a card in that time alone has no usage, and no row in the ledger.
+    """
     holds: dict[str, dict[str, list[Span]]] = defaultdict(lambda: defaultdict(list))
     cards = 0
     missing = list(without)
@@ -59,7 +62,8 @@ def truth_of(path: Path, without: Iterable[Span] = ()) -> Truth:
         rounding_us += dropped_us
         for owner, spans in owners.items():
             held_ms = sum(end - start for start, end in _union(spans))
-            usage[card, owner] = Usage(held_ms * MS_US, billed_us[owner])
+            if held_ms:
+                usage[card, owner] = Usage(held_ms * MS_US, billed_us[owner])
     return Truth(usage, rounding_us, cards)
 
 
