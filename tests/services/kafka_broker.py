@@ -174,8 +174,10 @@ class KafkaBroker:
 
 @contextmanager
 def running_broker(folder: Path) -> Iterator[KafkaBroker]:
-    """A started broker, killed at the end: its data goes with the test, and with clients a broker takes half a minute to
-    leave. Raises UnavailableError with the reason where it cannot run."""
+    """A started broker, killed at the end: its data is thrown away, and one with clients takes half a minute to leave.
+
+    Raises UnavailableError with the reason where it cannot run.
+    """
     broker = KafkaBroker(folder)
     broker.start()
     try:
