@@ -19,7 +19,7 @@ DISTRIBUTIONS := -e ./contract -e ./agent -e './ingest[embedded]' -e ./billing
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 
 # Most of a test's time is waiting for a process. Each worker has services of its own and takes whole files.
-WORKERS ?= 4
+WORKERS ?= 3
 
 # The name carries what was installed, so that a checkout of another state installs again.
 DEPENDENCIES := $(sort constraints.txt pyproject.toml $(wildcard */pyproject.toml))
