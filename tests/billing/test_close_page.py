@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from cardhour_billing import close_run
 from cardhour_billing.close import CloseOrder
@@ -216,11 +217,11 @@ def test_the_page_shows_the_checklist_of_the_command_line_too(
 
 
 def test_the_page_asks_the_store_so_often_and_no_more(
-    ledger: MemoryLedger, django_assert_max_num_queries: Callable[..., object]
+    ledger: MemoryLedger, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     clerk = Visitor()
     drafted(clerk)
-    with django_assert_max_num_queries(26):  # type: ignore[attr-defined]
+    with django_assert_max_num_queries(26):
         clerk.get(f"/close/{LAST}/")
 
 

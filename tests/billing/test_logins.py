@@ -9,6 +9,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.test import RequestFactory
+from pytest_django import DjangoAssertNumQueries
 
 from cardhour_billing.models import AuditLog, StaffRole
 from cardhour_billing.portal import access
@@ -121,11 +122,11 @@ def test_who_has_not_signed_in_is_sent_to_the_sign_in_page() -> None:
 
 
 def test_role_and_customer_come_with_the_login_in_one_query(
-    desk: Desk, customers: None, django_assert_num_queries: Callable[..., object]
+    desk: Desk, customers: None, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     add(desk, "alice", "--customer", "acme")
     key = User.objects.get(username="alice").pk
-    with django_assert_num_queries(1):  # type: ignore[attr-defined]
+    with django_assert_num_queries(1):
         login = LoginBackend().get_user(key)
         assert login is not None
         customer = customer_of(login)

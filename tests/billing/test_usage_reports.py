@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import msgspec
 import openpyxl
@@ -179,11 +179,11 @@ def test_a_workbook_goes_on_in_another_sheet(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_what_becomes_of_a_report_is_said_and_two_run_at_a_time(acme: Customer, warehouse: Warehouse) -> None:
-    def away() -> Iterator[Warehouse]:
+    def away() -> AbstractContextManager[Warehouse]:
         raise Retry("the warehouse did not answer")
 
     order = order_of(acme, {"from": "2026-01-01", "to": "2026-01-02", "by": "day-card"})
-    broken = Running(order, away, VirtualClock(0), "ada")  # type: ignore[arg-type]
+    broken = Running(order, away, VirtualClock(0), "ada")
     with pytest.raises(Retry):
         list(broken)
     assert (broken.run.state, broken.run.outcome) == ("failed", "the warehouse did not answer")
@@ -195,7 +195,7 @@ def test_what_becomes_of_a_report_is_said_and_two_run_at_a_time(acme: Customer, 
     left = Running(order, opened, VirtualClock(0), "ada")
     stream = iter(left)
     next(stream)
-    stream.close()  # type: ignore[attr-defined]
+    stream.close()
     assert ReportRun.objects.get(pk=left.run.pk).state == "stopped"
     clock = clock_at(NOW)
     for _ in range(2):

@@ -6,7 +6,7 @@ row: asking again makes it again, from what is known then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
@@ -67,7 +67,7 @@ class Running:
                 form=order.form, of=of, who=who, started_at_ms=now_ms, seen_at_ms=now_ms,
             )  # fmt: skip
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Generator[bytes, None, None]:
         ending, outcome = ReportRun.State.STOPPED, ""
         try:
             for piece in self._bytes():
