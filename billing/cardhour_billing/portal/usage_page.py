@@ -6,7 +6,7 @@ Owns what is grouped, in which order, and how parts are rounded so that they sum
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -106,14 +106,13 @@ def part_percent(part: int, whole: int) -> str:
 
 def hours_of(us: int) -> str:
     """Card-hours of two decimals."""
-    return grouped(decimal_text(_hundredths(us), 2))
+    return _hundredths_text(_hundredths(us))
 
 
-def hours_parts(parts_us: Sequence[int]) -> list[str]:
-    """Card-hours of two decimals that sum to those of the whole."""
-    if not sum(parts_us):
-        return [hours_of(0)] * len(parts_us)
-    return [grouped(decimal_text(each, 2)) for each in allocate(_hundredths(sum(parts_us)), parts_us)]
+def hours_parts(parts_us: Sequence[int], whole: int | None = None) -> list[str]:
+    """Card-hours of two decimals that sum to those of the whole; ``whole`` hundredths, where the page shows those."""
+    shown = _hundredths(sum(parts_us)) if whole is None else whole
+    return [_hundredths_text(each) for each in _parts(parts_us, shown)]
 
 
 def project_table(usage: MonthUsage, others: str) -> ProjectTable:
@@ -124,8 +123,14 @@ def project_table(usage: MonthUsage, others: str) -> ProjectTable:
     columns = models if len(models) <= MODELS_MAX else [*models[: MODELS_MAX - 1], others]
     nets = _sums((cell.project, cell.net) for cell in cells)
     names = sorted(nets, key=lambda name: (-nets[name], name))
-    hours = [_column(cells, names, column, columns, others) for column in columns]
-    texts = [hours_parts(each) for each in hours]
+    of_model = _hours_of_models(by_model)
+    of_column = [of_model.get(column, 0) for column in columns]
+    if columns != models:
+        of_column[-1] = sum(of_model[model] for model in models[MODELS_MAX - 1 :])
+    texts = [
+        hours_parts(_column(cells, names, column, columns, others), shown)
+        for column, shown in zip(columns, of_column, strict=True)
+    ]
     whole = sum(nets.values())
     shares = allocate(1000, [max(0, nets[name]) for name in names]) if whole > 0 else [0] * len(names)
     rows = tuple(
@@ -142,7 +147,7 @@ def project_table(usage: MonthUsage, others: str) -> ProjectTable:
     return ProjectTable(
         columns=tuple(columns),
         rows=rows,
-        hours=tuple(hours_of(sum(each)) for each in hours),
+        hours=tuple(_hundredths_text(each) for each in of_column),
         net=text_of(whole, usage.currency),
     )
 
@@ -152,12 +157,17 @@ def what_table(usage: MonthUsage) -> WhatTable:
     cells = [cell for cell in usage.cells if cell.kind == "usage"]
     us, nets = _sums((cell.model, cell.quantity_us) for cell in cells), _sums((cell.model, cell.net) for cell in cells)
     models = sorted(us, key=lambda model: (-nets[model], model))
-    hours = hours_parts([us[model] for model in models])
+    hours = _hours_of_models(us)
     rows = [
         WhatRow(
-            kind="usage", name=model, first_day="", last_day="", hours=text, net=text_of(nets[model], usage.currency)
+            kind="usage",
+            name=model,
+            first_day="",
+            last_day="",
+            hours=_hundredths_text(hours[model]),
+            net=text_of(nets[model], usage.currency),
         )
-        for model, text in zip(models, hours, strict=True)
+        for model in models
     ]
     rows += [
         WhatRow(
@@ -220,6 +230,21 @@ def _sums(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
     for name, amount in pairs:
         found[name] = found.get(name, 0) + amount
     return found
+
+
+def _hours_of_models(by_model: Mapping[str, int]) -> dict[str, int]:
+    """Hundredths of card-hours of each model, which sum to those of all: the same in every table of the page."""
+    models = sorted(by_model)
+    parts_us = [by_model[model] for model in models]
+    return dict(zip(models, _parts(parts_us, _hundredths(sum(parts_us))), strict=True))
+
+
+def _parts(parts_us: Sequence[int], whole: int) -> list[int]:
+    return allocate(whole, parts_us) if any(parts_us) else [0] * len(parts_us)
+
+
+def _hundredths_text(hundredths: int) -> str:
+    return grouped(decimal_text(hundredths, 2))
 
 
 def _hundredths(us: int) -> int:
