@@ -69,6 +69,10 @@ COMMANDS = {
 """Name → where it is, and its line in the help, which then needs no import."""
 
 
+INTERRUPTED = 130
+"""Exit code of a command that was stopped, as shells have it."""
+
+
 class LazyGroup(click.Group):
     """A group that imports a command when it is called or asked for its own help."""
 
@@ -108,7 +112,10 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.ClickException as error:
         _leave(error.exit_code, error.format_message())
-    except click.Abort:
+    except click.Abort as abort:
+        # Said no, or a stop in the middle of the work, which click hands on in the same way.
+        if isinstance(abort.__cause__, KeyboardInterrupt):
+            _leave(INTERRUPTED, "interrupted")
         _leave(1, "nothing was changed")
     except Refuse as error:
         _leave(2, *error.problems)
@@ -119,7 +126,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt:
-        _leave(130, "interrupted")
+        _leave(INTERRUPTED, "interrupted")
 
 
 def _leave(code: int, *sentences: str) -> None:

@@ -8,8 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+import structlog
 
+from cardhour_billing import __main__
 from tests.billing.books import ACME, ISSUER, PRICE
 
 HEADER = "owner,workload,node,card,model,process,started_at,ended_at,share,sm_util_percent,memory_bytes\n"
@@ -165,6 +168,25 @@ def test_doctor_fails_where_the_broker_is_silent(home: Path) -> None:
     findings = {finding["check"]: finding for finding in json.loads(seen.stdout)}
     assert findings["stream"]["state"] == "wrong"
     assert "127.0.0.1:1" in findings["stream"]["what"]
+
+
+@click.command()
+def stopped() -> None:
+    """Someone presses Ctrl-C in the middle of it."""
+    raise KeyboardInterrupt
+
+
+def test_a_command_stopped_in_the_middle_does_not_say_that_nothing_was_changed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(__main__.COMMANDS, "stopped", (f"{__name__}:stopped", ""))
+    monkeypatch.setattr(sys, "argv", ["cardhour", "stopped"])
+    configured = structlog.get_config()
+    with pytest.raises(SystemExit) as left:
+        __main__.main()
+    structlog.configure(**configured)
+    assert left.value.code == 130
+    assert capsys.readouterr().err.split() == ["cardhour:", "interrupted"]
 
 
 def test_help_needs_neither_engine_nor_django(home: Path) -> None:
