@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from django.http import HttpResponse
@@ -21,7 +22,7 @@ from cardhour_billing.money import Money
 from cardhour_billing.portal.access import statements_sent_to
 from cardhour_billing.statement import confirm, dispute, document_of
 from cardhour_billing.statement_document import StatedLine
-from cardhour_contract.clock import SystemClock
+from cardhour_contract.clock import Clock, SystemClock
 from cardhour_contract.moment import format_rfc3339
 
 router = Router(tags=["statements"])
@@ -171,14 +172,8 @@ def confirm_statement(
     request: ApiRequest, statement_id: Id, body: Confirmation, idempotency_key: IdempotencyKey
 ) -> HttpResponse:
     """Agree to it, disputed lines and all. 409 where it was confirmed already."""
-    clock = SystemClock()
-
-    def act() -> StatementItem:
-        found = _statement(request, statement_id)
-        confirm(found, body.by, clock=clock, who=request.auth.who)
-        return _item(_statement(request, statement_id))
-
-    return once(request, act, clock)
+    clock, who = SystemClock(), request.auth.who
+    return _answered(request, statement_id, lambda found: confirm(found, body.by, clock=clock, who=who), clock)
 
 
 @router.post(
@@ -192,11 +187,19 @@ def dispute_statement(
     request: ApiRequest, statement_id: Id, body: Dispute, idempotency_key: IdempotencyKey
 ) -> HttpResponse:
     """Say which lines are not agreed to. 409 where the statement has no such line, or was confirmed."""
-    clock = SystemClock()
+    clock, who, lines = SystemClock(), request.auth.who, tuple(body.lines)
+    return _answered(
+        request, statement_id, lambda found: dispute(found, lines, body.reason, clock=clock, who=who), clock
+    )
+
+
+def _answered(
+    request: ApiRequest, statement_id: int, answer: Callable[[Statement], object], clock: Clock
+) -> HttpResponse:
+    """What the customer answers to a statement, once, and how the statement stands then."""
 
     def act() -> StatementItem:
-        found = _statement(request, statement_id)
-        dispute(found, tuple(body.lines), body.reason, clock=clock, who=request.auth.who)
+        answer(_statement(request, statement_id))
         return _item(_statement(request, statement_id))
 
     return once(request, act, clock)
