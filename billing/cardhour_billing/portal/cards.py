@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from cardhour_billing.document import InvoiceDocument
 from cardhour_billing.figures import grouped
-from cardhour_billing.money import allocate, round_half_away
+from cardhour_billing.money import allocate, decimal_text, round_half_away
 from cardhour_contract.moment import CARD_HOUR_US
 
 ROWS_MAX = 20
@@ -91,6 +91,4 @@ def shown_hours(quantities_us: Sequence[int]) -> list[int]:
 
 def scaled(value: int, decimals: int) -> str:
     """An integer of the last decimal as grouped text."""
-    digits = str(abs(value)).rjust(decimals + 1, "0")
-    sign = "-" if value < 0 else ""
-    return grouped(sign + (f"{digits[:-decimals]}.{digits[-decimals:]}" if decimals else digits))
+    return grouped(decimal_text(value, decimals))

@@ -13,6 +13,7 @@ from fractions import Fraction
 from cardhour_billing.figures import MINUS, grouped
 from cardhour_billing.money import Money, allocate, decimal_text, round_half_away
 from cardhour_billing.month_usage.content import Cell, MonthUsage, Work
+from cardhour_billing.portal.cards import scaled
 from cardhour_contract.moment import CARD_HOUR_US
 
 MODELS_MAX = 3
@@ -106,13 +107,13 @@ def part_percent(part: int, whole: int) -> str:
 
 def hours_of(us: int) -> str:
     """Card-hours of two decimals."""
-    return _hundredths_text(_hundredths(us))
+    return scaled(_hundredths(us), 2)
 
 
 def hours_parts(parts_us: Sequence[int], whole: int | None = None) -> list[str]:
     """Card-hours of two decimals that sum to those of the whole; ``whole`` hundredths, where the page shows those."""
     shown = _hundredths(sum(parts_us)) if whole is None else whole
-    return [_hundredths_text(each) for each in _parts(parts_us, shown)]
+    return [scaled(each, 2) for each in _parts(parts_us, shown)]
 
 
 def project_table(usage: MonthUsage, others: str) -> ProjectTable:
@@ -147,7 +148,7 @@ def project_table(usage: MonthUsage, others: str) -> ProjectTable:
     return ProjectTable(
         columns=tuple(columns),
         rows=rows,
-        hours=tuple(_hundredths_text(each) for each in of_column),
+        hours=tuple(scaled(each, 2) for each in of_column),
         net=text_of(whole, usage.currency),
     )
 
@@ -164,7 +165,7 @@ def what_table(usage: MonthUsage) -> WhatTable:
             name=model,
             first_day="",
             last_day="",
-            hours=_hundredths_text(hours[model]),
+            hours=scaled(hours[model], 2),
             net=text_of(nets[model], usage.currency),
         )
         for model in models
@@ -241,10 +242,6 @@ def _hours_of_models(by_model: Mapping[str, int]) -> dict[str, int]:
 
 def _parts(parts_us: Sequence[int], whole: int) -> list[int]:
     return allocate(whole, parts_us) if any(parts_us) else [0] * len(parts_us)
-
-
-def _hundredths_text(hundredths: int) -> str:
-    return grouped(decimal_text(hundredths, 2))
 
 
 def _hundredths(us: int) -> int:
