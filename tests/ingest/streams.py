@@ -100,6 +100,16 @@ def take(source: Source, wanted: int) -> list[Message]:
     return found
 
 
+def take_until(source: Source, last: str) -> list[str]:
+    """Poll until the message named ``last`` has come: the names of all that came, some perhaps more than once."""
+    deadline = time.monotonic() + DEADLINE_S
+    found: list[str] = []
+    while last not in found:
+        assert time.monotonic() < deadline, f"{last} is not among {found}"
+        found += ids(source.poll(wait_ms=200))
+    return found
+
+
 def ids(messages: Sequence[Message]) -> list[str]:
     """The messages' ``ce_id``."""
     return [dict(each.headers)["ce_id"].decode() for each in messages]
