@@ -5,7 +5,10 @@ import django.db.models.expressions
 from django.conf import settings
 from django.db import migrations, models
 
+from cardhour_billing.create_models import at_once
 
+
+@at_once
 class Migration(migrations.Migration):
     initial = True
 

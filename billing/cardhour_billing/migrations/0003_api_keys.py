@@ -8,6 +8,7 @@ from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
 
+from cardhour_billing.create_models import at_once
 from cardhour_billing.triggers import Rule, create_triggers
 
 FIXED = ("name", "prefix", "digest", "created_at_ms", "created_by", "expires_at_ms")
@@ -32,6 +33,7 @@ def create(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     create_triggers(schema_editor, RULES)
 
 
+@at_once
 class Migration(migrations.Migration):
     """Forward only."""
 

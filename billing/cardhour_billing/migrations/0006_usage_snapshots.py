@@ -5,7 +5,10 @@ from __future__ import annotations
 import django.db.models.deletion
 from django.db import migrations, models
 
+from cardhour_billing.create_models import at_once
 
+
+@at_once
 class Migration(migrations.Migration):
     """Forward only."""
 

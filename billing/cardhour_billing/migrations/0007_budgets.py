@@ -7,6 +7,7 @@ from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
 
+from cardhour_billing.create_models import at_once
 from cardhour_billing.triggers import create_triggers, insert_only
 
 RULES = (*insert_only("billing_budgetalert"), *insert_only("billing_webhookdelivery"))
@@ -17,6 +18,7 @@ def create(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     create_triggers(schema_editor, RULES)
 
 
+@at_once
 class Migration(migrations.Migration):
     """Forward only."""
 
