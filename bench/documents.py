@@ -12,8 +12,9 @@ from multiprocessing import get_context
 from msgspec.structs import replace
 
 from bench.figures import Figure, watched
-from cardhour_billing import invoice_csv, invoice_pdf
-from cardhour_billing.document import (
+from cardhour_billing.documents import invoice_csv, invoice_pdf
+from cardhour_billing.einvoice import official, ubl
+from cardhour_billing.frozen.document import (
     Bank,
     CustomerParty,
     DayShare,
@@ -23,7 +24,6 @@ from cardhour_billing.document import (
     Period,
     TaxRow,
 )
-from cardhour_billing.einvoice import official, ubl
 
 PROCESSES = 2
 CHUNK = 10

@@ -39,10 +39,10 @@ def measure(folder: Path, *, customers: int) -> list[Figure]:
     from cardhour_billing.store import open_store
 
     config = open_store()
-    from cardhour_billing.close import CloseOrder, close_month
-    from cardhour_billing.ledger import WarehouseLedger
+    from cardhour_billing.closing.close import CloseOrder, close_month
     from cardhour_billing.month import billing_period, parse_month
-    from cardhour_billing.usage_store import opened_warehouse
+    from cardhour_billing.usage.ledger import WarehouseLedger
+    from cardhour_billing.usage.store import opened_warehouse
 
     period = billing_period(parse_month(MONTH), "UTC")
     clock = VirtualClock(parse_rfc3339("2026-10-20T00:00:00Z"))
@@ -79,9 +79,9 @@ def measure(folder: Path, *, customers: int) -> list[Figure]:
 
 def _catalog(folder: Path, customers: int) -> None:
     """One price, and a customer with a binding for each team."""
-    from cardhour_billing.catalog import apply_catalog
-    from cardhour_billing.catalog_file import read_catalog
-    from cardhour_billing.catalog_plan import plan
+    from cardhour_billing.catalog.applying import apply_catalog
+    from cardhour_billing.catalog.file import read_catalog
+    from cardhour_billing.catalog.plan import plan
 
     since = f"from = {format_rfc3339(parse_rfc3339('2026-01-01T00:00:00Z'))}\n"
     text = '[issuer]\nname = "Bench"\ncurrency = "USD"\ntimezone = "UTC"\n'

@@ -36,12 +36,12 @@ def measure(folder: Path, *, customers: int, cards: int) -> list[Figure]:
     from cardhour_billing.store import open_store
 
     config = open_store()
-    from cardhour_billing.ledger import WarehouseLedger
     from cardhour_billing.models import Customer, Invoice
     from cardhour_billing.month import billing_period, parse_month
     from cardhour_billing.month_usage.building import open_months
     from cardhour_billing.month_usage.keeping import keep
-    from cardhour_billing.usage_store import opened_warehouse
+    from cardhour_billing.usage.ledger import WarehouseLedger
+    from cardhour_billing.usage.store import opened_warehouse
     from cardhour_contract.clock import SystemClock
 
     books.write(customers)

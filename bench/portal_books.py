@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from cardhour_billing.document import (
+from cardhour_billing.frozen.document import (
     CardShare,
     CustomerParty,
     DayShare,

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from bench.figures import Figure, watched
 from bench.usage import PAGES
-from cardhour_billing.binding import BindingRow, Bindings
-from cardhour_billing.cuts import cuts_ms
-from cardhour_billing.ledger import WarehouseLedger
 from cardhour_billing.month import billing_period, parse_month
-from cardhour_billing.price import PriceRow, Prices
-from cardhour_billing.rating import Terms, rate
+from cardhour_billing.rating.binding import BindingRow, Bindings
+from cardhour_billing.rating.cuts import cuts_ms
+from cardhour_billing.rating.price import PriceRow, Prices
+from cardhour_billing.rating.rate import Terms, rate
+from cardhour_billing.usage.ledger import WarehouseLedger
 from cardhour_contract.moment import HOUR_MS, MS_US, QUARTER_MS
 from cardhour_ingest.warehouse.connect import WarehouseSettings, open_warehouse
 

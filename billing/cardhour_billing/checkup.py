@@ -136,7 +136,7 @@ def _has_tables(config: BillingConfig) -> bool:
 
 
 def _warehouse(config: BillingConfig) -> Finding:
-    from cardhour_billing.usage_store import opened_warehouse, warehouse_settings
+    from cardhour_billing.usage.store import opened_warehouse, warehouse_settings
     from cardhour_ingest.warehouse.engine import FOLDER
 
     if not warehouse_settings(config).url and not (config.home / FOLDER).exists():

@@ -10,17 +10,17 @@ from collections.abc import Callable
 
 import structlog
 
-from cardhour_billing.budget import look_at_budgets
-from cardhour_billing.budget_mail import mail_due
+from cardhour_billing.budgets.budget import look_at_budgets
+from cardhour_billing.budgets.mail import mail_due
 from cardhour_billing.config import BillingConfig
-from cardhour_billing.credit import expire, expired
-from cardhour_billing.customer_webhook import tell_customers_due
-from cardhour_billing.events import Told, tell_due
-from cardhour_billing.ledger import Ledger
 from cardhour_billing.lock import exclusive
 from cardhour_billing.models import Budget, Customer, JobRun, PortalUser
 from cardhour_billing.month_usage.keeping import refresh
-from cardhour_billing.provisional import charge_provisionally
+from cardhour_billing.prepaid.provisional import charge_provisionally
+from cardhour_billing.receivables.credit import expire, expired
+from cardhour_billing.sending.customer_webhook import tell_customers_due
+from cardhour_billing.sending.events import Told, tell_due
+from cardhour_billing.usage.ledger import Ledger
 from cardhour_contract.clock import Clock
 from cardhour_contract.errors import CardHourError
 from cardhour_contract.moment import HOUR_MS, floor_to, format_rfc3339

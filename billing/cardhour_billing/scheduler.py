@@ -18,19 +18,19 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from django.db import connections
 
-from cardhour_billing.audit_chain import export_head
-from cardhour_billing.binding import BindingRow
-from cardhour_billing.close import CloseOrder, close_month
-from cardhour_billing.close_run import keep_report
+from cardhour_billing.audit.chain import export_head
+from cardhour_billing.catalog.current import current_bindings
+from cardhour_billing.closing.close import CloseOrder, close_month
+from cardhour_billing.closing.run import keep_report
 from cardhour_billing.config import BillingConfig, BillingSettings
-from cardhour_billing.current import current_bindings
+from cardhour_billing.documents.rendering import render_missing
 from cardhour_billing.hourly import run_hour, run_usage_hour, tell_events
-from cardhour_billing.ledger import Ledger
 from cardhour_billing.lock import exclusive
 from cardhour_billing.models import Customer, Issuer, JobRun
 from cardhour_billing.month import Month, billing_period, local_day, month_of
-from cardhour_billing.rendering import render_missing
-from cardhour_billing.usage_store import opened_ledger
+from cardhour_billing.rating.binding import BindingRow
+from cardhour_billing.usage.ledger import Ledger
+from cardhour_billing.usage.store import opened_ledger
 from cardhour_contract.clock import Clock, SystemClock
 from cardhour_contract.errors import CardHourError
 from cardhour_contract.moment import HOUR_MS

@@ -15,7 +15,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from cardhour_billing.invoice_csv import guarded
+from cardhour_billing.spreadsheet import guarded
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -20,7 +20,7 @@ def main(name: str, count: int) -> None:
     set_up()
     from django.db import transaction
 
-    from cardhour_billing.audit import audit
+    from cardhour_billing.audit.log import audit
     from cardhour_contract.clock import SystemClock
 
     chance, clock = random.Random(name), SystemClock()

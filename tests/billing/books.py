@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from cardhour_billing.catalog import apply_catalog
-from cardhour_billing.catalog_change import Change
-from cardhour_billing.catalog_file import read_catalog
-from cardhour_billing.catalog_plan import plan
-from cardhour_billing.close import CloseOrder, CloseReport, close_books, close_month
+from cardhour_billing.catalog.applying import apply_catalog
+from cardhour_billing.catalog.change import Change
+from cardhour_billing.catalog.file import read_catalog
+from cardhour_billing.catalog.plan import plan
+from cardhour_billing.closing.close import CloseOrder, CloseReport, close_books, close_month
+from cardhour_billing.closing.zone_close import ClosedInvoice, ZoneClose
 from cardhour_billing.config import BillingSettings
-from cardhour_billing.ledger import Ledger
 from cardhour_billing.models import Customer, Invoice
 from cardhour_billing.month import billing_period, parse_month
-from cardhour_billing.zone_close import ClosedInvoice, ZoneClose
+from cardhour_billing.usage.ledger import Ledger
 from cardhour_contract.clock import VirtualClock
 from cardhour_contract.moment import parse_rfc3339
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from cardhour_billing.allocating import allocate, oldest_first
-from cardhour_billing.api_keys import SCOPES, add_key
-from cardhour_billing.credit import GrantTerms, grant, top_up
-from cardhour_billing.ledger import WarehouseLedger
+from cardhour_billing.logins.api_keys import SCOPES, add_key
 from cardhour_billing.models import Customer, Statement
 from cardhour_billing.money import Money
-from cardhour_billing.payments import Receipt, record
-from cardhour_billing.statement import draw_up, mark_sent
+from cardhour_billing.receivables.allocating import allocate, oldest_first
+from cardhour_billing.receivables.credit import GrantTerms, grant, top_up
+from cardhour_billing.receivables.payments import Receipt, record
+from cardhour_billing.statements.statement import draw_up, mark_sent
+from cardhour_billing.usage.ledger import WarehouseLedger
 from cardhour_contract.clock import SystemClock
 from cardhour_ingest.importer import import_csv
 from cardhour_ingest.warehouse.client import Warehouse

@@ -15,8 +15,8 @@ def main(name: str, attempts: int) -> None:
     set_up()
     from django.db import IntegrityError, transaction
 
-    from cardhour_billing.credit import Account, account_of
     from cardhour_billing.models import CreditEntry, CreditMovement, Customer
+    from cardhour_billing.receivables.credit import Account, account_of
 
     customer = Customer.objects.get(key="acme")
     prepaid, cash = account_of(customer, "USD", Account.PREPAID), account_of(customer, "USD", Account.CASH)

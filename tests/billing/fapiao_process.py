@@ -10,7 +10,7 @@ from cardhour_billing.store import set_up
 def main(number: str) -> None:
     """Ask for a hundred yuan of line 1 until nothing is left; print how often that went well."""
     set_up()
-    from cardhour_billing.fapiao import Item, Wanted, request
+    from cardhour_billing.fapiao.requests import Item, Wanted, request
     from cardhour_billing.money import Money
     from cardhour_contract.clock import SystemClock
     from cardhour_contract.errors import Refuse

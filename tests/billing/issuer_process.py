@@ -21,9 +21,9 @@ def main(name: str, attempts: int, kind: str) -> None:
     set_up()
     from django.db import transaction
 
+    from cardhour_billing.invoices.numbering import take_number
     from cardhour_billing.models import Customer, Invoice
     from cardhour_billing.month import local_day
-    from cardhour_billing.numbering import take_number
     from cardhour_contract.clock import SystemClock
 
     chance = random.Random(name)

@@ -10,9 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
-from cardhour_billing.ledger import Coverage, Frozen
 from cardhour_billing.month import day_start_ms, local_day
-from cardhour_billing.rated import UsageSum
+from cardhour_billing.rating.rated import UsageSum
+from cardhour_billing.usage.ledger import Coverage, Frozen
 from cardhour_contract.moment import MS_US, QUARTER_MS, parse_rfc3339
 from cardhour_ingest.warehouse.balance import CardTime
 from cardhour_ingest.warehouse.evidence import CardQuarter, RawRecord

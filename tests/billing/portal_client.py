@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 from django.test import Client
 
+from cardhour_billing.logins.users import add_user
 from cardhour_billing.models import StaffRole
-from cardhour_billing.users import add_user
 from cardhour_ingest.warehouse.client import Warehouse
 from tests.billing.books import clock_at
 

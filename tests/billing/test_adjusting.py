@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from cardhour_billing.answers.verification import verify
 from cardhour_billing.config import BillingSettings
-from cardhour_billing.credit_line import CreditLine
-from cardhour_billing.crediting import draft_credit, issue_credit, void
-from cardhour_billing.document import DocumentLine, InvoiceDocument, decode
+from cardhour_billing.frozen.credit_line import CreditLine
+from cardhour_billing.frozen.document import DocumentLine, InvoiceDocument, decode
+from cardhour_billing.invoices.crediting import draft_credit, issue_credit, void
+from cardhour_billing.invoices.reissuing import reopen
 from cardhour_billing.models import Invoice, MonthEntry
 from cardhour_billing.money import Money
-from cardhour_billing.reissuing import reopen
-from cardhour_billing.verification import verify
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, close, issued
 from tests.billing.conftest import Store
 from tests.billing.golden import assert_golden

@@ -6,13 +6,13 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cardhour_billing.current import terms_of
-from cardhour_billing.document import decode
+from cardhour_billing.catalog.current import terms_of
+from cardhour_billing.frozen.document import decode
 from cardhour_billing.models import Customer, Invoice
 from cardhour_billing.money import parse_amount, total
 from cardhour_billing.month import billing_period, parse_month
-from cardhour_billing.standing import in_force
-from cardhour_billing.zone_rating import rate_zone
+from cardhour_billing.receivables.standing import in_force
+from cardhour_billing.usage.zone_rating import rate_zone
 from tests.billing.books import ACME, ISSUER, PRICE, apply, issue, on_sqlite
 from tests.billing.conftest import Store
 from tests.billing.memory_ledger import MemoryLedger

@@ -12,9 +12,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from cardhour_billing.audit import audit
+from cardhour_billing.audit.log import audit
+from cardhour_billing.logins.users import role_of
 from cardhour_billing.models import AuditLog
-from cardhour_billing.users import role_of
 from cardhour_contract.signing import PublicKey
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.node_keys import node_keys

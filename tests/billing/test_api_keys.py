@@ -10,8 +10,8 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.utils import DatabaseError
 
-from cardhour_billing.api_keys import KEYS_MAX, add_key, key_of_token, revoke_key, state_of_key
-from cardhour_billing.api_pace import pace
+from cardhour_billing.logins.api_keys import KEYS_MAX, add_key, key_of_token, revoke_key, state_of_key
+from cardhour_billing.logins.api_pace import pace
 from cardhour_billing.models import ApiKey, AuditLog, Customer
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import DAY_MS

@@ -8,8 +8,8 @@ import json
 import pytest
 from django.db import DatabaseError, transaction
 
-from cardhour_billing.audit import FIRST, audit, digest_of
-from cardhour_billing.audit_chain import HEADS_FILE, Wanted, entries, export_head, read_heads, verify_chain
+from cardhour_billing.audit.chain import HEADS_FILE, Wanted, entries, export_head, read_heads, verify_chain
+from cardhour_billing.audit.log import FIRST, audit, digest_of
 from cardhour_billing.config import BillingConfig, BillingSettings, StoreSettings, WebSettings
 from cardhour_billing.models import AuditLog
 from cardhour_billing.scheduler import run_due

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from cardhour_billing.bank_match import OpenInvoice, Payers, folded, suggest
+from cardhour_billing.bank.match import OpenInvoice, Payers, folded, suggest
 from cardhour_billing.models import BankLine, BankUse, Payment
 from cardhour_billing.money import Money, read_amount
 from tests.billing.books import ACME, ISSUER, PRICE, apply, close

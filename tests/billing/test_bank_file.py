@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cardhour_billing.bank_file import BankMap, StatementLine, read_map, read_statement
+from cardhour_billing.bank.file import BankMap, StatementLine, read_map, read_statement
 from cardhour_contract.errors import Refuse
 
 CHINESE = """账户明细,,,,,

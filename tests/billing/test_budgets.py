@@ -11,14 +11,14 @@ from collections.abc import Iterator
 import pytest
 from django.db import DatabaseError, transaction
 
-from cardhour_billing import credit
-from cardhour_billing.budget import add_budget
-from cardhour_billing.budget_mail import mail_due
-from cardhour_billing.customer_webhook import check_url, log_of, send_test, set_webhook, tell_customers_due
+from cardhour_billing.budgets.budget import add_budget
+from cardhour_billing.budgets.mail import mail_due
 from cardhour_billing.hourly import run_usage_hour
 from cardhour_billing.models import AuditLog, Budget, BudgetAlert, Customer, Event, WebhookDelivery
 from cardhour_billing.money import Money
 from cardhour_billing.outgoing import MailSettings, WebhookSettings
+from cardhour_billing.receivables import credit
+from cardhour_billing.sending.customer_webhook import check_url, log_of, send_test, set_webhook, tell_customers_due
 from cardhour_contract.errors import Refuse
 from tests.billing.books import ISSUER, PRICE, apply, clock_at
 from tests.billing.conftest import Store

@@ -6,11 +6,11 @@ from fractions import Fraction
 
 import pytest
 
-from cardhour_billing.catalog import apply_catalog
-from cardhour_billing.catalog_file import read_catalog
-from cardhour_billing.catalog_plan import plan
+from cardhour_billing.answers.verification import verify
+from cardhour_billing.catalog.applying import apply_catalog
+from cardhour_billing.catalog.file import read_catalog
+from cardhour_billing.catalog.plan import plan
 from cardhour_billing.models import Price
-from cardhour_billing.verification import verify
 from cardhour_contract.errors import Refuse
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, close, issued, on_sqlite
 from tests.billing.conftest import Store

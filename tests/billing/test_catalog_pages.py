@@ -11,13 +11,13 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardhour_billing.catalog_file import parse_catalog
-from cardhour_billing.catalog_text import table_text
-from cardhour_billing.current import current_bindings, current_prices
-from cardhour_billing.leases import current_leases
+from cardhour_billing.catalog.current import current_bindings, current_prices
+from cardhour_billing.catalog.current_terms import current_leases
+from cardhour_billing.catalog.file import parse_catalog
+from cardhour_billing.catalog.text import table_text
 from cardhour_billing.models import AuditLog, Binding, Customer, Lease, Price
 from cardhour_billing.portal.catalog.effect import NAME, TEXT_BYTES_MAX, months, planned
-from cardhour_billing.price import PriceRow
+from cardhour_billing.rating.price import PriceRow
 from cardhour_contract.moment import parse_rfc3339
 from cardhour_ingest.importer import import_csv
 from cardhour_ingest.warehouse.client import Warehouse

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cardhour_billing.catalog_file import read_catalog
+from cardhour_billing.catalog.file import read_catalog
 from cardhour_billing.models import Contract
 from cardhour_contract.errors import Refuse
 from tests.billing.books import ACME, ISSUER, apply, close

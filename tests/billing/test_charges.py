@@ -11,14 +11,16 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from cardhour_billing import charge_kinds, charges, invoice_csv, invoice_pdf
-from cardhour_billing.charge import Charge
-from cardhour_billing.document import decode
-from cardhour_billing.explanation import Explainer
+from cardhour_billing.answers.explanation import Explainer
+from cardhour_billing.answers.verification import verify
+from cardhour_billing.charges import providers as charges
+from cardhour_billing.charges.provider import Answer, Asked, Charges, ZoneMonth
+from cardhour_billing.documents import invoice_csv, invoice_pdf
+from cardhour_billing.frozen import charge_kinds
+from cardhour_billing.frozen.document import decode
 from cardhour_billing.models import Invoice, InvoiceLine
 from cardhour_billing.money import Money
-from cardhour_billing.provider import Answer, Asked, Charges, ZoneMonth
-from cardhour_billing.verification import verify
+from cardhour_billing.rating.charge import Charge
 from cardhour_contract.errors import InvariantBroken
 from tests.billing.books import ACME, ISSUER, PRICE, apply, close, issued
 from tests.billing.conftest import Store

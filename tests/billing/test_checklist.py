@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from cardhour_billing.checklist import Check
-from cardhour_billing.ledger import Coverage
+from cardhour_billing.closing.checklist import Check
+from cardhour_billing.usage.ledger import Coverage
 from cardhour_contract.moment import CARD_HOUR_US
 from tests.billing.books import ACME, ISSUER, PRICE, apply, close
 from tests.billing.conftest import Store
@@ -129,8 +129,8 @@ def test_a_month_within_its_grace_hours_says_so(books: Store) -> None:
 
 def test_the_checklist_at_the_command_line(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     apply(store.home, ISSUER + WHOLE + TEN)
-    monkeypatch.setattr("cardhour_billing.usage_store.opened_warehouse", _Nothing)
-    monkeypatch.setattr("cardhour_billing.ledger.WarehouseLedger", lambda _warehouse: held(MemoryLedger()))
+    monkeypatch.setattr("cardhour_billing.usage.store.opened_warehouse", _Nothing)
+    monkeypatch.setattr("cardhour_billing.usage.ledger.WarehouseLedger", lambda _warehouse: held(MemoryLedger()))
     desk = Desk(store, monkeypatch)
     rows = desk.rows("close", "2026-01", "--checklist")
     assert [row["check"] for row in rows if row["severity"] != "fine"] == []

@@ -6,10 +6,10 @@ import hashlib
 
 import pytest
 
-from cardhour_billing.document import decode
-from cardhour_billing.frozen_inputs import read_inputs
-from cardhour_billing.ledger import Coverage
+from cardhour_billing.frozen.document import decode
+from cardhour_billing.frozen.inputs import read_inputs
 from cardhour_billing.models import AuditLog, Invoice, NumberSeries
+from cardhour_billing.usage.ledger import Coverage
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import CARD_HOUR_US, parse_rfc3339
 from tests.billing.books import ACME, ISSUER, PRICE, apply, close, issued

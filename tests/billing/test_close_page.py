@@ -9,14 +9,14 @@ from datetime import timedelta
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from cardhour_billing import close_run
-from cardhour_billing.close import CloseOrder
+from cardhour_billing.closing import run as close_run
+from cardhour_billing.closing.close import CloseOrder
 from cardhour_billing.config import BillingConfig, load_config
-from cardhour_billing.ledger import Ledger
 from cardhour_billing.lock import exclusive
 from cardhour_billing.models import CloseRun, Invoice
 from cardhour_billing.month import Month, month_of, parse_month
 from cardhour_billing.portal.views import close as close_views
+from cardhour_billing.usage.ledger import Ledger
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.moment import from_ms
 from tests.billing.books import ISSUER, PRICE, apply, clock_at
@@ -206,8 +206,8 @@ def test_the_page_shows_the_checklist_of_the_command_line_too(
     def opened(config: BillingConfig) -> Iterator[None]:
         yield None
 
-    monkeypatch.setattr("cardhour_billing.usage_store.opened_warehouse", opened)
-    monkeypatch.setattr("cardhour_billing.ledger.WarehouseLedger", lambda _: ledger)
+    monkeypatch.setattr("cardhour_billing.usage.store.opened_warehouse", opened)
+    monkeypatch.setattr("cardhour_billing.usage.ledger.WarehouseLedger", lambda _: ledger)
     ledger.hold("k8s:stranger", "T4", _at(4, 0), _at(4, 2), card="GPU-7")
     desk.text("close", str(LAST))
     page = Visitor().get(f"/close/{LAST}/")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cardhour_billing import issuing, zone_close
-from cardhour_billing.issuing import FrozenQuarters, Issuable
+from cardhour_billing.closing import zone_close
+from cardhour_billing.invoices import issuing
+from cardhour_billing.invoices.issuing import FrozenQuarters, Issuable
 from cardhour_billing.models import Customer, Invoice, NumberSeries
 from cardhour_contract.clock import Clock
 from tests.billing.books import ACME, ISSUER, PRICE, apply, close

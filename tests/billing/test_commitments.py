@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from cardhour_billing.catalog_file import read_catalog
-from cardhour_billing.commitment import Term, TermDays, recompute, term_ending
-from cardhour_billing.document import DocumentLine
+from cardhour_billing.answers.verification import verify
+from cardhour_billing.catalog.file import read_catalog
+from cardhour_billing.frozen.document import DocumentLine
 from cardhour_billing.models import Invoice
 from cardhour_billing.month import billing_period, parse_month
-from cardhour_billing.verification import verify
+from cardhour_billing.rating.commitment import Term, TermDays, recompute, term_ending
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import DAY_MS, parse_rfc3339
 from tests.billing.books import ACME, ISSUER, apply, close

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from cardhour_billing import credit
-from cardhour_billing.credit import Account, GrantTerms, account_of, prepaid_of
-from cardhour_billing.credit_view import bookings, holdings
 from cardhour_billing.models import AuditLog, CreditAccount, CreditEntry, CreditGrant, CreditMovement, Customer
 from cardhour_billing.money import Money, read_amount
+from cardhour_billing.receivables import credit
+from cardhour_billing.receivables.credit import Account, GrantTerms, account_of, prepaid_of
+from cardhour_billing.receivables.credit_view import bookings, holdings
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import parse_rfc3339
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at

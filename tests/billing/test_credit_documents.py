@@ -9,18 +9,19 @@ from fractions import Fraction
 
 import pytest
 
-from cardhour_billing import fapiao, statement
-from cardhour_billing.credit_line import CreditLine
-from cardhour_billing.crediting import draft_credit, issue_credit, void
-from cardhour_billing.document import decode
+from cardhour_billing.documents.invoice_pdf import render
+from cardhour_billing.documents.rendering import render_missing
 from cardhour_billing.einvoice.checking import checked
-from cardhour_billing.fapiao import Item, Wanted
+from cardhour_billing.fapiao import requests as fapiao
+from cardhour_billing.fapiao.requests import Item, Wanted
 from cardhour_billing.focus.export import export
-from cardhour_billing.invoice_pdf import render
+from cardhour_billing.frozen.credit_line import CreditLine
+from cardhour_billing.frozen.document import decode
+from cardhour_billing.invoices.crediting import draft_credit, issue_credit, void
 from cardhour_billing.models import Invoice
 from cardhour_billing.money import Money
 from cardhour_billing.month import parse_month
-from cardhour_billing.rendering import render_missing
+from cardhour_billing.statements import statement
 from cardhour_contract.errors import Refuse
 from tests.billing.books import apply, clock_at, close, issued, on_sqlite
 from tests.billing.conftest import Store

@@ -9,15 +9,15 @@ from django.db import DatabaseError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cardhour_billing.allocating import Part, allocate, left_of
-from cardhour_billing.credit_line import CreditLine
-from cardhour_billing.crediting import creditable, draft_credit, issue_credit, void
-from cardhour_billing.document import decode
+from cardhour_billing.answers.verification import verify
+from cardhour_billing.frozen.credit_line import CreditLine
+from cardhour_billing.frozen.document import decode
+from cardhour_billing.invoices.crediting import creditable, draft_credit, issue_credit, void
 from cardhour_billing.models import AuditLog, Customer, Invoice, NumberSeries, Payment
 from cardhour_billing.money import Money
-from cardhour_billing.payments import Receipt, record
-from cardhour_billing.standing import standing_of
-from cardhour_billing.verification import verify
+from cardhour_billing.receivables.allocating import Part, allocate, left_of
+from cardhour_billing.receivables.payments import Receipt, record
+from cardhour_billing.receivables.standing import standing_of
 from cardhour_contract.errors import Refuse
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, issue
 from tests.billing.conftest import Store

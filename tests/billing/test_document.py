@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from cardhour_billing.document import decode, encode
+from cardhour_billing.frozen.document import decode, encode
 from cardhour_contract.errors import InvariantBroken
 from tests.billing.books import ACME, ISSUER, PRICE, apply, close
 from tests.billing.conftest import Store

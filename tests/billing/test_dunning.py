@@ -7,13 +7,13 @@ from datetime import date
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from cardhour_billing.ageing import aged, bucket
-from cardhour_billing.allocating import Part, allocate
-from cardhour_billing.crediting import void
-from cardhour_billing.dunning import due_messages, due_reminders, record_sent
+from cardhour_billing.dunning.due import due_messages, due_reminders, record_sent
+from cardhour_billing.invoices.crediting import void
 from cardhour_billing.models import Customer, Invoice, Reminder
 from cardhour_billing.money import Money
-from cardhour_billing.payments import Receipt, record
+from cardhour_billing.receivables.ageing import aged, bucket
+from cardhour_billing.receivables.allocating import Part, allocate
+from cardhour_billing.receivables.payments import Receipt, record
 from cardhour_contract.errors import Refuse
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, issue
 from tests.billing.conftest import Store

@@ -7,8 +7,8 @@ from datetime import date
 
 import pytest
 
-from cardhour_billing.dunning import due_messages
-from cardhour_billing.dunning_mail import reminder_letter, send_reminder
+from cardhour_billing.dunning.due import due_messages
+from cardhour_billing.dunning.mail import reminder_letter, send_reminder
 from cardhour_billing.models import Reminder
 from cardhour_billing.outgoing import MailSettings
 from cardhour_contract.errors import Refuse
@@ -69,7 +69,7 @@ def test_a_crash_after_the_mail_left_sends_it_no_second_time(
 ) -> None:
     post, settings = office
     with monkeypatch.context() as patched:
-        patched.setattr("cardhour_billing.dunning_mail.record_sent", crash)
+        patched.setattr("cardhour_billing.dunning.mail.record_sent", crash)
         with pytest.raises(ZeroDivisionError):
             states(FIRST, settings)
     assert states(FIRST, settings) == ["sent"]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from cardhour_billing.document import Bank, DocumentLine, InvoiceDocument, TaxRow, decode
 from cardhour_billing.einvoice import official
 from cardhour_billing.einvoice.finding import Finding
 from cardhour_billing.einvoice.ubl import render
+from cardhour_billing.frozen.document import Bank, DocumentLine, InvoiceDocument, TaxRow, decode
 from cardhour_contract.errors import InvariantBroken, Refuse
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -14,9 +14,17 @@ from django.db import DatabaseError, connection, transaction
 
 from cardhour_billing import checkup
 from cardhour_billing.config import load_config
-from cardhour_billing.events import FIRST_WAIT_MS, GIVE_UP_MS, WAIT_MAX_MS, raise_event, tell_due, tell_now, told
 from cardhour_billing.models import Customer, Event, EventDelivery
 from cardhour_billing.outgoing import WebhookSettings
+from cardhour_billing.sending.events import (
+    FIRST_WAIT_MS,
+    GIVE_UP_MS,
+    WAIT_MAX_MS,
+    raise_event,
+    tell_due,
+    tell_now,
+    told,
+)
 from cardhour_contract.errors import Refuse
 from cardhour_contract.settings import Secret
 from tests.billing.books import ACME, ISSUER, apply, clock_at

@@ -7,9 +7,9 @@ from datetime import date
 
 import pytest
 
-from cardhour_billing.explanation import Explainer, Explanation
-from cardhour_billing.ledger import WarehouseLedger
+from cardhour_billing.answers.explanation import Explainer, Explanation
 from cardhour_billing.money import total
+from cardhour_billing.usage.ledger import WarehouseLedger
 from cardhour_contract.errors import InvariantBroken, Refuse
 from cardhour_contract.moment import CARD_HOUR_US, parse_rfc3339
 from cardhour_ingest.importer import import_csv

@@ -11,10 +11,11 @@ import openpyxl
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from cardhour_billing import fapiao, fapiao_export
-from cardhour_billing.document import decode
-from cardhour_billing.fapiao import Item, Wanted
-from cardhour_billing.fapiao_amounts import Amounts, of_lines, part
+from cardhour_billing.fapiao import export as fapiao_export
+from cardhour_billing.fapiao import requests as fapiao
+from cardhour_billing.fapiao.amounts import Amounts, of_lines, part
+from cardhour_billing.fapiao.requests import Item, Wanted
+from cardhour_billing.frozen.document import decode
 from cardhour_billing.models import AuditLog, FapiaoRequest, FapiaoRequestLine, Invoice
 from cardhour_billing.money import Money
 from cardhour_contract.errors import Refuse

@@ -15,7 +15,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from cardhour_billing.margin import Hours
+from cardhour_billing.margin.margin import Hours
 from cardhour_billing.month import parse_month
 from cardhour_billing.portal.fleet.heat import heat
 from cardhour_billing.portal.fleet.kept import kept_margin

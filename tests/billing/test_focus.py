@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from cardhour_billing.document import TaxRow, decode
 from cardhour_billing.focus.conformance import breaches
 from cardhour_billing.focus.export import export
 from cardhour_billing.focus.rows import OMITTED, PROVIDED, Row, Source, rows_of
 from cardhour_billing.focus.shares import source_of
 from cardhour_billing.focus.table import columns, versions
+from cardhour_billing.frozen.document import TaxRow, decode
 from cardhour_billing.models import Invoice
 from cardhour_billing.money import parse_amount, total
 from cardhour_billing.month import parse_month

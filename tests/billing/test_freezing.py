@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pytest
 
-from cardhour_billing import zone_close
-from cardhour_billing.frozen_inputs import read_inputs
-from cardhour_billing.issuing import InputsMoved
-from cardhour_billing.ledger import Frozen
+from cardhour_billing.closing import zone_close
+from cardhour_billing.frozen.inputs import read_inputs
+from cardhour_billing.invoices.issuing import InputsMoved
 from cardhour_billing.models import Invoice, NumberSeries
-from cardhour_billing.rated import UsageSum
+from cardhour_billing.rating.rated import UsageSum
+from cardhour_billing.usage.ledger import Frozen
 from cardhour_contract.moment import CARD_HOUR_US
 from tests.billing.books import ACME, ISSUER, PRICE, apply, close, issued
 from tests.billing.conftest import Store

@@ -9,18 +9,18 @@ from django.db import transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardhour_billing import credit
-from cardhour_billing.allocating import return_prepaid
-from cardhour_billing.charge import Charge
-from cardhour_billing.credit import prepaid_of
-from cardhour_billing.credit_view import holdings
-from cardhour_billing.document import InvoiceDocument, decode
-from cardhour_billing.grant_use import Allowance, recompute, take
+from cardhour_billing.answers.verification import verify
+from cardhour_billing.frozen.document import InvoiceDocument, decode
 from cardhour_billing.models import CreditEntry, CreditGrant, Customer, Invoice
 from cardhour_billing.money import Money
-from cardhour_billing.standing import standing_of
-from cardhour_billing.tax import TaxRule
-from cardhour_billing.verification import verify
+from cardhour_billing.rating.charge import Charge
+from cardhour_billing.rating.grant_use import Allowance, recompute, take
+from cardhour_billing.rating.tax import TaxRule
+from cardhour_billing.receivables import credit
+from cardhour_billing.receivables.allocating import return_prepaid
+from cardhour_billing.receivables.credit import prepaid_of
+from cardhour_billing.receivables.credit_view import holdings
+from cardhour_billing.receivables.standing import standing_of
 from cardhour_contract.moment import parse_rfc3339
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, close, issued
 from tests.billing.conftest import Store

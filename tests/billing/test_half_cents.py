@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from cardhour_billing.commitment import recompute
 from cardhour_billing.money import parse_price
+from cardhour_billing.rating.commitment import recompute
 from cardhour_contract.moment import CARD_HOUR_US
 from tests.e2e.independent_bill import half_away
 

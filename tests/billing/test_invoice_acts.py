@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from cardhour_billing.documents.rendering import render_missing
 from cardhour_billing.models import Allocation, AuditLog, Invoice, Mail, Payment
-from cardhour_billing.rendering import render_missing
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, issue
 from tests.billing.in_process import Desk, Store
 from tests.billing.mail_server import post_office

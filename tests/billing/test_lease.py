@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from cardhour_billing.binding import BindingRow, Bindings
-from cardhour_billing.lease import LeaseRow, overlaps
-from cardhour_billing.lease_cover import Cover, Leases, cover_named, cover_pools
+from cardhour_billing.leases.cover import Cover, Leases, cover_named, cover_pools
+from cardhour_billing.leases.lease import LeaseRow, overlaps
+from cardhour_billing.rating.binding import BindingRow, Bindings
 from cardhour_contract.moment import CARD_HOUR_US, DAY_MS, QUARTER_MS, QUARTER_US, format_rfc3339, parse_rfc3339
 from tests.billing.memory_ledger import MemoryLedger
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cardhour_billing.lease_change import LeaseChange, extension, find_lease, history, record, termination
+from cardhour_billing.effects.lease_change import LeaseChange, extension, find_lease, history, record, termination
 from cardhour_billing.models import AuditLog, Lease
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import parse_rfc3339

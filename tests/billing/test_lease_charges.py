@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cardhour_billing.document import DocumentLine
+from cardhour_billing.answers.verification import verify
+from cardhour_billing.frozen.document import DocumentLine
 from cardhour_billing.models import Invoice, Lease
-from cardhour_billing.verification import verify
 from tests.billing.books import ACME, ISSUER, PRICE, apply, close, issued, on_sqlite
 from tests.billing.conftest import Store
 from tests.billing.memory_ledger import MemoryLedger

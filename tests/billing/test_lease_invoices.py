@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from cardhour_billing.answers.verification import verify
 from cardhour_billing.models import Invoice
-from cardhour_billing.verification import verify
 from tests.billing.books import apply, close, issued
 from tests.billing.conftest import Store
 from tests.billing.golden import assert_golden

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pytest
 
+from cardhour_billing.answers.explanation import Explainer
 from cardhour_billing.config import BillingSettings
-from cardhour_billing.credit_line import CreditLine
-from cardhour_billing.crediting import draft_credit, issue_credit, void
-from cardhour_billing.explanation import Explainer
-from cardhour_billing.ledger import Frozen
+from cardhour_billing.frozen.credit_line import CreditLine
+from cardhour_billing.invoices.crediting import draft_credit, issue_credit, void
 from cardhour_billing.money import Money
-from cardhour_billing.rated import UsageSum
+from cardhour_billing.rating.rated import UsageSum
+from cardhour_billing.usage.ledger import Frozen
 from tests.billing.books import apply, clock_at, close, issued
 from tests.billing.conftest import Store
 from tests.billing.memory_ledger import MemoryLedger

@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from cardhour_billing.lease_cover import Leases
-from cardhour_billing.leased_time import leased_times
+from cardhour_billing.leases.cover import Leases
+from cardhour_billing.leases.leased_time import leased_times
 from cardhour_contract.moment import CARD_HOUR_US, HOUR_MS, QUARTER_MS
 from cardhour_ingest.warehouse.balance import CardTime
 from tests.billing.memory_ledger import MemoryLedger
 from tests.billing.test_lease import END_MS, POOL, SERVER, START_MS, lease
 
 if TYPE_CHECKING:
-    from cardhour_billing.lease import LeaseRow
+    from cardhour_billing.leases.lease import LeaseRow
 
 
 def times(ledger: MemoryLedger, *rows: LeaseRow) -> dict[str, CardTime]:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from cardhour_billing.close import CloseReport
-from cardhour_billing.explanation import Explainer
-from cardhour_billing.frozen_inputs import read_inputs
-from cardhour_billing.ledger import Frozen, Ledger, WarehouseLedger
-from cardhour_billing.rated import UsageSum
-from cardhour_billing.verification import verify
+from cardhour_billing.answers.explanation import Explainer
+from cardhour_billing.answers.verification import verify
+from cardhour_billing.closing.close import CloseReport
+from cardhour_billing.frozen.inputs import read_inputs
+from cardhour_billing.rating.rated import UsageSum
+from cardhour_billing.usage.ledger import Frozen, Ledger, WarehouseLedger
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import CARD_HOUR_US
 from cardhour_ingest.importer import import_csv

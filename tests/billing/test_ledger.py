@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cardhour_billing.ledger import Ledger, WarehouseLedger
 from cardhour_billing.models import Invoice
-from cardhour_billing.rated import UsageSum
+from cardhour_billing.rating.rated import UsageSum
+from cardhour_billing.usage.ledger import Ledger, WarehouseLedger
 from cardhour_contract.moment import CARD_HOUR_US, QUARTER_MS, QUARTER_US, format_rfc3339, parse_rfc3339
 from cardhour_ingest.importer import import_csv
 from cardhour_ingest.warehouse.client import Warehouse

@@ -11,11 +11,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.test import RequestFactory
 from pytest_django import DjangoAssertNumQueries
 
+from cardhour_billing.logins.users import logins
 from cardhour_billing.models import AuditLog, StaffRole
 from cardhour_billing.portal import access
 from cardhour_billing.portal.access import Capabilities, capabilities, customer_of
 from cardhour_billing.portal.backend import LoginBackend
-from cardhour_billing.users import logins
 from tests.billing.books import ACME, ISSUER, apply
 from tests.billing.in_process import Desk, Store
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cardhour_billing.cost import CostRow
-from cardhour_billing.margin import Hours, Margin, expense, together
+from cardhour_billing.margin.margin import Hours, Margin, expense, together
 from cardhour_billing.money import Money, round_half_away
 from cardhour_contract.moment import CARD_HOUR_US
 

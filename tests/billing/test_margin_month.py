@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cardhour_billing.margin import Margin
-from cardhour_billing.margin_month import MonthMargin, month_margin
-from cardhour_billing.margin_rows import figures
+from cardhour_billing.margin.margin import Margin
+from cardhour_billing.margin.month import MonthMargin, month_margin
+from cardhour_billing.margin.rows import figures
 from cardhour_billing.month import parse_month
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import CARD_HOUR_US

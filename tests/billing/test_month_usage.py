@@ -8,13 +8,13 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 from django.contrib.auth.models import User
 
-from cardhour_billing.document import decode
+from cardhour_billing.frozen.document import decode
 from cardhour_billing.hourly import run_usage_hour
-from cardhour_billing.ledger import Ledger, WarehouseLedger
 from cardhour_billing.models import Customer, JobRun, PortalUser, UsageSnapshot
 from cardhour_billing.month import Month
 from cardhour_billing.month_usage.content import MonthUsage
 from cardhour_billing.month_usage.keeping import month_usage
+from cardhour_billing.usage.ledger import Ledger, WarehouseLedger
 from cardhour_contract.errors import Retry
 from cardhour_contract.moment import CARD_HOUR_US, format_rfc3339
 from cardhour_ingest.importer import import_csv

@@ -9,8 +9,8 @@ from datetime import date
 
 import pytest
 
+from cardhour_billing.invoices.numbering import take_number
 from cardhour_billing.models import Customer, Invoice, Issuer, NumberSeries
-from cardhour_billing.numbering import take_number
 from cardhour_contract.errors import InvariantBroken
 from tests.billing.books import ACME, ISSUER, PRICE, apply
 from tests.billing.conftest import Store

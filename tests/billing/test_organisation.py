@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import User
 
+from cardhour_billing.logins.organisation import add_member, members, remove_member, set_admin
 from cardhour_billing.models import AuditLog, Customer, PortalUser
-from cardhour_billing.organisation import add_member, members, remove_member, set_admin
 from cardhour_contract.errors import Refuse
 from tests.billing.books import ACME, ISSUER, apply, clock_at
 from tests.billing.conftest import Store

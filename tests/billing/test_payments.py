@@ -7,11 +7,11 @@ from datetime import date
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from cardhour_billing.allocating import Part, allocate, left_of, oldest_first, open_of, payers_of
 from cardhour_billing.models import Allocation, AuditLog, Customer, Invoice, Payment
 from cardhour_billing.money import Money
-from cardhour_billing.payments import Receipt, find_payment, record, refund, reverse
-from cardhour_billing.standing import in_state, standing_of, with_standing
+from cardhour_billing.receivables.allocating import Part, allocate, left_of, oldest_first, open_of, payers_of
+from cardhour_billing.receivables.payments import Receipt, find_payment, record, refund, reverse
+from cardhour_billing.receivables.standing import in_state, standing_of, with_standing
 from cardhour_contract.errors import Refuse
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, issue, issued
 from tests.billing.conftest import Store

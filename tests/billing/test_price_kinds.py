@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardhour_billing.binding import BindingRow, Bindings
-from cardhour_billing.cuts import cuts_ms
-from cardhour_billing.explanation import Explainer
+from cardhour_billing.answers.explanation import Explainer
+from cardhour_billing.answers.verification import verify
 from cardhour_billing.models import Invoice
 from cardhour_billing.money import Money, total
 from cardhour_billing.month import billing_period, parse_month
-from cardhour_billing.price import ContractRow, PriceRow, Prices
-from cardhour_billing.rate_scheme import Band, Kind, Tier
-from cardhour_billing.rating import Rating, Terms, rate
-from cardhour_billing.verification import verify
+from cardhour_billing.rating.binding import BindingRow, Bindings
+from cardhour_billing.rating.cuts import cuts_ms
+from cardhour_billing.rating.price import ContractRow, PriceRow, Prices
+from cardhour_billing.rating.rate import Rating, Terms, rate
+from cardhour_billing.rating.rate_scheme import Band, Kind, Tier
 from cardhour_contract.moment import CARD_HOUR_US, HOUR_MS, format_rfc3339, parse_rfc3339
 from tests.billing.books import apply, close, on_sqlite
 from tests.billing.conftest import Store

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cardhour_billing.leases.proration import Cycle, Period, anniversary_ms, periods
 from cardhour_billing.money import Money, UnitPrice, parse_price, round_half_away, total
 from cardhour_billing.printed import printed_units
-from cardhour_billing.proration import Cycle, Period, anniversary_ms, periods
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import HOUR_MS, QUARTER_MS, format_rfc3339, parse_rfc3339
 

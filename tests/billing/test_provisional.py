@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from cardhour_billing import credit
 from cardhour_billing.config import BillingConfig, BillingSettings, StoreSettings, WebSettings
 from cardhour_billing.hourly import run_hour, tell_events
 from cardhour_billing.models import Customer, Event, JobRun, ProvisionalCharge
 from cardhour_billing.money import Money
 from cardhour_billing.outgoing import WebhookSettings
+from cardhour_billing.receivables import credit
 from cardhour_billing.scheduler import run_due
 from cardhour_contract.clock import VirtualClock
 from cardhour_contract.moment import HOUR_MS

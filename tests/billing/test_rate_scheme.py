@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardhour_billing.binding import Bindings
-from cardhour_billing.cuts import cuts_ms
 from cardhour_billing.month import billing_period, parse_month
-from cardhour_billing.price import PriceRow, Prices
-from cardhour_billing.rate_scheme import Band, Rate, Tier, band_at, band_overlap, discounted
+from cardhour_billing.rating.binding import Bindings
+from cardhour_billing.rating.cuts import cuts_ms
+from cardhour_billing.rating.price import PriceRow, Prices
+from cardhour_billing.rating.rate_scheme import Band, Rate, Tier, band_at, band_overlap, discounted
 from cardhour_contract.moment import CARD_HOUR_US, QUARTER_MS, parse_rfc3339
 
 H = CARD_HOUR_US

@@ -5,12 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardhour_billing.binding import BindingRow, Bindings, overlaps
-from cardhour_billing.cuts import cuts_ms
 from cardhour_billing.money import total
 from cardhour_billing.month import billing_period, parse_month
-from cardhour_billing.price import PriceRow, Prices
-from cardhour_billing.rating import Terms, rate
+from cardhour_billing.rating.binding import BindingRow, Bindings, overlaps
+from cardhour_billing.rating.cuts import cuts_ms
+from cardhour_billing.rating.price import PriceRow, Prices
+from cardhour_billing.rating.rate import Terms, rate
 from cardhour_contract.moment import QUARTER_MS, parse_rfc3339
 from cardhour_ingest.warehouse.usage import BillableUsage
 from tests.billing.memory_ledger import MemoryLedger

@@ -12,13 +12,13 @@ from django.http import HttpResponseBase, StreamingHttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from cardhour_billing.catalog import apply_catalog
-from cardhour_billing.catalog_file import read_catalog
-from cardhour_billing.catalog_plan import plan
-from cardhour_billing.credit import GrantTerms, customer_of, grant, top_up
+from cardhour_billing.catalog.applying import apply_catalog
+from cardhour_billing.catalog.file import read_catalog
+from cardhour_billing.catalog.plan import plan
 from cardhour_billing.models import Binding, Customer, Lease
 from cardhour_billing.money import Money
 from cardhour_billing.portal.records.nouns import NOUNS
+from cardhour_billing.receivables.credit import GrantTerms, customer_of, grant, top_up
 from cardhour_contract.signing import PublicKey
 from cardhour_ingest.warehouse import node_keys
 from cardhour_ingest.warehouse.client import Warehouse

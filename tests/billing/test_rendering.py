@@ -10,15 +10,15 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from msgspec.structs import replace
 
-from cardhour_billing import invoice_pdf, invoice_xlsx, renderers, rendering
 from cardhour_billing.config import BillingConfig, BillingSettings, StoreSettings, WebSettings
-from cardhour_billing.document import InvoiceDocument, decode, encode
+from cardhour_billing.documents import invoice_pdf, invoice_xlsx, renderers, rendering
+from cardhour_billing.documents.invoice_files import absent, find_invoice, save_files
+from cardhour_billing.documents.renderers import RENDERERS
+from cardhour_billing.documents.rendering import content_of, render_missing, unrendered
 from cardhour_billing.einvoice import ubl
 from cardhour_billing.einvoice.checking import checked
-from cardhour_billing.invoice_files import absent, find_invoice, save_files
+from cardhour_billing.frozen.document import InvoiceDocument, decode, encode
 from cardhour_billing.models import AuditLog, Invoice, RenderedDocument
-from cardhour_billing.renderers import RENDERERS
-from cardhour_billing.rendering import content_of, render_missing, unrendered
 from cardhour_billing.scheduler import run_due
 from cardhour_contract.errors import InvariantBroken, Refuse
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, close, issued

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cardhour_billing.config import load_config
-from cardhour_billing.usage_store import opened_warehouse
+from cardhour_billing.usage.store import opened_warehouse
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.spool import Entry, Spool
 from cardhour_ingest.loop import drain

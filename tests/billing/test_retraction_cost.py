@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from cardhour_billing.effects.retraction_cost import Costs, CustomerCost, UnassignedCost, costs
 from cardhour_billing.money import Money
-from cardhour_billing.retraction_cost import Costs, CustomerCost, UnassignedCost, costs
 from cardhour_contract.moment import CARD_HOUR_US, QUARTER_MS, QUARTER_US, parse_rfc3339
 from cardhour_ingest.warehouse.retraction import Effect
 from tests.billing.books import ACME, ISSUER, PRICE, apply, close, issued

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 import pytest
 
 from cardhour_billing.config import BillingConfig, BillingSettings, StoreSettings, WebSettings
-from cardhour_billing.ledger import Ledger
 from cardhour_billing.lock import exclusive
 from cardhour_billing.models import Invoice, JobRun
 from cardhour_billing.scheduler import run_due, start_scheduler
+from cardhour_billing.usage.ledger import Ledger
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, issued
 from tests.billing.conftest import Store
 from tests.billing.memory_ledger import MemoryLedger

@@ -10,13 +10,13 @@ import pytest
 import trustme
 from django.db import DatabaseError, connection, transaction
 
-from cardhour_billing import renderers
-from cardhour_billing.catalog_file import read_catalog
+from cardhour_billing.catalog.file import read_catalog
 from cardhour_billing.config import load_config
-from cardhour_billing.invoice_mail import invoice_letter, key_of
-from cardhour_billing.mailing import Fate, fate_of, send
+from cardhour_billing.documents import renderers
 from cardhour_billing.models import AuditLog, Invoice, Mail, MailOutcome, RenderedDocument
 from cardhour_billing.outgoing import MailSettings
+from cardhour_billing.sending.invoice_mail import invoice_letter, key_of
+from cardhour_billing.sending.mailing import Fate, fate_of, send
 from cardhour_contract.errors import InvariantBroken, Refuse
 from cardhour_contract.settings import Secret
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, close, issued

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 
-from cardhour_billing.catalog_file import read_catalog
+from cardhour_billing.catalog.file import read_catalog
+from cardhour_billing.effects.simulation import Simulated, difference, simulate
 from cardhour_billing.month import parse_month
-from cardhour_billing.simulation import Simulated, difference, simulate
 from cardhour_contract.errors import Refuse
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, close
 from tests.billing.conftest import Store

@@ -11,10 +11,12 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from msgspec.structs import replace
 
-from cardhour_billing import statement, statement_csv, statement_pdf
 from cardhour_billing.models import AuditLog, Customer, Payment, Statement
-from cardhour_billing.statement_document import StatementDocument
-from cardhour_billing.statement_sources import missing_months
+from cardhour_billing.statements import csv as statement_csv
+from cardhour_billing.statements import pdf as statement_pdf
+from cardhour_billing.statements import statement
+from cardhour_billing.statements.document import StatementDocument
+from cardhour_billing.statements.sources import missing_months
 from cardhour_contract.errors import Refuse
 from tests.billing.books import apply, clock_at, close
 from tests.billing.conftest import Store

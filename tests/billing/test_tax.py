@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cardhour_billing.money import Money, parse_rate, percent_text, total
-from cardhour_billing.tax import CODES, Taxable, TaxRule, TaxRules, assess, overlaps
+from cardhour_billing.rating.tax import CODES, Taxable, TaxRule, TaxRules, assess, overlaps
 from cardhour_contract.errors import Refuse
 
 

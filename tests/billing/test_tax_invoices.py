@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from cardhour_billing.answers.verification import verify
 from cardhour_billing.models import Invoice
 from cardhour_billing.models import TaxRule as RecordedTax
 from cardhour_billing.money import Money, total
-from cardhour_billing.verification import verify
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import HOUR_MS, format_rfc3339, parse_rfc3339
 from tests.billing.books import ACME, ISSUER, PRICE, apply, close, issued, on_sqlite

@@ -12,10 +12,10 @@ import openpyxl
 import pyarrow as pa
 import pytest
 
-from cardhour_billing.ledger import Ledger, WarehouseLedger
 from cardhour_billing.models import Customer, ReportRun
 from cardhour_billing.month import Month
 from cardhour_billing.month_usage.keeping import month_usage
+from cardhour_billing.usage.ledger import Ledger, WarehouseLedger
 from cardhour_billing.usage_report.formats import csv_bytes, xlsx_bytes
 from cardhour_billing.usage_report.order import order_of
 from cardhour_billing.usage_report.running import Running

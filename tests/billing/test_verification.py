@@ -10,11 +10,11 @@ import pytest
 from django.db import connection
 from msgspec import structs
 
-from cardhour_billing.frozen_inputs import read_inputs
-from cardhour_billing.known_today import known_today
-from cardhour_billing.ledger import WarehouseLedger
+from cardhour_billing.answers.known_today import known_today
+from cardhour_billing.answers.verification import verify
+from cardhour_billing.frozen.inputs import read_inputs
 from cardhour_billing.models import Invoice
-from cardhour_billing.verification import verify
+from cardhour_billing.usage.ledger import WarehouseLedger
 from cardhour_contract.moment import CARD_HOUR_US
 from cardhour_ingest.importer import import_csv
 from cardhour_ingest.warehouse.client import Warehouse

@@ -15,8 +15,8 @@ from django.contrib.auth.models import User
 from msgspec import json, to_builtins
 
 from cardhour_billing import money
-from cardhour_billing.checklist import Check
-from cardhour_billing.document import (
+from cardhour_billing.closing.checklist import Check
+from cardhour_billing.frozen.document import (
     Bank,
     CardShare,
     CustomerParty,
@@ -29,7 +29,7 @@ from cardhour_billing.document import (
     TaxRow,
     encode,
 )
-from cardhour_billing.frozen_inputs import FrozenInputs
+from cardhour_billing.frozen.inputs import FrozenInputs
 from cardhour_billing.models import (
     CloseRun,
     Customer,
@@ -43,7 +43,7 @@ from cardhour_billing.models import (
     StaffRole,
 )
 from cardhour_billing.month import BillingPeriod, Month, billing_period
-from cardhour_billing.rating import Terms
+from cardhour_billing.rating.rate import Terms
 from cardhour_contract.moment import CARD_HOUR_US, format_rfc3339, parse_rfc3339
 
 PASSWORD = "correct horse battery"

@@ -8,13 +8,13 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from cardhour_billing.catalog import apply_catalog
-from cardhour_billing.catalog_file import read_catalog
-from cardhour_billing.catalog_plan import plan
-from cardhour_billing.credit import GrantTerms, customer_of, grant, top_up
+from cardhour_billing.catalog.applying import apply_catalog
+from cardhour_billing.catalog.file import read_catalog
+from cardhour_billing.catalog.plan import plan
 from cardhour_billing.models import Invoice
 from cardhour_billing.money import Money
-from cardhour_billing.payments import Receipt, record
+from cardhour_billing.receivables.credit import GrantTerms, customer_of, grant, top_up
+from cardhour_billing.receivables.payments import Receipt, record
 from cardhour_contract.clock import VirtualClock
 from cardhour_contract.moment import parse_rfc3339
 from cardhour_contract.signing import PublicKey

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from cardhour_billing.document import (
+from cardhour_billing.frozen.document import (
     Bank,
     CustomerParty,
     DocumentLine,

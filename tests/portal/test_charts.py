@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from cardhour_billing.document import CardShare, DayShare, DocumentLine, InvoiceDocument
+from cardhour_billing.frozen.document import CardShare, DayShare, DocumentLine, InvoiceDocument
 from cardhour_billing.portal.card_day import EXAMPLE, QUARTERS, card_day
 from cardhour_billing.portal.cards import ROWS_MAX, card_charges
 from cardhour_billing.portal.charts import SERIES_MAX, DayCharges, day_charges

@@ -8,7 +8,7 @@ import io
 import pytest
 from msgspec.structs import replace
 
-from cardhour_billing.invoice_csv import COLUMNS, render
+from cardhour_billing.documents.invoice_csv import COLUMNS, render
 from tests.portal import sample
 
 

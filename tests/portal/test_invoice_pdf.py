@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from cardhour_billing.document import InvoiceDocument
-from cardhour_billing.invoice_pdf import render
+from cardhour_billing.documents.invoice_pdf import render
+from cardhour_billing.frozen.document import InvoiceDocument
 from tests.portal import pdf_text, sample
 
 ROOT = Path(__file__).parents[2]
 RENDER_ALL = """
 import hashlib
 from tests.portal import sample
-from cardhour_billing.invoice_pdf import render
+from cardhour_billing.documents.invoice_pdf import render
 for name in ("ISSUED", "DRAFT", "LONG", "ODD_GLYPHS"):
     print(hashlib.sha256(render(getattr(sample, name))).hexdigest())
 """

@@ -15,8 +15,8 @@ import openpyxl
 import pytest
 from msgspec.structs import replace
 
-from cardhour_billing.document import CardShare, DayShare, InvoiceDocument
-from cardhour_billing.invoice_xlsx import render
+from cardhour_billing.documents.invoice_xlsx import render
+from cardhour_billing.frozen.document import CardShare, DayShare, InvoiceDocument
 from tests.portal import sample
 
 ROOT = Path(__file__).parents[2]
@@ -91,7 +91,7 @@ def test_the_summary_has_the_sums_and_a_row_for_each_rate() -> None:
 
 def test_equal_documents_are_equal_files_in_another_process_at_another_time() -> None:
     program = (
-        "import hashlib; from tests.portal import sample; from cardhour_billing.invoice_xlsx import render; "
+        "import hashlib; from tests.portal import sample; from cardhour_billing.documents.invoice_xlsx import render; "
         "print(hashlib.sha256(render(sample.LONG)).hexdigest())"
     )
     elsewhere = subprocess.run(

@@ -9,14 +9,14 @@ from datetime import UTC, date, datetime, timedelta
 
 from django.db import transaction
 
-from cardhour_billing.budget import add_budget, look_at_budgets
+from cardhour_billing.budgets.budget import add_budget, look_at_budgets
 from cardhour_billing.models import Binding, Customer, CustomerWebhook, Lease, Project, WebhookDelivery
 from cardhour_billing.money import Money
 from cardhour_billing.month import Month, billing_period, day_start_ms
 from cardhour_billing.month_usage.building import open_months
 from cardhour_billing.month_usage.content import MonthUsage
 from cardhour_billing.month_usage.keeping import keep
-from cardhour_billing.statement import draw_up, mark_sent
+from cardhour_billing.statements.statement import draw_up, mark_sent
 from cardhour_contract.clock import VirtualClock
 from cardhour_contract.moment import HOUR_MS, MINUTE_MS, format_rfc3339, to_ms
 from tests.billing.memory_ledger import MemoryLedger

@@ -14,9 +14,9 @@ import click
 import msgspec
 import pytest
 
-from cardhour_billing import catalog_file
-from cardhour_billing.catalog_noun import Noun
-from cardhour_billing.catalog_nouns import NOUNS
+from cardhour_billing.catalog import file as catalog_file
+from cardhour_billing.catalog.noun import Noun
+from cardhour_billing.catalog.nouns import NOUNS
 from cardhour_contract import lengths, signing, wire
 from cardhour_contract.settings import Loader, Secret
 from tests.repository.tree import ROOT, Setting, commands, sections, settings, texts

@@ -45,7 +45,7 @@ def demo(home: Path | None, month: str | None, port: int | None, fresh: bool, no
 
     from cardhour_billing.allinone.demo_month import bill_month, last_month, summarise
     from cardhour_billing.store import open_store
-    from cardhour_billing.usage_store import opened_warehouse
+    from cardhour_billing.usage.store import opened_warehouse
 
     config = open_store()
     if (chosen / DONE).exists():

@@ -26,9 +26,9 @@ from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.usage import Balance, balance
 
 if TYPE_CHECKING:
-    from cardhour_billing.close import CloseReport
-    from cardhour_billing.margin import Margin
-    from cardhour_billing.rating import Unassigned
+    from cardhour_billing.closing.close import CloseReport
+    from cardhour_billing.margin.margin import Margin
+    from cardhour_billing.rating.rate import Unassigned
 
 ZONE = "Asia/Shanghai"
 STAFF, CUSTOMER = "staff", "qinghe"
@@ -128,7 +128,7 @@ def _print_ledger(sums: Balance) -> None:
 
 
 def _print_margin(margins: tuple[Margin, ...]) -> None:
-    from cardhour_billing.margin_rows import figures
+    from cardhour_billing.margin.rows import figures
 
     columns = (
         "utilisation_percent",
@@ -156,10 +156,10 @@ def _value(unassigned: Unassigned) -> str:
 
 
 def _apply_catalog(file: Path, from_ms: int) -> None:
-    from cardhour_billing.catalog import apply_catalog
-    from cardhour_billing.catalog_file import read_catalog
-    from cardhour_billing.catalog_plan import plan
-    from cardhour_billing.users import ADMIN, add_user
+    from cardhour_billing.catalog.applying import apply_catalog
+    from cardhour_billing.catalog.file import read_catalog
+    from cardhour_billing.catalog.plan import plan
+    from cardhour_billing.logins.users import ADMIN, add_user
 
     file.write_text(catalog(from_ms), encoding="utf-8")
     read = read_catalog(file)
@@ -170,9 +170,9 @@ def _apply_catalog(file: Path, from_ms: int) -> None:
 
 
 def _issue(config: BillingConfig, warehouse: Warehouse, month: str, told: Told) -> CloseReport:
-    from cardhour_billing.close import CloseOrder, close_month
-    from cardhour_billing.close_run import keep_report
-    from cardhour_billing.ledger import WarehouseLedger
+    from cardhour_billing.closing.close import CloseOrder, close_month
+    from cardhour_billing.closing.run import keep_report
+    from cardhour_billing.usage.ledger import WarehouseLedger
 
     order = CloseOrder(month=parse_month(month), who=WHO, issue=True, within_grace=True)
     report = close_month(
@@ -187,8 +187,8 @@ def _issue(config: BillingConfig, warehouse: Warehouse, month: str, told: Told) 
 
 
 def _margins(warehouse: Warehouse, month: str) -> tuple[Margin, ...]:
-    from cardhour_billing.ledger import WarehouseLedger
-    from cardhour_billing.margin_month import month_margin
+    from cardhour_billing.margin.month import month_margin
+    from cardhour_billing.usage.ledger import WarehouseLedger
 
     ledger = WarehouseLedger(warehouse)
     ledger.settle()
@@ -196,7 +196,7 @@ def _margins(warehouse: Warehouse, month: str) -> tuple[Margin, ...]:
 
 
 def _write_documents(folder: Path, report: CloseReport, told: Told) -> list[Path]:
-    from cardhour_billing.invoice_files import save_files
+    from cardhour_billing.documents.invoice_files import save_files
     from cardhour_billing.models import Invoice
 
     written: list[Path] = []

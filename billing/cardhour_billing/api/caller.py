@@ -11,8 +11,8 @@ from msgspec import Struct
 from ninja.security import HttpBearer
 
 from cardhour_billing.api.problem import Problem
-from cardhour_billing.api_keys import key_of_token
-from cardhour_billing.api_pace import pace
+from cardhour_billing.logins.api_keys import key_of_token
+from cardhour_billing.logins.api_pace import pace
 from cardhour_billing.models import ApiKey, Customer
 from cardhour_contract.clock import SystemClock
 

@@ -19,8 +19,8 @@ COLUMNS = ("customer", "currency", "not_due", "0-30", "31-60", "61-90", "over_90
 def ageing(customer: str, form: str) -> None:
     """What customers owe today, by how many days it has been due, and their money that pays nothing yet."""
     open_store()
-    from cardhour_billing.ageing import aged
-    from cardhour_billing.standing import today
+    from cardhour_billing.receivables.ageing import aged
+    from cardhour_billing.receivables.standing import today
     from cardhour_contract.clock import SystemClock
 
     with answering():

@@ -36,8 +36,8 @@ def add(name: str, customer: str | None, staff: str | None, scopes: Sequence[str
     if bool(customer) == bool(staff):
         raise click.UsageError("say either --customer ID or --staff LOGIN")
     open_store()
-    from cardhour_billing.api_keys import add_key
-    from cardhour_billing.audit import login_name
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.logins.api_keys import add_key
     from cardhour_contract.clock import SystemClock
 
     with answering():
@@ -58,7 +58,7 @@ def add(name: str, customer: str | None, staff: str | None, scopes: Sequence[str
 def list_(customer: str | None, staff: str | None, ended: bool, form: str) -> None:
     """Keys that are good, with what they may do and when they were used last."""
     open_store()
-    from cardhour_billing.api_keys import keys_of, state_of_key
+    from cardhour_billing.logins.api_keys import keys_of, state_of_key
     from cardhour_billing.models import ApiKey
     from cardhour_contract.clock import SystemClock
 
@@ -74,8 +74,8 @@ def list_(customer: str | None, staff: str | None, ended: bool, form: str) -> No
 def revoke(key: str) -> None:
     """End KEY now, for good. KEY is the beginning of the token, as the list shows it."""
     open_store()
-    from cardhour_billing.api_keys import find_key, revoke_key
-    from cardhour_billing.audit import login_name
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.logins.api_keys import find_key, revoke_key
     from cardhour_contract.clock import SystemClock
 
     with answering():

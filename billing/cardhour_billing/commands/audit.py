@@ -32,7 +32,7 @@ def list_(who: str, action: str, subject: str, from_: str, to: str, last: int | 
     """Entries, oldest first."""
     wanted_from, wanted_to = (parse_rfc3339(each) if each else None for each in (from_, to))
     open_store()
-    from cardhour_billing.audit_chain import Wanted, entries
+    from cardhour_billing.audit.chain import Wanted, entries
 
     wanted = Wanted(who=who, action=action, subject=subject, from_ms=wanted_from, to_ms=wanted_to)
     with answering():
@@ -60,7 +60,7 @@ def list_(who: str, action: str, subject: str, from_: str, to: str, last: int | 
 def verify(heads: Path | None) -> None:
     """Walk the whole log. Exit code 1 where an entry was changed, removed or inserted; the first is named."""
     config = open_store()
-    from cardhour_billing.audit_chain import HEADS_FILE, read_heads, verify_chain
+    from cardhour_billing.audit.chain import HEADS_FILE, read_heads, verify_chain
 
     if heads and not heads.exists():
         raise click.UsageError(f"there is no file {heads}")
@@ -82,7 +82,7 @@ def export(form: str) -> None:
     The scheduler does it each day.
     """
     config = open_store()
-    from cardhour_billing.audit_chain import export_head
+    from cardhour_billing.audit.chain import export_head
     from cardhour_contract.clock import SystemClock
 
     with answering():

@@ -11,7 +11,7 @@ from cardhour_billing.money import card_hours
 from cardhour_billing.span import span_options
 from cardhour_billing.store import answering, open_store
 from cardhour_billing.table import console, format_option, print_rows
-from cardhour_billing.usage_store import opened_warehouse
+from cardhour_billing.usage.store import opened_warehouse
 from cardhour_contract.errors import InvariantBroken
 from cardhour_contract.moment import format_rfc3339, parse_rfc3339
 
@@ -46,9 +46,9 @@ def balance(from_: str, to: str, by: str, only_unobserved: bool, form: str) -> N
     from_ms, until_ms = parse_rfc3339(from_), parse_rfc3339(to)
     config = open_store()
     with answering(), opened_warehouse(config) as warehouse:
-        from cardhour_billing.lease_cover import Leases
-        from cardhour_billing.leased_time import leased_times
-        from cardhour_billing.leases import current_leases
+        from cardhour_billing.catalog.current_terms import current_leases
+        from cardhour_billing.leases.cover import Leases
+        from cardhour_billing.leases.leased_time import leased_times
         from cardhour_contract.clock import SystemClock
         from cardhour_ingest.warehouse import balance as ledger
         from cardhour_ingest.warehouse.rollup import roll_up

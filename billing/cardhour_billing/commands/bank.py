@@ -12,7 +12,7 @@ from cardhour_billing.table import format_option, notes, print_rows
 from cardhour_contract.errors import CardHourError, Refuse
 
 if TYPE_CHECKING:
-    from cardhour_billing.bank import Matched
+    from cardhour_billing.bank.lines import Matched
     from cardhour_billing.models import BankLine
 
 LINE_COLUMNS = ("line", "day", "currency", "amount", "payer", "reference", "used_for")
@@ -38,9 +38,9 @@ def import_(file: Path, map_file: Path | None, account: str, currency: str, yes:
     Columns, encoding, dates and figures are recognised where they can be read in one way only.
     """
     open_store()
-    from cardhour_billing.audit import login_name
-    from cardhour_billing.bank import keep, sort
-    from cardhour_billing.bank_file import BankMap, read_map, read_statement
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.bank.file import BankMap, read_map, read_statement
+    from cardhour_billing.bank.lines import keep, sort
     from cardhour_billing.models import Issuer
     from cardhour_contract.clock import SystemClock
 
@@ -77,7 +77,7 @@ def import_(file: Path, map_file: Path | None, account: str, currency: str, yes:
 def list_(only_open: bool, form: str) -> None:
     """Lines of statements, oldest first, with what each was used for."""
     open_store()
-    from cardhour_billing.bank import unused
+    from cardhour_billing.bank.lines import unused
     from cardhour_billing.models import BankLine
 
     with answering():
@@ -105,8 +105,8 @@ def match(line: str, to: tuple[str, ...], confidence: str, dry_run: bool, yes: b
     A suggestion is `certain` where the reference names an invoice and pays it to the cent.
     """
     config = open_store()
-    from cardhour_billing import bank as banking
-    from cardhour_billing.audit import login_name
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.bank import lines as banking
     from cardhour_contract.clock import SystemClock
 
     if to and not line:
@@ -145,8 +145,8 @@ def match(line: str, to: tuple[str, ...], confidence: str, dry_run: bool, yes: b
 def set_aside(line: str, note: str) -> None:
     """Say that LINE is nothing that a customer paid, so that it is no longer asked about."""
     open_store()
-    from cardhour_billing import bank as banking
-    from cardhour_billing.audit import login_name
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.bank import lines as banking
     from cardhour_contract.clock import SystemClock
 
     with answering():
@@ -155,7 +155,7 @@ def set_aside(line: str, note: str) -> None:
 
 
 def _line_row(line: BankLine) -> dict[str, Any]:
-    from cardhour_billing.bank import amount_of
+    from cardhour_billing.bank.lines import amount_of
 
     return {
         "line": line.code,

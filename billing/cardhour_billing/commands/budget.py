@@ -37,11 +37,11 @@ def add(
     Each threshold is said once a month: to the addresses, and to the customer's webhook.
     """
     open_store()
-    from cardhour_billing.audit import login_name
-    from cardhour_billing.budget import add_budget, name_of
-    from cardhour_billing.credit import customer_of
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.budgets.budget import add_budget, name_of
     from cardhour_billing.models import Budget
     from cardhour_billing.money import read_amount
+    from cardhour_billing.receivables.credit import customer_of
     from cardhour_contract.clock import SystemClock
 
     with answering():
@@ -60,8 +60,8 @@ def add(
 def list_(customer: str, form: str) -> None:
     """Budgets with what was spent this month, as it was looked at last."""
     open_store()
-    from cardhour_billing.budget import name_of
-    from cardhour_billing.budget_view import standing_of_budgets
+    from cardhour_billing.budgets.budget import name_of
+    from cardhour_billing.budgets.view import standing_of_budgets
     from cardhour_billing.models import Budget
     from cardhour_billing.money import Money
     from cardhour_contract.clock import SystemClock
@@ -91,8 +91,8 @@ def list_(customer: str, form: str) -> None:
 def remove(number: int) -> None:
     """Look at budget NUMBER no more. What it said stays."""
     open_store()
-    from cardhour_billing.audit import login_name
-    from cardhour_billing.budget import remove_budget
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.budgets.budget import remove_budget
     from cardhour_billing.models import Budget
     from cardhour_contract.clock import SystemClock
     from cardhour_contract.errors import Refuse

@@ -6,7 +6,7 @@ import click
 
 from cardhour_billing.store import answering, open_store
 from cardhour_billing.table import notes
-from cardhour_billing.usage_store import opened_warehouse
+from cardhour_billing.usage.store import opened_warehouse
 from cardhour_contract.moment import format_rfc3339, parse_rfc3339
 
 
@@ -26,7 +26,7 @@ def move(card: str, node: str, from_: str) -> None:
     """
     from_ms = parse_rfc3339(from_)
     config = open_store()
-    from cardhour_billing.audit import audit, login_name
+    from cardhour_billing.audit.log import audit, login_name
     from cardhour_contract.clock import SystemClock
 
     with answering(), opened_warehouse(config) as warehouse:
@@ -55,7 +55,7 @@ def retire(card: str, from_: str, reason: str) -> None:
     """
     from_ms = parse_rfc3339(from_)
     config = open_store()
-    from cardhour_billing.audit import audit, login_name
+    from cardhour_billing.audit.log import audit, login_name
     from cardhour_contract.clock import SystemClock
 
     with answering(), opened_warehouse(config) as warehouse:

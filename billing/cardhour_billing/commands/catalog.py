@@ -31,10 +31,10 @@ def apply(file: Path, yes: bool, correct: bool, form: str) -> None:
     on each customer's next document, for as many closed months as adjust_months says.
     """
     set_up()
-    from cardhour_billing.audit import login_name
-    from cardhour_billing.catalog import apply_catalog
-    from cardhour_billing.catalog_file import read_catalog
-    from cardhour_billing.catalog_plan import plan
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.catalog.applying import apply_catalog
+    from cardhour_billing.catalog.file import read_catalog
+    from cardhour_billing.catalog.plan import plan
     from cardhour_contract.clock import SystemClock
 
     read = read_catalog(file)

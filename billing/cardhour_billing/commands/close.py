@@ -15,7 +15,7 @@ from cardhour_billing.store import answering, open_store
 from cardhour_billing.table import format_option, notes, print_rows
 
 if TYPE_CHECKING:
-    from cardhour_billing.rendering import Told
+    from cardhour_billing.documents.rendering import Told
 
 CHECK_COLUMNS = ("severity", "check", "what", "do")
 
@@ -34,12 +34,12 @@ def close(month: str, issue: bool, customer: str, within_grace: bool, checklist:
     interrupted goes on where it was.
     """
     config = open_store()
-    from cardhour_billing.audit import login_name
-    from cardhour_billing.close import CloseOrder, close_month
-    from cardhour_billing.close_run import keep_report
-    from cardhour_billing.ledger import WarehouseLedger
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.closing.close import CloseOrder, close_month
+    from cardhour_billing.closing.run import keep_report
     from cardhour_billing.month import parse_month
-    from cardhour_billing.usage_store import opened_warehouse
+    from cardhour_billing.usage.ledger import WarehouseLedger
+    from cardhour_billing.usage.store import opened_warehouse
     from cardhour_contract.clock import SystemClock
 
     order = CloseOrder(

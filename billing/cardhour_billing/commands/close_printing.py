@@ -9,8 +9,8 @@ from cardhour_billing.money import card_hours
 from cardhour_billing.table import console, print_rows
 
 if TYPE_CHECKING:
-    from cardhour_billing.close import CloseReport
-    from cardhour_billing.zone_close import ClosedInvoice
+    from cardhour_billing.closing.close import CloseReport
+    from cardhour_billing.closing.zone_close import ClosedInvoice
 
 LINE_COLUMNS = (
     "customer", "number", "state", "currency", "total", "position", "kind", "source", "model", "description",

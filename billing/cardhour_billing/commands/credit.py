@@ -64,9 +64,9 @@ def refund(customer: str, amount: str, currency: str, yes: bool, reference: str)
 
 def _prepaid(customer: str, amount: str, currency: str, yes: bool, reference: str, *, refunding: bool) -> None:
     open_store()
-    from cardhour_billing import credit as credits
-    from cardhour_billing.audit import login_name
-    from cardhour_billing.credit_level import look
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.prepaid.level import look
+    from cardhour_billing.receivables import credit as credits
     from cardhour_contract.clock import SystemClock
 
     with answering():
@@ -114,8 +114,8 @@ def grant(
 ) -> None:
     """Grant CUSTOMER an allowance. It lowers invoices before tax, and is not refundable."""
     open_store()
-    from cardhour_billing import credit as credits
-    from cardhour_billing.audit import login_name
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.receivables import credit as credits
     from cardhour_contract.clock import SystemClock
     from cardhour_contract.moment import parse_rfc3339
 
@@ -148,8 +148,8 @@ def expire(grants: tuple[int, ...], yes: bool, form: str) -> None:
     The scheduler does the former by itself.
     """
     open_store()
-    from cardhour_billing import credit as credits
-    from cardhour_billing.audit import login_name
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.receivables import credit as credits
     from cardhour_contract.clock import SystemClock
 
     clock, who = SystemClock(), login_name()
@@ -176,9 +176,9 @@ def balance(customer: str, form: str) -> None:
     For customers who are billed ahead, also what they have used since their last invoice, as of the last hour.
     """
     open_store()
-    from cardhour_billing.credit import customer_of
-    from cardhour_billing.credit_view import holdings, unbilled_of
     from cardhour_billing.models import Customer
+    from cardhour_billing.receivables.credit import customer_of
+    from cardhour_billing.receivables.credit_view import holdings, unbilled_of
 
     with answering():
         whom = [customer_of(customer)] if customer else list(Customer.objects.all())
@@ -205,8 +205,8 @@ def balance(customer: str, form: str) -> None:
 def list_(customer: str, form: str) -> None:
     """Every entry in CUSTOMER's credit, oldest first, with the balance after it."""
     open_store()
-    from cardhour_billing.credit import customer_of
-    from cardhour_billing.credit_view import bookings
+    from cardhour_billing.receivables.credit import customer_of
+    from cardhour_billing.receivables.credit_view import bookings
 
     with answering():
         rows = [
@@ -226,8 +226,8 @@ def list_(customer: str, form: str) -> None:
 
 
 def _parties(customer: str, amount: str, currency: str) -> tuple[Customer, Money]:
-    from cardhour_billing.credit import customer_of
     from cardhour_billing.money import read_amount
+    from cardhour_billing.receivables.credit import customer_of
 
     whom = customer_of(customer)
     return whom, read_amount(amount, currency or whom.currency)

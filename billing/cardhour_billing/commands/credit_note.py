@@ -14,8 +14,8 @@ from cardhour_billing.table import console, format_option, notes, print_rows
 from cardhour_contract.errors import Refuse
 
 if TYPE_CHECKING:
-    from cardhour_billing.credit_line import CreditLine
-    from cardhour_billing.crediting import Creditable
+    from cardhour_billing.frozen.credit_line import CreditLine
+    from cardhour_billing.invoices.crediting import Creditable
     from cardhour_billing.models import Invoice
 
 REASONS = ("correction", "goodwill", "sla")
@@ -59,9 +59,9 @@ def draft(number: str, lines: Sequence[str], everything: bool, reason: str, form
     if everything == bool(lines):
         raise click.UsageError("name the lines to give back, or give --all")
     open_store()
-    from cardhour_billing.audit import login_name
-    from cardhour_billing.crediting import creditable, draft_credit
-    from cardhour_billing.invoice_files import find_invoice
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.documents.invoice_files import find_invoice
+    from cardhour_billing.invoices.crediting import creditable, draft_credit
     from cardhour_contract.clock import SystemClock
 
     with answering():
@@ -82,10 +82,10 @@ def issue(number: str, yes: bool, form: str) -> None:
     It is used for what is open of INVOICE; the rest stays with the customer (``cardhour payment allocate``).
     """
     open_store()
-    from cardhour_billing.audit import login_name
-    from cardhour_billing.crediting import creditable, find_draft, issue_credit
-    from cardhour_billing.invoice_files import find_invoice
-    from cardhour_billing.rendering import render_missing
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.documents.invoice_files import find_invoice
+    from cardhour_billing.documents.rendering import render_missing
+    from cardhour_billing.invoices.crediting import creditable, find_draft, issue_credit
     from cardhour_contract.clock import SystemClock
 
     clock, who = SystemClock(), login_name()
@@ -112,8 +112,8 @@ def issue(number: str, yes: bool, form: str) -> None:
 def discard(number: str) -> None:
     """Throw the draft of a credit note for INVOICE away."""
     open_store()
-    from cardhour_billing.crediting import find_draft
-    from cardhour_billing.invoice_files import find_invoice
+    from cardhour_billing.documents.invoice_files import find_invoice
+    from cardhour_billing.invoices.crediting import find_draft
 
     with answering():
         find_draft(find_invoice(number)).delete()
@@ -122,7 +122,7 @@ def discard(number: str) -> None:
 
 def _lines(whole: Creditable, wanted: Sequence[str]) -> list[CreditLine]:
     """``N`` or ``N=AMOUNT`` of each; without an amount all that is left of the line."""
-    from cardhour_billing.credit_line import CreditLine
+    from cardhour_billing.frozen.credit_line import CreditLine
     from cardhour_billing.money import read_amount
 
     shown = {str(line.position): line for line in whole.document.lines}
@@ -161,14 +161,14 @@ def _show(note: Invoice, whole: Creditable, form: str) -> None:
 
 
 def _document(note: Invoice) -> Any:
-    from cardhour_billing.document import decode
+    from cardhour_billing.frozen.document import decode
 
     return decode(bytes(note.frozen))
 
 
 def _row(note: Invoice) -> dict[str, Any]:
-    from cardhour_billing.allocating import left_of
     from cardhour_billing.money import Money
+    from cardhour_billing.receivables.allocating import left_of
 
     return {
         "number": note.number,

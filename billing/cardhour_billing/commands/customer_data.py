@@ -8,7 +8,7 @@ import click
 
 from cardhour_billing.store import answering, open_store
 from cardhour_billing.table import notes
-from cardhour_billing.usage_store import opened_warehouse
+from cardhour_billing.usage.store import opened_warehouse
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import HOUR_MS, floor_to, format_rfc3339, parse_rfc3339
 
@@ -35,8 +35,8 @@ def export(customer: str, from_: str, to: str, into: Path) -> None:
     """
     from_ms, to_ms = parse_rfc3339(from_), parse_rfc3339(to)
     config = open_store()
-    from cardhour_billing import customer_data as data
-    from cardhour_billing.audit import audit, login_name
+    from cardhour_billing.audit.log import audit, login_name
+    from cardhour_billing.usage import customer_data as data
     from cardhour_contract.clock import SystemClock
 
     with answering(), opened_warehouse(config) as warehouse:
@@ -64,8 +64,8 @@ def erase(customer: str, before: str, yes: bool) -> None:
     """
     asked_ms = parse_rfc3339(before) if before else None
     config = open_store()
-    from cardhour_billing import customer_data as data
-    from cardhour_billing.audit import audit, login_name
+    from cardhour_billing.audit.log import audit, login_name
+    from cardhour_billing.usage import customer_data as data
     from cardhour_contract.clock import SystemClock
 
     with answering(), opened_warehouse(config) as warehouse:

@@ -9,7 +9,7 @@ import click
 from cardhour_billing.config import load_config
 from cardhour_billing.store import answering, open_store
 from cardhour_billing.table import console, format_option, notes, print_rows
-from cardhour_billing.usage_store import opened_warehouse
+from cardhour_billing.usage.store import opened_warehouse
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import format_rfc3339, parse_rfc3339
 
@@ -89,7 +89,7 @@ def replay(letters: tuple[str, ...], reason: str, unsigned: bool, yes: bool, for
         raise Refuse("name letters, or --reason for all of one reason")
     keys = [_key(each) for each in letters]
     config = open_store()
-    from cardhour_billing.audit import audit, login_name
+    from cardhour_billing.audit.log import audit, login_name
     from cardhour_contract.clock import SystemClock
 
     with answering(), opened_warehouse(config) as warehouse:

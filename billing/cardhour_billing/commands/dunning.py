@@ -27,8 +27,8 @@ def dunning() -> None:
 def due(customer: str, form: str) -> None:
     """Invoices that a reminder is due for, with its level: as many as days of dunning_days have passed."""
     config = open_store()
-    from cardhour_billing.dunning import due_reminders
-    from cardhour_billing.standing import today
+    from cardhour_billing.dunning.due import due_reminders
+    from cardhour_billing.receivables.standing import today
     from cardhour_contract.clock import SystemClock
 
     with answering():
@@ -53,8 +53,8 @@ def due(customer: str, form: str) -> None:
 def text(customer: str) -> None:
     """What would be sent, a message for each customer and currency, in the customer's language."""
     config = open_store()
-    from cardhour_billing.dunning import due_messages
-    from cardhour_billing.standing import today
+    from cardhour_billing.dunning.due import due_messages
+    from cardhour_billing.receivables.standing import today
     from cardhour_contract.clock import SystemClock
 
     with answering():
@@ -69,9 +69,9 @@ def text(customer: str) -> None:
 def record(customer: str, sent_to: str, yes: bool) -> None:
     """Keep that CUSTOMER was reminded of all that is due today by other means. Each level is reminded of once."""
     config = open_store()
-    from cardhour_billing.audit import login_name
-    from cardhour_billing.dunning import due_messages, record_sent
-    from cardhour_billing.standing import today
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.dunning.due import due_messages, record_sent
+    from cardhour_billing.receivables.standing import today
     from cardhour_contract.clock import SystemClock
     from cardhour_contract.errors import Refuse
 
@@ -126,11 +126,11 @@ def sent(customer: str, form: str) -> None:
 def send(customer: str, dry_run: bool, yes: bool, form: str) -> None:
     """Send what is due by e-mail, a message for each customer and currency, with the invoices it is about."""
     config = open_store()
-    from cardhour_billing.audit import login_name
-    from cardhour_billing.dunning import due_messages
-    from cardhour_billing.dunning_mail import reminder_letter, send_reminder
-    from cardhour_billing.mailing import check_sendable
-    from cardhour_billing.standing import today
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.dunning.due import due_messages
+    from cardhour_billing.dunning.mail import reminder_letter, send_reminder
+    from cardhour_billing.receivables.standing import today
+    from cardhour_billing.sending.mailing import check_sendable
     from cardhour_contract.clock import SystemClock
     from cardhour_contract.errors import CardHourError
 

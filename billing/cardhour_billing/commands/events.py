@@ -13,7 +13,7 @@ from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import format_rfc3339
 
 if TYPE_CHECKING:
-    from cardhour_billing.events import Told
+    from cardhour_billing.sending.events import Told
 
 COLUMNS = ("id", "at", "customer", "kind", "detail", "state", "attempts", "outcome", "next_at")
 
@@ -30,8 +30,8 @@ def events() -> None:
 def list_(customer: str, undelivered: bool, form: str) -> None:
     """Events, oldest first: low and exhausted balances, and what became of telling them."""
     open_store()
-    from cardhour_billing.events import told
     from cardhour_billing.models import Event
+    from cardhour_billing.sending.events import told
     from cardhour_contract.clock import SystemClock
 
     with answering():
@@ -51,8 +51,8 @@ def list_(customer: str, undelivered: bool, form: str) -> None:
 def retry(ids: tuple[int, ...], form: str) -> None:
     """Tell events again now: those named, or all that nobody has heard of, also those that were given up."""
     config = open_store()
-    from cardhour_billing.events import tell_now, told
     from cardhour_billing.models import Event
+    from cardhour_billing.sending.events import tell_now, told
     from cardhour_contract.clock import SystemClock
 
     if not config.webhook.url:

@@ -11,12 +11,12 @@ from cardhour_billing.figures import grouped
 from cardhour_billing.money import card_hours
 from cardhour_billing.store import answering, open_store
 from cardhour_billing.table import format_option, notes, print_rows
-from cardhour_billing.usage_store import opened_warehouse
+from cardhour_billing.usage.store import opened_warehouse
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import parse_rfc3339
 
 if TYPE_CHECKING:
-    from cardhour_billing.explanation import Explainer, Explanation
+    from cardhour_billing.answers.explanation import Explainer, Explanation
 
 
 @click.command()
@@ -41,9 +41,9 @@ def explain(number: str, line: int, day: str, card: str, quarter: str, by: str, 
     at_ms = parse_rfc3339(quarter) if quarter else None
     of_day = _day(day) if day else None
     config = open_store()
-    from cardhour_billing.explanation import Explainer
-    from cardhour_billing.invoice_files import find_invoice
-    from cardhour_billing.ledger import WarehouseLedger
+    from cardhour_billing.answers.explanation import Explainer
+    from cardhour_billing.documents.invoice_files import find_invoice
+    from cardhour_billing.usage.ledger import WarehouseLedger
 
     with answering(), opened_warehouse(config) as warehouse:
         explainer = Explainer(find_invoice(number), line, WarehouseLedger(warehouse))

@@ -15,7 +15,7 @@ from cardhour_billing.table import format_option, notes, print_rows
 from cardhour_contract.errors import Refuse
 
 if TYPE_CHECKING:
-    from cardhour_billing.fapiao import Plan, Wanted
+    from cardhour_billing.fapiao.requests import Plan, Wanted
     from cardhour_billing.models import FapiaoRequest
 
 PLAN_COLUMNS = ("invoice", "line", "rate", "net", "tax", "gross")
@@ -53,8 +53,8 @@ def request(
     Never more than was invoiced: what was asked for before and not taken back is left out.
     """
     open_store()
-    from cardhour_billing import fapiao as requests
-    from cardhour_billing.audit import login_name
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.fapiao import requests
     from cardhour_contract.clock import SystemClock
 
     with answering():
@@ -77,8 +77,8 @@ def request(
 def record(key: int, number: str, day: datetime) -> None:
     """The fapiao of a request was issued: keep its number."""
     open_store()
-    from cardhour_billing import fapiao as requests
-    from cardhour_billing.audit import login_name
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.fapiao import requests
     from cardhour_contract.clock import SystemClock
 
     with answering():
@@ -96,8 +96,8 @@ def record(key: int, number: str, day: datetime) -> None:
 def red_letter(key: int, number: str, day: datetime, reason: str, yes: bool) -> None:
     """An issued fapiao was taken back whole by one in red letters (红冲): its lines can be asked for again."""
     open_store()
-    from cardhour_billing import fapiao as requests
-    from cardhour_billing.audit import login_name
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.fapiao import requests
     from cardhour_contract.clock import SystemClock
 
     with answering():
@@ -115,8 +115,8 @@ def red_letter(key: int, number: str, day: datetime, reason: str, yes: bool) -> 
 def withdraw(key: int, reason: str, yes: bool) -> None:
     """Take back a request that no fapiao came of: its lines can be asked for again."""
     open_store()
-    from cardhour_billing import fapiao as requests
-    from cardhour_billing.audit import login_name
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.fapiao import requests
     from cardhour_billing.month import local_day
     from cardhour_contract.clock import SystemClock
 
@@ -156,8 +156,8 @@ def list_(customer: str, state: str | None, form: str) -> None:
 def export(keys: tuple[int, ...], file: Path | None, form: str) -> None:
     """The file to ask for fapiao with (开票申请): the requests named, or all that wait to be issued."""
     open_store()
-    from cardhour_billing import fapiao as requests
-    from cardhour_billing.fapiao_export import FORMS, rows
+    from cardhour_billing.fapiao import requests
+    from cardhour_billing.fapiao.export import FORMS, rows
     from cardhour_billing.models import FapiaoRequest
 
     with answering():
@@ -178,14 +178,14 @@ def export(keys: tuple[int, ...], file: Path | None, form: str) -> None:
 
 
 def _whole(numbers: tuple[str, ...]) -> list[Wanted]:
-    from cardhour_billing.fapiao import Wanted
+    from cardhour_billing.fapiao.requests import Wanted
 
     return [Wanted(number=number) for number in numbers]
 
 
 def _line(text: str) -> Wanted:
     """``EC-2026-0001/2`` or ``EC-2026-0001/2=106.00``."""
-    from cardhour_billing.fapiao import CURRENCY, Wanted
+    from cardhour_billing.fapiao.requests import CURRENCY, Wanted
     from cardhour_billing.money import Money, parse_price
 
     number, slash, rest = text.rpartition("/")
@@ -231,7 +231,7 @@ def _shown(minor: int, *, grouping: bool) -> str:
 
 
 def _money(minor: int) -> str:
-    from cardhour_billing.fapiao import CURRENCY
+    from cardhour_billing.fapiao.requests import CURRENCY
     from cardhour_billing.money import Money
 
     return str(Money(amount=minor, currency=CURRENCY))

@@ -12,7 +12,7 @@ import click
 
 from cardhour_billing.store import answering, open_store
 from cardhour_billing.table import notes
-from cardhour_billing.usage_store import opened_warehouse
+from cardhour_billing.usage.store import opened_warehouse
 from cardhour_contract.errors import Refuse
 
 
@@ -29,9 +29,9 @@ def focus(month: str, customer: str, focus_version: str, file: Path | None) -> N
     config = open_store()
     from cardhour_billing.focus.export import export
     from cardhour_billing.focus.table import columns
-    from cardhour_billing.ledger import WarehouseLedger
     from cardhour_billing.models import Customer
     from cardhour_billing.month import parse_month
+    from cardhour_billing.usage.ledger import WarehouseLedger
 
     wanted = parse_month(month)
     columns(focus_version)  # refuses a version there is no table for, before anything is opened

@@ -15,7 +15,7 @@ from cardhour_contract.errors import Refuse
 if TYPE_CHECKING:
     from datetime import date
 
-    from cardhour_billing.document import InvoiceDocument
+    from cardhour_billing.frozen.document import InvoiceDocument
     from cardhour_billing.models import Invoice
 
 STATES = ("draft", "open", "part-paid", "paid", "overdue", "void")
@@ -42,7 +42,7 @@ def list_(month: str, customer: str, state: str | None, form: str) -> None:
     """Drafts, invoices and credit notes, newest month first, with how each stands today."""
     open_store()
     from cardhour_billing.models import Invoice
-    from cardhour_billing.standing import in_state, today, with_standing
+    from cardhour_billing.receivables.standing import in_state, today, with_standing
     from cardhour_contract.clock import SystemClock
 
     with answering():
@@ -58,7 +58,7 @@ def list_(month: str, customer: str, state: str | None, form: str) -> None:
 
 def _listed(invoice: Invoice, day: date) -> dict[str, Any]:
     from cardhour_billing.money import Money
-    from cardhour_billing.standing import standing
+    from cardhour_billing.receivables.standing import standing
 
     stands = standing(invoice, day)
     return {
@@ -81,8 +81,8 @@ def _listed(invoice: Invoice, day: date) -> dict[str, Any]:
 def show(number: str, form: str) -> None:
     """What an issued invoice says, line by line."""
     open_store()
-    from cardhour_billing.document import decode
-    from cardhour_billing.invoice_files import absent, find_invoice
+    from cardhour_billing.documents.invoice_files import absent, find_invoice
+    from cardhour_billing.frozen.document import decode
     from cardhour_billing.models import RenderedDocument
 
     with answering():
@@ -134,8 +134,8 @@ def save(number: str, folder: Path, form: str) -> None:
     XML is EN 16931 in UBL 2.1; where a document cannot be said in it, the reason is told.
     """
     open_store()
-    from cardhour_billing.audit import login_name
-    from cardhour_billing.invoice_files import absent, find_invoice, save_files
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.documents.invoice_files import absent, find_invoice, save_files
     from cardhour_contract.clock import SystemClock
 
     with answering():
@@ -187,12 +187,12 @@ def void(number: str, because: str, yes: bool, form: str) -> None:
     What paid it is free again. It cannot be undone; the month can be issued again (``cardhour invoice reissue``).
     """
     open_store()
-    from cardhour_billing.allocating import name_of, payers_of
-    from cardhour_billing.audit import login_name
+    from cardhour_billing.audit.log import login_name
     from cardhour_billing.commands.asking import asked
-    from cardhour_billing.crediting import void as give_back
-    from cardhour_billing.invoice_files import find_invoice
-    from cardhour_billing.rendering import render_missing
+    from cardhour_billing.documents.invoice_files import find_invoice
+    from cardhour_billing.documents.rendering import render_missing
+    from cardhour_billing.invoices.crediting import void as give_back
+    from cardhour_billing.receivables.allocating import name_of, payers_of
     from cardhour_contract.clock import SystemClock
 
     clock, who = SystemClock(), login_name()
@@ -217,13 +217,13 @@ def void(number: str, because: str, yes: bool, form: str) -> None:
 def reissue(number: str, yes: bool, form: str) -> None:
     """Draft the month of a void invoice again from what is known today, and with --yes issue it."""
     config = open_store()
-    from cardhour_billing.audit import login_name
-    from cardhour_billing.close import CloseOrder, close_month
-    from cardhour_billing.invoice_files import find_invoice
-    from cardhour_billing.ledger import WarehouseLedger
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.closing.close import CloseOrder, close_month
+    from cardhour_billing.documents.invoice_files import find_invoice
+    from cardhour_billing.invoices.reissuing import reopen
     from cardhour_billing.month import parse_month
-    from cardhour_billing.reissuing import reopen
-    from cardhour_billing.usage_store import opened_warehouse
+    from cardhour_billing.usage.ledger import WarehouseLedger
+    from cardhour_billing.usage.store import opened_warehouse
     from cardhour_contract.clock import SystemClock
 
     clock, who = SystemClock(), login_name()

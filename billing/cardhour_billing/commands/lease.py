@@ -13,8 +13,8 @@ from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import format_rfc3339, parse_rfc3339
 
 if TYPE_CHECKING:
-    from cardhour_billing.lease import LeaseRow
-    from cardhour_billing.lease_change import LeaseChange
+    from cardhour_billing.effects.lease_change import LeaseChange
+    from cardhour_billing.leases.lease import LeaseRow
 
 LIST_COLUMNS = (
     "lease", "customer", "state", "model", "count", "kind", "per", "amount", "currency", "billed", "from", "to",
@@ -34,7 +34,7 @@ def lease() -> None:
 def list_(customer: str, ended: bool, form: str) -> None:
     """The leases in force and to come."""
     open_store()
-    from cardhour_billing.leases import current_leases
+    from cardhour_billing.catalog.current_terms import current_leases
     from cardhour_contract.clock import SystemClock
 
     now_ms = SystemClock().now_ms()
@@ -50,10 +50,10 @@ def list_(customer: str, ended: bool, form: str) -> None:
 def show(key: str, form: str) -> None:
     """What a lease says, and what documents billed of it."""
     open_store()
-    from cardhour_billing.billed_before import lines_of_lease
-    from cardhour_billing.catalog_lease import lease_text
-    from cardhour_billing.lease_change import find_lease, history
-    from cardhour_billing.leases import lease_row
+    from cardhour_billing.catalog.current_terms import lease_row
+    from cardhour_billing.catalog.lease import lease_text
+    from cardhour_billing.charges.billed_before import lines_of_lease
+    from cardhour_billing.effects.lease_change import find_lease, history
 
     with answering():
         row = find_lease(key)
@@ -83,7 +83,7 @@ def extend(key: str, to: str, months: int | None, yes: bool, form: str) -> None:
         raise Refuse("say until when: --to T, or --months N")
     to_ms = parse_rfc3339(to) if to else None
     open_store()
-    from cardhour_billing.lease_change import extension
+    from cardhour_billing.effects.lease_change import extension
 
     with answering():
         _move(extension(key, to_ms=to_ms, months=months or 0), "lease.extend", yes=yes, form=form)
@@ -102,15 +102,15 @@ def terminate(key: str, at: str, yes: bool, form: str) -> None:
     """
     at_ms = parse_rfc3339(at)
     open_store()
-    from cardhour_billing.lease_change import termination
+    from cardhour_billing.effects.lease_change import termination
 
     with answering():
         _move(termination(key, at_ms), "lease.terminate", yes=yes, form=form)
 
 
 def _move(change: LeaseChange, action: str, *, yes: bool, form: str) -> None:
-    from cardhour_billing.audit import login_name
-    from cardhour_billing.lease_change import record
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.effects.lease_change import record
     from cardhour_contract.clock import SystemClock
 
     rows = [

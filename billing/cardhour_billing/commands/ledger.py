@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from cardhour_billing.config import load_config
 from cardhour_billing.span import span_options
 from cardhour_billing.table import format_option, notes, print_rows
-from cardhour_billing.usage_store import opened_warehouse
+from cardhour_billing.usage.store import opened_warehouse
 from cardhour_contract.moment import HOUR_MS, format_rfc3339, parse_rfc3339
 
 

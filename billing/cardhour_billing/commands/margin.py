@@ -15,8 +15,8 @@ from cardhour_billing.table import console, format_option, notes, print_rows
 from cardhour_contract.moment import format_rfc3339
 
 if TYPE_CHECKING:
-    from cardhour_billing.margin import Margin
-    from cardhour_billing.margin_month import MonthMargin
+    from cardhour_billing.margin.margin import Margin
+    from cardhour_billing.margin.month import MonthMargin
 
 
 @click.command()
@@ -34,11 +34,11 @@ def margin(months: tuple[str, ...], by: str, price_cut: str, form: str) -> None:
     """
     cut = Fraction(parse_percent(price_cut, below=100), PPM) if price_cut else None
     config = open_store()
-    from cardhour_billing.ledger import WarehouseLedger
-    from cardhour_billing.margin_month import month_margin
-    from cardhour_billing.margin_rows import CUT, HOURS, MONEY, figures
+    from cardhour_billing.margin.month import month_margin
+    from cardhour_billing.margin.rows import CUT, HOURS, MONEY, figures
     from cardhour_billing.month import parse_month
-    from cardhour_billing.usage_store import opened_warehouse
+    from cardhour_billing.usage.ledger import WarehouseLedger
+    from cardhour_billing.usage.store import opened_warehouse
     from cardhour_contract.clock import SystemClock
 
     wanted = [parse_month(month) for month in dict.fromkeys(months)]
@@ -63,7 +63,7 @@ def margin(months: tuple[str, ...], by: str, price_cut: str, form: str) -> None:
 
 def _of(found: MonthMargin, by: str) -> Sequence[Margin]:
     """The rows of a month: its models, or all of them together."""
-    from cardhour_billing.margin import together
+    from cardhour_billing.margin.margin import together
 
     if by == "model" or not found.margins:
         return found.margins

@@ -10,7 +10,7 @@ import click
 from cardhour_billing.config import load_config
 from cardhour_billing.store import answering, open_store
 from cardhour_billing.table import format_option, notes, print_rows
-from cardhour_billing.usage_store import opened_warehouse
+from cardhour_billing.usage.store import opened_warehouse
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.moment import HOUR_MS, format_rfc3339, parse_rfc3339
 
@@ -130,8 +130,8 @@ def list_keys(node: str, form: str) -> None:
 
 
 def _record(warehouse: Warehouse, action: str, node: str, facts: Sequence[KeyFact]) -> None:
-    from cardhour_billing.audit import login_name
-    from cardhour_billing.node_trust import record_keys
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.audit.node_trust import record_keys
 
     record_keys(warehouse, action, node, facts, clock=SystemClock(), who=login_name())
 

@@ -15,9 +15,9 @@ from cardhour_billing.table import format_option, notes, print_rows
 from cardhour_contract.errors import Refuse
 
 if TYPE_CHECKING:
-    from cardhour_billing.allocating import Part, Source
     from cardhour_billing.models import Payment
     from cardhour_billing.money import Money
+    from cardhour_billing.receivables.allocating import Part, Source
     from cardhour_contract.clock import Clock
 
     Paid = tuple[Source, list[tuple[Part, Money]]]
@@ -84,11 +84,11 @@ def record(
     config = open_store()
     from django.db import transaction
 
-    from cardhour_billing.audit import login_name
-    from cardhour_billing.credit import customer_of
+    from cardhour_billing.audit.log import login_name
     from cardhour_billing.money import read_amount
-    from cardhour_billing.payments import Receipt
-    from cardhour_billing.payments import record as keep
+    from cardhour_billing.receivables.credit import customer_of
+    from cardhour_billing.receivables.payments import Receipt
+    from cardhour_billing.receivables.payments import record as keep
     from cardhour_contract.clock import SystemClock
 
     clock, who = SystemClock(), login_name()
@@ -124,8 +124,8 @@ def allocate(source: str, invoices: Sequence[str], oldest: bool, yes: bool, form
     if oldest == bool(invoices):
         raise click.UsageError("name the invoices to pay, or give --oldest")
     open_store()
-    from cardhour_billing.audit import login_name
-    from cardhour_billing.payments import find_source
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.receivables.payments import find_source
     from cardhour_contract.clock import SystemClock
 
     with answering():
@@ -147,10 +147,10 @@ def allocate(source: str, invoices: Sequence[str], oldest: bool, yes: bool, form
 def reverse(code: str, day: datetime.datetime, reason: str, yes: bool, form: str) -> None:
     """The whole of PAYMENT came to nothing: it bounced, or was recorded by mistake. What it paid is open again."""
     open_store()
-    from cardhour_billing.allocating import parts_of
-    from cardhour_billing.audit import login_name
-    from cardhour_billing.payments import find_payment
-    from cardhour_billing.payments import reverse as take_back
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.receivables.allocating import parts_of
+    from cardhour_billing.receivables.payments import find_payment
+    from cardhour_billing.receivables.payments import reverse as take_back
     from cardhour_contract.clock import SystemClock
 
     with answering():
@@ -176,10 +176,10 @@ def reverse(code: str, day: datetime.datetime, reason: str, yes: bool, form: str
 def refund(source: str, amount: str, reference: str, day: datetime.datetime, note: str, yes: bool, form: str) -> None:
     """AMOUNT of PAYMENT (or of a credit note) that pays no invoice was paid back to the customer."""
     open_store()
-    from cardhour_billing.audit import login_name
+    from cardhour_billing.audit.log import login_name
     from cardhour_billing.money import read_amount
-    from cardhour_billing.payments import find_source
-    from cardhour_billing.payments import refund as pay_back
+    from cardhour_billing.receivables.payments import find_source
+    from cardhour_billing.receivables.payments import refund as pay_back
     from cardhour_contract.clock import SystemClock
 
     with answering():
@@ -200,8 +200,8 @@ def _use(source: Source, invoices: Sequence[str], oldest: bool, clock: Clock, wh
     """Pay what was asked for; what the source then is, and the parts with what was open before."""
     from django.db import transaction
 
-    from cardhour_billing.allocating import allocate as use
-    from cardhour_billing.allocating import oldest_first, open_of
+    from cardhour_billing.receivables.allocating import allocate as use
+    from cardhour_billing.receivables.allocating import oldest_first, open_of
 
     with transaction.atomic():
         parts = oldest_first(source) if oldest else _parts(source, invoices)
@@ -212,9 +212,9 @@ def _use(source: Source, invoices: Sequence[str], oldest: bool, clock: Clock, wh
 
 def _parts(source: Source, wanted: Sequence[str]) -> tuple[Part, ...]:
     """``NUMBER`` or ``NUMBER=AMOUNT`` of each, as parts; without an amount as much as is open and left."""
-    from cardhour_billing.allocating import Part, left_of, open_of
-    from cardhour_billing.invoice_files import find_invoice
+    from cardhour_billing.documents.invoice_files import find_invoice
     from cardhour_billing.money import read_amount
+    from cardhour_billing.receivables.allocating import Part, left_of, open_of
 
     left, parts = left_of(source), list[Part]()
     for each in wanted:
@@ -230,7 +230,7 @@ def _parts(source: Source, wanted: Sequence[str]) -> tuple[Part, ...]:
 
 def _show(name: str, paid: Paid, form: str) -> None:
     """What is paid, and what stays unused."""
-    from cardhour_billing.allocating import left_of
+    from cardhour_billing.receivables.allocating import left_of
 
     source, parts = paid
     if form == "table" and parts:
@@ -250,8 +250,8 @@ def _show(name: str, paid: Paid, form: str) -> None:
 
 
 def _row(payment: Payment) -> dict[str, Any]:
-    from cardhour_billing.allocating import left_of, parts_of
     from cardhour_billing.money import Money
+    from cardhour_billing.receivables.allocating import left_of, parts_of
 
     def text(amount: int) -> str:
         return str(Money(amount=amount, currency=payment.currency))

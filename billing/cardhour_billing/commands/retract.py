@@ -11,12 +11,12 @@ from cardhour_billing.figures import grouped
 from cardhour_billing.money import Money, card_hours
 from cardhour_billing.store import answering, open_store
 from cardhour_billing.table import console, format_option, notes, print_rows
-from cardhour_billing.usage_store import opened_warehouse
+from cardhour_billing.usage.store import opened_warehouse
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import format_rfc3339, parse_rfc3339
 
 if TYPE_CHECKING:
-    from cardhour_billing.retraction_cost import Costs
+    from cardhour_billing.effects.retraction_cost import Costs
     from cardhour_ingest.warehouse.client import Warehouse
     from cardhour_ingest.warehouse.retraction import Effect, Retraction
 
@@ -43,9 +43,9 @@ def retract(scope: str, subject: str, from_: str, to: str, reason: str, yes: boo
     invoices stay as they are.
     """
     config = open_store()
-    from cardhour_billing.audit import audit, login_name
-    from cardhour_billing.ledger import WarehouseLedger
-    from cardhour_billing.retraction_cost import costs
+    from cardhour_billing.audit.log import audit, login_name
+    from cardhour_billing.effects.retraction_cost import costs
+    from cardhour_billing.usage.ledger import WarehouseLedger
     from cardhour_contract.clock import SystemClock
 
     with answering(), opened_warehouse(config) as warehouse:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from cardhour_billing.store import open_store
-from cardhour_billing.usage_store import opened_warehouse
+from cardhour_billing.usage.store import opened_warehouse
 from cardhour_contract.clock import SystemClock
 
 if TYPE_CHECKING:
-    from cardhour_billing.ledger import Ledger
+    from cardhour_billing.usage.ledger import Ledger
 
 
 @click.command()
@@ -22,8 +22,8 @@ def scheduler() -> None:
     """Look for months to close until interrupted. Of several that run, one works; `cardhour up` has its own."""
     config = open_store()
     from cardhour_billing.allinone.serve import stopping_on_signals
-    from cardhour_billing.ledger import WarehouseLedger
     from cardhour_billing.scheduler import start_scheduler
+    from cardhour_billing.usage.ledger import WarehouseLedger
 
     @contextmanager
     def open_ledger() -> Iterator[Ledger]:

@@ -13,8 +13,8 @@ from cardhour_contract.errors import CardHourError, Refuse
 from cardhour_contract.moment import format_rfc3339
 
 if TYPE_CHECKING:
-    from cardhour_billing.mailing import Fate
     from cardhour_billing.models import Invoice
+    from cardhour_billing.sending.mailing import Fate
 
 COLUMNS = ("number", "customer", "to", "state", "at", "detail")
 MONTH = re.compile(r"\d{4}-\d\d")
@@ -32,9 +32,9 @@ def send(what: tuple[str, ...], dry_run: bool, again: bool, yes: bool, form: str
     What was sent is not sent again; what was refused is. Each mail and the server's answer are kept.
     """
     config = open_store()
-    from cardhour_billing.audit import login_name
-    from cardhour_billing.invoice_mail import invoice_letter, key_of
-    from cardhour_billing.mailing import check_sendable, fate_of, send
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.sending.invoice_mail import invoice_letter, key_of
+    from cardhour_billing.sending.mailing import check_sendable, fate_of, send
     from cardhour_contract.clock import SystemClock
 
     check_sendable(config.mail)
@@ -81,7 +81,7 @@ def _finish(rows: list[dict[str, Any]]) -> None:
 
 
 def _invoices(what: str) -> list[Invoice]:
-    from cardhour_billing.invoice_files import find_invoice
+    from cardhour_billing.documents.invoice_files import find_invoice
     from cardhour_billing.models import Invoice
     from cardhour_billing.month import parse_month
 
@@ -96,7 +96,7 @@ def _invoices(what: str) -> list[Invoice]:
 
 
 def _row(invoice: Invoice, state: str, fate: Fate | None = None, detail: str = "") -> dict[str, Any]:
-    from cardhour_billing.invoice_mail import addresses
+    from cardhour_billing.sending.invoice_mail import addresses
 
     return {
         "number": invoice.number,

@@ -10,10 +10,10 @@ import click
 from cardhour_billing.figures import grouped
 from cardhour_billing.store import answering, open_store
 from cardhour_billing.table import format_option, notes, print_rows
-from cardhour_billing.usage_store import opened_warehouse
+from cardhour_billing.usage.store import opened_warehouse
 
 if TYPE_CHECKING:
-    from cardhour_billing.simulation import Simulated, Simulation
+    from cardhour_billing.effects.simulation import Simulated, Simulation
 
 COLUMNS = ("customer", "currency", "quantity_us", "net_now", "net_then", "total_now", "total_then", "difference")
 SHOWN = ("customer", "currency", "card-hours", "total_now", "total_then", "difference")
@@ -32,10 +32,10 @@ def simulate(file: Path, month: str, form: str) -> None:
     change here. Nothing is written; an invoice that was issued stays what it is.
     """
     config = open_store()
-    from cardhour_billing.catalog_file import read_catalog
-    from cardhour_billing.ledger import WarehouseLedger
+    from cardhour_billing.catalog.file import read_catalog
+    from cardhour_billing.effects.simulation import simulate as simulated
     from cardhour_billing.month import parse_month
-    from cardhour_billing.simulation import simulate as simulated
+    from cardhour_billing.usage.ledger import WarehouseLedger
     from cardhour_contract.clock import SystemClock
 
     read, wanted = read_catalog(file), parse_month(month)
@@ -49,7 +49,7 @@ def simulate(file: Path, month: str, form: str) -> None:
 
 
 def _row(each: Simulated) -> dict[str, Any]:
-    from cardhour_billing.simulation import difference
+    from cardhour_billing.effects.simulation import difference
 
     now, then = each.now, each.then
     return {

@@ -42,10 +42,10 @@ def draft(customer: str, month: str, first: datetime | None, last: datetime | No
     Drawing up again makes another revision; one that was sent stays as it was.
     """
     open_store()
-    from cardhour_billing.audit import login_name
+    from cardhour_billing.audit.log import login_name
     from cardhour_billing.models import Customer
-    from cardhour_billing.statement import draw_up
-    from cardhour_billing.statement_sources import missing_months
+    from cardhour_billing.statements.sources import missing_months
+    from cardhour_billing.statements.statement import draw_up
     from cardhour_contract.clock import SystemClock
 
     with answering():
@@ -67,8 +67,8 @@ def draft(customer: str, month: str, first: datetime | None, last: datetime | No
 def send_mark(key: int, to: str) -> None:
     """Record that a statement was sent."""
     open_store()
-    from cardhour_billing.audit import login_name
-    from cardhour_billing.statement import find_statement, mark_sent
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.statements.statement import find_statement, mark_sent
     from cardhour_contract.clock import SystemClock
 
     with answering():
@@ -82,8 +82,8 @@ def send_mark(key: int, to: str) -> None:
 def confirm(key: int, by: str) -> None:
     """Record that the customer agreed to a statement that was sent."""
     open_store()
-    from cardhour_billing import statement as statements
-    from cardhour_billing.audit import login_name
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.statements import statement as statements
     from cardhour_contract.clock import SystemClock
 
     with answering():
@@ -98,8 +98,8 @@ def confirm(key: int, by: str) -> None:
 def dispute(key: int, lines: tuple[int, ...], reason: str) -> None:
     """Record that the customer disputes lines of a statement that was sent."""
     open_store()
-    from cardhour_billing import statement as statements
-    from cardhour_billing.audit import login_name
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.statements import statement as statements
     from cardhour_contract.clock import SystemClock
 
     with answering():
@@ -130,8 +130,9 @@ def list_(customer: str, state: str | None, form: str) -> None:
 def pdf(key: int, folder: Path, form: str) -> None:
     """Write the PDF and the CSV of a statement."""
     open_store()
-    from cardhour_billing import statement_csv, statement_pdf
-    from cardhour_billing.statement import document_of, find_statement
+    from cardhour_billing.statements import csv as statement_csv
+    from cardhour_billing.statements import pdf as statement_pdf
+    from cardhour_billing.statements.statement import document_of, find_statement
 
     with answering():
         document = document_of(find_statement(key))

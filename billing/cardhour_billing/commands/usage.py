@@ -7,7 +7,7 @@ import click
 from cardhour_billing.config import load_config
 from cardhour_billing.money import card_hours
 from cardhour_billing.table import format_option, print_rows
-from cardhour_billing.usage_store import opened_warehouse
+from cardhour_billing.usage.store import opened_warehouse
 from cardhour_contract.moment import parse_rfc3339
 
 GROUPS = ("owner", "model", "cluster", "node", "card", "workload", "day")

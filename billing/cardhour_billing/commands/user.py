@@ -23,7 +23,7 @@ def user() -> None:
 def list_(form: str) -> None:
     """Every login, whose it is, and its role."""
     open_store()
-    from cardhour_billing.users import logins, owner_of, role_of
+    from cardhour_billing.logins.users import logins, owner_of, role_of
 
     with answering():
         rows = [
@@ -55,8 +55,8 @@ def add(name: str, customer: str | None, staff: bool, role: str | None, password
     if bool(customer) == staff:
         raise click.UsageError("say either --customer ID or --staff")
     open_store()
-    from cardhour_billing.audit import login_name
-    from cardhour_billing.users import add_user, role_of
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.logins.users import add_user, role_of
     from cardhour_contract.clock import SystemClock
 
     if password_stdin:
@@ -75,8 +75,8 @@ def add(name: str, customer: str | None, staff: bool, role: str | None, password
 def role_(name: str, role: str) -> None:
     """Let login NAME do what ROLE may. It holds from the login's next page on."""
     open_store()
-    from cardhour_billing.audit import login_name
-    from cardhour_billing.users import change_role
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.logins.users import change_role
     from cardhour_contract.clock import SystemClock
 
     with answering():
@@ -89,9 +89,9 @@ def role_(name: str, role: str) -> None:
 def reset_second_factor(name: str) -> None:
     """Take the second factor of login NAME away, for whoever lost it. Make sure that it is they who ask."""
     open_store()
-    from cardhour_billing.audit import login_name
-    from cardhour_billing.second_factor import reset
-    from cardhour_billing.users import find_login
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.logins.second_factor import reset
+    from cardhour_billing.logins.users import find_login
     from cardhour_contract.clock import SystemClock
 
     with answering():
@@ -105,8 +105,8 @@ def reset_second_factor(name: str) -> None:
 def remove(name: str) -> None:
     """Take login NAME away. What it did stays in the audit log."""
     open_store()
-    from cardhour_billing.audit import login_name
-    from cardhour_billing.users import remove_user
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.logins.users import remove_user
     from cardhour_contract.clock import SystemClock
 
     with answering():

@@ -10,10 +10,10 @@ from cardhour_billing.figures import grouped
 from cardhour_billing.money import card_hours
 from cardhour_billing.store import answering, open_store
 from cardhour_billing.table import format_option, notes, print_rows
-from cardhour_billing.usage_store import opened_warehouse
+from cardhour_billing.usage.store import opened_warehouse
 
 if TYPE_CHECKING:
-    from cardhour_billing.known_today import Difference
+    from cardhour_billing.answers.known_today import Difference
 
 TODAY_COLUMNS = ("line", "model", "unit_price", "billed_card_hours", "billed", "card_hours_now", "now", "difference")
 
@@ -29,10 +29,10 @@ def verify(number: str, now: bool, form: str) -> None:
     Exit code 1 where anything differs, each difference named.
     """
     config = open_store()
-    from cardhour_billing.invoice_files import find_invoice
-    from cardhour_billing.known_today import known_today
-    from cardhour_billing.ledger import WarehouseLedger
-    from cardhour_billing.verification import verify as checks_of
+    from cardhour_billing.answers.known_today import known_today
+    from cardhour_billing.answers.verification import verify as checks_of
+    from cardhour_billing.documents.invoice_files import find_invoice
+    from cardhour_billing.usage.ledger import WarehouseLedger
 
     with answering(), opened_warehouse(config) as warehouse:
         invoice, ledger = find_invoice(number), WarehouseLedger(warehouse)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from cardhour_billing.document import decode
 from cardhour_billing.einvoice import official, ubl
 from cardhour_billing.einvoice.finding import Finding
+from cardhour_billing.frozen.document import decode
 from cardhour_billing.models import Invoice, RenderedDocument
 from cardhour_billing.month import local_day, parse_month
 from cardhour_contract.clock import Clock, SystemClock

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cardhour_billing.document import InvoiceDocument
 from cardhour_billing.einvoice.reading import NOT_SUBJECT, Category, category_of, is_credit_note
+from cardhour_billing.frozen.document import InvoiceDocument
 
 DECIMALS_MAX = 2
 """EN 16931 §6.5.2: amounts have two decimals at most."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
-from cardhour_billing.document import CustomerParty, DocumentLine, InvoiceDocument, IssuerParty
 from cardhour_billing.exact import exact_price
 from cardhour_billing.figures import negated
+from cardhour_billing.frozen.document import CustomerParty, DocumentLine, InvoiceDocument, IssuerParty
 from cardhour_billing.money import PRICE_DECIMALS, decimal_text, parse_amount, round_half_away
 from cardhour_contract.errors import InvariantBroken
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
-from cardhour_billing.document import DocumentLine, InvoiceDocument, TaxRow
 from cardhour_billing.einvoice.arithmetic import own_findings
 from cardhour_billing.einvoice.element import group, root, text, written
 from cardhour_billing.einvoice.expressible import obstacles
@@ -25,6 +24,7 @@ from cardhour_billing.einvoice.reading import (
 )
 from cardhour_billing.einvoice.ubl_parties import buyer, payment, seller
 from cardhour_billing.figures import negated
+from cardhour_billing.frozen.document import DocumentLine, InvoiceDocument, TaxRow
 from cardhour_billing.money import parse_amount, total
 from cardhour_contract.errors import InvariantBroken, Refuse
 

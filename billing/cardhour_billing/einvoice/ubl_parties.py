@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from cardhour_billing.document import CustomerParty, InvoiceDocument, IssuerParty
 from cardhour_billing.einvoice.element import group, text
 from cardhour_billing.einvoice.reading import vat_id
+from cardhour_billing.frozen.document import CustomerParty, InvoiceDocument, IssuerParty
 
 _CREDIT_TRANSFER = "30"
 """UNCL4461: a transfer to an account that need not be in the SEPA area."""

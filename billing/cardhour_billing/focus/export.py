@@ -11,16 +11,16 @@ import io
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, NamedTuple
 
-from cardhour_billing.document import InvoiceDocument
 from cardhour_billing.focus.conformance import breaches
 from cardhour_billing.focus.rows import OMITTED, Row, rows_of
 from cardhour_billing.focus.shares import source_of
 from cardhour_billing.focus.table import columns
-from cardhour_billing.invoice_csv import guarded
-from cardhour_billing.ledger import Ledger
+from cardhour_billing.frozen.document import InvoiceDocument
 from cardhour_billing.models import Invoice
 from cardhour_billing.money import parse_amount, total
 from cardhour_billing.month import Month
+from cardhour_billing.spreadsheet import guarded
+from cardhour_billing.usage.ledger import Ledger
 from cardhour_contract.errors import InvariantBroken
 
 Told = Callable[[str, int, int], None]

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
-from cardhour_billing.document import DocumentLine, InvoiceDocument
 from cardhour_billing.einvoice.reading import listed_price, priced
 from cardhour_billing.exact import hour_shares, product
 from cardhour_billing.focus.table import columns
+from cardhour_billing.frozen.document import DocumentLine, InvoiceDocument
 from cardhour_billing.money import parse_amount, total
 from cardhour_billing.month import day_start_ms
 from cardhour_contract.moment import format_rfc3339

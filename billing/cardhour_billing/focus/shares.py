@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from cardhour_billing.binding import Bindings
-from cardhour_billing.document import decode
 from cardhour_billing.focus.rows import CoveredShare, Place, Share, Source
-from cardhour_billing.frozen_cover import frozen_usage
-from cardhour_billing.frozen_inputs import FrozenInputs, read_inputs
-from cardhour_billing.ledger import Ledger
+from cardhour_billing.frozen.cover import frozen_usage
+from cardhour_billing.frozen.document import decode
+from cardhour_billing.frozen.inputs import FrozenInputs, read_inputs
+from cardhour_billing.frozen.rerating import period_of
 from cardhour_billing.models import Invoice
 from cardhour_billing.money import allocate
-from cardhour_billing.rated import UsageSum
-from cardhour_billing.rerating import period_of
+from cardhour_billing.rating.binding import Bindings
+from cardhour_billing.rating.rated import UsageSum
+from cardhour_billing.usage.ledger import Ledger
 from cardhour_contract.errors import InvariantBroken
 
 Sums = dict[Place, int]

@@ -73,7 +73,7 @@ class Invoice(models.Model):
     frozen = models.BinaryField()
     """JSON of ``document.InvoiceDocument``."""
     inputs = models.BinaryField(default=b"")
-    """Canonical JSON of what the figures were computed from (``frozen_inputs``); empty for a draft."""
+    """Canonical JSON of what the figures were computed from (``frozen.inputs``); empty for a draft."""
     digest = models.CharField(max_length=64, blank=True)
     """SHA-256 of ``inputs``."""
     findings = models.JSONField(default=list, blank=True)

@@ -12,28 +12,28 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from cardhour_billing.binding import Bindings
-from cardhour_billing.charge import Charge as BilledCharge
-from cardhour_billing.charges import charges_of
+from cardhour_billing.catalog.current import terms_of
+from cardhour_billing.charges.provider import Asked, ZoneMonth
+from cardhour_billing.charges.providers import charges_of
 from cardhour_billing.config import BillingSettings
-from cardhour_billing.content import Content
-from cardhour_billing.current import terms_of
-from cardhour_billing.document import InvoiceDocument, decode
-from cardhour_billing.frozen_cover import frozen_usage
-from cardhour_billing.frozen_inputs import FrozenInputs, read_inputs
-from cardhour_billing.lease import LeaseRow
-from cardhour_billing.lease_cover import Covered
-from cardhour_billing.ledger import Ledger
+from cardhour_billing.frozen.cover import frozen_usage
+from cardhour_billing.frozen.document import InvoiceDocument, decode
+from cardhour_billing.frozen.inputs import FrozenInputs, read_inputs
+from cardhour_billing.frozen.rerating import period_of
+from cardhour_billing.leases.cover import Covered
+from cardhour_billing.leases.lease import LeaseRow
 from cardhour_billing.models import Customer, Invoice
 from cardhour_billing.money import allocate, parse_amount
 from cardhour_billing.month import BillingPeriod
 from cardhour_billing.month_usage.content import Cell, Charge, MonthUsage
 from cardhour_billing.month_usage.dividing import Line, Running, cells_of, works_of
 from cardhour_billing.month_usage.leased import leased_cards
-from cardhour_billing.provider import Asked, ZoneMonth
-from cardhour_billing.rated import RatedLine, UsageSum
-from cardhour_billing.rerating import period_of
-from cardhour_billing.zone_rating import rate_zone
+from cardhour_billing.rating.binding import Bindings
+from cardhour_billing.rating.charge import Charge as BilledCharge
+from cardhour_billing.rating.content import Content
+from cardhour_billing.rating.rated import RatedLine, UsageSum
+from cardhour_billing.usage.ledger import Ledger
+from cardhour_billing.usage.zone_rating import rate_zone
 from cardhour_contract.clock import Clock
 from cardhour_contract.moment import QUARTER_MS, floor_to
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from cardhour_billing.lease_cover import Covered
+from cardhour_billing.leases.cover import Covered
 from cardhour_billing.money import allocate
 from cardhour_billing.month_usage.content import Cell, CellKind, Work
-from cardhour_billing.rated import UsageSum
+from cardhour_billing.rating.rated import UsageSum
 
 
 class Line(NamedTuple):

@@ -12,12 +12,12 @@ from contextlib import AbstractContextManager
 from django.db.models import Q
 from structlog import get_logger
 
-from cardhour_billing.ledger import Ledger
 from cardhour_billing.models import Customer, Invoice, MonthEntry, UsageSnapshot
 from cardhour_billing.month import BillingPeriod, Month, billing_period, local_day, month_of, parse_month
 from cardhour_billing.month_usage.building import billed_month, open_months, plain_month
 from cardhour_billing.month_usage.content import MonthUsage, decode, encode
-from cardhour_billing.standing import in_force
+from cardhour_billing.receivables.standing import in_force
+from cardhour_billing.usage.ledger import Ledger
 from cardhour_contract.clock import Clock
 from cardhour_contract.errors import Refuse, Retry
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from cardhour_billing.lease import LeaseRow
-from cardhour_billing.lease_cover import Covered
+from cardhour_billing.leases.cover import Covered
+from cardhour_billing.leases.lease import LeaseRow
 from cardhour_billing.month import BillingPeriod
 from cardhour_billing.month_usage.content import LeasedCard
 from cardhour_contract.moment import MS_US

@@ -22,8 +22,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from msgspec import Struct
 
+from cardhour_billing.logins.users import ADMIN, role_of
 from cardhour_billing.models import Customer, Invoice, Statement, StatementEvent
-from cardhour_billing.users import ADMIN, role_of
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]

@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from msgspec import Struct
 
-from cardhour_billing.api_keys import EXPIRES_DAYS, SCOPES, state_of_key
+from cardhour_billing.logins.api_keys import EXPIRES_DAYS, SCOPES, state_of_key
 from cardhour_billing.models import ApiKey, Customer
 from cardhour_contract.errors import Refuse
 

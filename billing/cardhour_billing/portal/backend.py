@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 
-from cardhour_billing.users import logins
+from cardhour_billing.logins.users import logins
 
 
 class LoginBackend(ModelBackend):

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from cardhour_billing.document import InvoiceDocument
 from cardhour_billing.figures import grouped
+from cardhour_billing.frozen.document import InvoiceDocument
 from cardhour_billing.money import allocate, decimal_text, round_half_away
 from cardhour_contract.moment import CARD_HOUR_US
 

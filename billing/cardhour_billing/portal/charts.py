@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from cardhour_billing.document import InvoiceDocument
 from cardhour_billing.figures import MINUS, grouped
+from cardhour_billing.frozen.document import InvoiceDocument
 
 SERIES_MAX = 6
 """Colours that stay apart for every kind of colour sight; what exceeds them is drawn and summed as one."""

@@ -1,7 +1,8 @@
 """The checklist of a month as the page shows it: each finding with its worth and the way to its mend.
 
-Owns titles, worth and links. Does not own the checks (``cardhour_billing.checklist``). What holds a customer back is
-read from its draft, which is what the next issuing looks at; the rest from the newest run over the whole month.
+Owns titles, worth and links. Does not own the checks (``cardhour_billing.closing.checklist``). What holds a customer
+back is read from its draft, which is what the next issuing looks at; the rest from the newest run over the whole
+month.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from msgspec import Struct
 
-from cardhour_billing.checklist import ADVICE, Check
+from cardhour_billing.closing.checklist import ADVICE, Check
 from cardhour_billing.figures import grouped
 from cardhour_billing.models import Invoice
 from cardhour_billing.money import Money

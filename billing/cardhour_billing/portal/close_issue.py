@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from django.db.models import QuerySet
 from msgspec import Struct
 
-from cardhour_billing.close import when_settled
+from cardhour_billing.closing.close import when_settled
 from cardhour_billing.config import BillingSettings
 from cardhour_billing.models import Customer, Invoice, Issuer
 from cardhour_billing.month import billing_period, parse_month

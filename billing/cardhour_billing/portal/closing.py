@@ -1,8 +1,8 @@
 """The month close as a table: every customer's invoice of one month beside the month before, and beside its last draft.
 
-Owns which month is shown, the rows and their sums. Does not own closing (``cardhour_billing.close``), the checklist
-(``close_findings``) or issuing (``close_issue``). Sums are added up by the database: a month may have thousands of
-rows, of which one page is read.
+Owns which month is shown, the rows and their sums. Does not own closing (``cardhour_billing.closing.close``), the
+checklist (``close_findings``) or issuing (``close_issue``). Sums are added up by the database: a month may have
+thousands of rows, of which one page is read.
 """
 
 from __future__ import annotations

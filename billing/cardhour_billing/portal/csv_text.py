@@ -12,7 +12,7 @@ from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
 
-from cardhour_billing.invoice_csv import guarded
+from cardhour_billing.spreadsheet import guarded
 
 CHUNK_ROWS = 500
 """Rows written at a time: enough that a chunk is worth sending, few enough to hold."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 
-from cardhour_billing.invoice_csv import guarded
 from cardhour_billing.portal.explaining import LineExplained
+from cardhour_billing.spreadsheet import guarded
 
 LEVELS = ("days", "cards", "quarters", "records")
 

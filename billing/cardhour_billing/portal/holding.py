@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
-from cardhour_billing.commitment import CommitmentRow, TermDays, term_at
-from cardhour_billing.credit_view import Booked, bookings, holdings, unbilled_of
-from cardhour_billing.current import current_commitments, current_contracts
-from cardhour_billing.lease import LeaseRow
-from cardhour_billing.leases import current_leases
+from cardhour_billing.catalog.current import current_commitments, current_contracts
+from cardhour_billing.catalog.current_terms import current_leases
+from cardhour_billing.leases.lease import LeaseRow
 from cardhour_billing.models import Customer
 from cardhour_billing.money import round_half_away
 from cardhour_billing.month import Month, local_day, month_of
 from cardhour_billing.month_usage.content import MonthUsage
 from cardhour_billing.portal.usage_page import BAR_WIDTH, hours_of, part_percent, text_of
+from cardhour_billing.rating.commitment import CommitmentRow, TermDays, term_at
+from cardhour_billing.receivables.credit_view import Booked, bookings, holdings, unbilled_of
 from cardhour_contract.clock import Clock
 from cardhour_contract.moment import DAY_MS
 

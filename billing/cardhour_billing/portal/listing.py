@@ -16,7 +16,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from cardhour_billing.figures import grouped
 from cardhour_billing.models import Customer, Invoice
 from cardhour_billing.money import Money
-from cardhour_billing.standing import STATES, in_state, standing
+from cardhour_billing.receivables.standing import STATES, in_state, standing
 
 PAGE_ROWS = 50
 """Rows a page: what a person reads before searching instead."""

@@ -15,7 +15,7 @@ import pyarrow as pa
 import xlsxwriter
 from pyarrow import csv as arrow_csv
 
-from cardhour_billing.invoice_csv import guarded
+from cardhour_billing.spreadsheet import guarded
 
 PIECE = 1 << 20
 """Bytes handed over at once when a file is read back."""

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from cardhour_billing.binding import BindingRow, times_meet
-from cardhour_billing.current import current_bindings
-from cardhour_billing.lease import LeaseRow
-from cardhour_billing.leases import current_leases
+from cardhour_billing.catalog.current import current_bindings
+from cardhour_billing.catalog.current_terms import current_leases
+from cardhour_billing.leases.lease import LeaseRow
 from cardhour_billing.money import card_hours, decimal_text, exponent
 from cardhour_billing.month import Month
 from cardhour_billing.month_usage.content import Cell, MonthUsage
+from cardhour_billing.rating.binding import BindingRow, times_meet
 from cardhour_billing.usage_report.order import Order
 from cardhour_contract.errors import Refuse
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from django.db import transaction
 
-from cardhour_billing.allocating import locked
 from cardhour_billing.focus.export import documents_of, pieces
-from cardhour_billing.ledger import WarehouseLedger
 from cardhour_billing.models import ReportRun
 from cardhour_billing.month import Month
 from cardhour_billing.month_usage.content import MonthUsage
 from cardhour_billing.month_usage.keeping import month_usage
+from cardhour_billing.receivables.allocating import locked
+from cardhour_billing.usage.ledger import WarehouseLedger
 from cardhour_billing.usage_report.formats import csv_bytes, json_bytes, xlsx_bytes
 from cardhour_billing.usage_report.order import Order
 from cardhour_billing.usage_report.rows import detailed_rows, priced_rows
@@ -28,7 +28,7 @@ from cardhour_contract.errors import CardHourError, Refuse
 from cardhour_contract.moment import MINUTE_MS, SECOND_MS
 
 if TYPE_CHECKING:
-    from cardhour_billing.ledger import Ledger
+    from cardhour_billing.usage.ledger import Ledger
     from cardhour_ingest.warehouse.client import Warehouse
 
 RUNNING_MAX = 2

@@ -14,7 +14,7 @@ from pytest_django import Settings
 from structlog.testing import capture_logs
 
 from cardhour_billing.api.problem import CODES, MEDIA_TYPE
-from cardhour_billing.api_keys import find_key, revoke_key
+from cardhour_billing.logins.api_keys import find_key, revoke_key
 from cardhour_billing.models import ApiAnswer, AuditLog, PortalUser, StatementEvent
 from cardhour_billing.models.party import Customer
 from cardhour_contract.clock import SystemClock

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from django.test import Client
 
 from cardhour_billing.api.problem import CODES
-from cardhour_billing.api_keys import SCOPES
+from cardhour_billing.logins.api_keys import SCOPES
 from cardhour_billing.models import Invoice
 from tests.billing import books_of_two as books
 from tests.billing.api.program import Program

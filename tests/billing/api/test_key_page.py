@@ -9,7 +9,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from cardhour_billing.api_keys import SCOPES, find_key
+from cardhour_billing.logins.api_keys import SCOPES, find_key
 from cardhour_billing.models import ApiKey, Customer, PortalUser, StaffRole
 from cardhour_billing.portal.api_key_rows import SCOPE_NAMES
 from tests.billing import books_of_two as books

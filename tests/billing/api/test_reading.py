@@ -8,10 +8,10 @@ from decimal import Decimal
 from django.contrib.auth.models import User
 from django.test import Client
 
-from cardhour_billing.api_keys import add_key
-from cardhour_billing.credit import top_up
+from cardhour_billing.logins.api_keys import add_key
 from cardhour_billing.models import ApiKey, Invoice
 from cardhour_billing.money import Money
+from cardhour_billing.receivables.credit import top_up
 from cardhour_contract.clock import SystemClock
 from tests.billing import books_of_two as books
 from tests.billing.api.program import Program

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from cardhour_billing.document import InvoiceDocument, encode
+from cardhour_billing.frozen.document import InvoiceDocument, encode
 
 FOLDER = Path(__file__).parent
 

@@ -13,8 +13,8 @@ from django.test import Client
 from pytest_django import Settings
 from structlog.testing import capture_logs
 
+from cardhour_billing.logins.users import add_user
 from cardhour_billing.middleware import POLICY
-from cardhour_billing.users import add_user
 from cardhour_contract.clock import SystemClock
 from tests.billing import books_of_two as books
 from tests.billing.in_process import Store

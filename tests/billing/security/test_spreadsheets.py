@@ -11,10 +11,11 @@ import pytest
 from msgspec import structs
 from msgspec.structs import replace
 
-from cardhour_billing import invoice_csv, invoice_xlsx, statement_csv
-from cardhour_billing.document import CustomerParty
+from cardhour_billing.documents import invoice_csv, invoice_xlsx
+from cardhour_billing.frozen.document import CustomerParty
 from cardhour_billing.portal.csv_text import csv_chunks
-from cardhour_billing.statement_document import DayUse, StatedLine, StatedPayment, StatementDocument
+from cardhour_billing.statements import csv as statement_csv
+from cardhour_billing.statements.document import DayUse, StatedLine, StatedPayment, StatementDocument
 from tests.portal.sample import MIXED
 from tests.repository.tree import ROOT
 

@@ -13,8 +13,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from cardhour_billing.api.app import api
-from cardhour_billing.api_keys import SCOPES as KNOWN_SCOPES
-from cardhour_billing.api_keys import add_key
+from cardhour_billing.logins.api_keys import SCOPES as KNOWN_SCOPES
+from cardhour_billing.logins.api_keys import add_key
 from cardhour_billing.models import ApiKey, Budget, CloseRun, Customer, Invoice, PortalUser, StatementEvent
 from cardhour_contract.clock import SystemClock
 from tests.billing import books_of_two as books

@@ -9,8 +9,8 @@ from ninja import Field, Router, Schema
 from cardhour_billing.api.caller import ApiRequest, Key
 from cardhour_billing.api.paging import LIMIT, Cursor, Limit, Paged, page_of_sorted
 from cardhour_billing.api.words import CustomerKey, answers
-from cardhour_billing.credit_view import Holding, bookings, holdings, unbilled_of
 from cardhour_billing.models import CreditGrant
+from cardhour_billing.receivables.credit_view import Holding, bookings, holdings, unbilled_of
 from cardhour_contract.moment import format_rfc3339
 
 router = Router(tags=["balance"])

@@ -8,18 +8,18 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router, Schema
 
-from cardhour_billing import invoice_xlsx
 from cardhour_billing.api.caller import ApiRequest, Key
 from cardhour_billing.api.files import FILE_ANSWER, file_answer
 from cardhour_billing.api.paging import LIMIT, Cursor, Limit, Paged, page_of, page_of_sorted
 from cardhour_billing.api.problem import Problem
 from cardhour_billing.api.words import CustomerKey, Id, Period, Word, answers
-from cardhour_billing.document import DocumentLine, decode
+from cardhour_billing.documents import invoice_xlsx
+from cardhour_billing.documents.rendering import content_of
+from cardhour_billing.frozen.document import DocumentLine, decode
 from cardhour_billing.models import Invoice
 from cardhour_billing.money import Money
 from cardhour_billing.portal.access import issued_to
-from cardhour_billing.rendering import content_of
-from cardhour_billing.standing import in_state, standing, today, with_standing
+from cardhour_billing.receivables.standing import in_state, standing, today, with_standing
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import format_rfc3339

@@ -6,13 +6,13 @@ from typing import Any
 
 from ninja import Field, Router, Schema
 
-from cardhour_billing.addon import AddOnRow
 from cardhour_billing.api.caller import ApiRequest, Key
 from cardhour_billing.api.paging import LIMIT, Cursor, Limit, Paged, page_of
 from cardhour_billing.api.words import CustomerKey, answers
-from cardhour_billing.current import commitment_row
-from cardhour_billing.lease import LeaseRow
-from cardhour_billing.leases import add_on_row, lease_row
+from cardhour_billing.catalog.current import commitment_row
+from cardhour_billing.catalog.current_terms import add_on_row, lease_row
+from cardhour_billing.leases.addon import AddOnRow
+from cardhour_billing.leases.lease import LeaseRow
 from cardhour_billing.models import AddOn, Commitment, Contract, Customer, Lease
 from cardhour_billing.models.bitemporal import NOT_SUPERSEDED
 from cardhour_billing.money import Money, card_hours

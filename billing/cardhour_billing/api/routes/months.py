@@ -16,7 +16,7 @@ from cardhour_billing.models import Customer
 from cardhour_billing.money import Money
 from cardhour_billing.month_usage.content import MonthUsage
 from cardhour_billing.month_usage.keeping import checked_month, month_usage, months_of
-from cardhour_billing.usage_store import opened_ledger
+from cardhour_billing.usage.store import opened_ledger
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.moment import format_rfc3339
 

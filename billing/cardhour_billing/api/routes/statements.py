@@ -9,7 +9,6 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from ninja import Field, Header, Router, Schema
 
-from cardhour_billing import statement_csv, statement_pdf
 from cardhour_billing.api.caller import ApiRequest, Key
 from cardhour_billing.api.files import FILE_ANSWER, file_answer
 from cardhour_billing.api.once import once
@@ -20,8 +19,10 @@ from cardhour_billing.models.api_key import IDEMPOTENCY_CHARS_MAX
 from cardhour_billing.models.party import NAME_CHARS_MAX
 from cardhour_billing.money import Money
 from cardhour_billing.portal.access import statements_sent_to
-from cardhour_billing.statement import confirm, dispute, document_of
-from cardhour_billing.statement_document import StatedLine
+from cardhour_billing.statements import csv as statement_csv
+from cardhour_billing.statements import pdf as statement_pdf
+from cardhour_billing.statements.document import StatedLine
+from cardhour_billing.statements.statement import confirm, dispute, document_of
 from cardhour_contract.clock import Clock, SystemClock
 from cardhour_contract.moment import format_rfc3339
 

@@ -10,9 +10,9 @@ from cardhour_billing.api.caller import ApiRequest, Key
 from cardhour_billing.api.paging import LIMIT, Cursor, Limit, Paged, page_of_sorted
 from cardhour_billing.api.words import CustomerKey, answers
 from cardhour_billing.config import load_config
-from cardhour_billing.customer_usage import GROUPS, UsedBy, customer_usage
 from cardhour_billing.money import card_hours
-from cardhour_billing.usage_store import opened_warehouse
+from cardhour_billing.usage.customer_usage import GROUPS, UsedBy, customer_usage
+from cardhour_billing.usage.store import opened_warehouse
 from cardhour_contract.moment import parse_rfc3339
 
 router = Router(tags=["usage"])

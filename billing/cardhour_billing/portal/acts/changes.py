@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from cardhour_billing.document import InvoiceDocument, decode
 from cardhour_billing.figures import grouped
+from cardhour_billing.frozen.document import InvoiceDocument, decode
 from cardhour_billing.models import Invoice
 from cardhour_billing.money import Money, parse_amount
 from cardhour_billing.month import parse_month

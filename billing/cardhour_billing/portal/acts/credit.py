@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from django.db import transaction
 from msgspec import Struct
 
-from cardhour_billing.allocating import left_of, locked, open_of
-from cardhour_billing.credit_line import CreditLine
-from cardhour_billing.crediting import REASONS, Creditable, draft_credit, issue_credit, void
 from cardhour_billing.figures import grouped
+from cardhour_billing.frozen.credit_line import CreditLine
+from cardhour_billing.invoices.crediting import REASONS, Creditable, draft_credit, issue_credit, void
 from cardhour_billing.models import Invoice, Issuer
 from cardhour_billing.money import Money, read_amount
+from cardhour_billing.receivables.allocating import left_of, locked, open_of
 from cardhour_billing.rehearsal import rehearsed
 from cardhour_contract.clock import Clock
 from cardhour_contract.errors import Refuse

@@ -8,11 +8,11 @@ from datetime import date
 from django.db import transaction
 from msgspec import Struct
 
-from cardhour_billing.allocating import Part, allocate, left_of, oldest_first, open_of, parts_of
 from cardhour_billing.figures import grouped
 from cardhour_billing.models import Invoice, Payment
 from cardhour_billing.money import Money, read_amount
-from cardhour_billing.payments import Receipt, record
+from cardhour_billing.receivables.allocating import Part, allocate, left_of, oldest_first, open_of, parts_of
+from cardhour_billing.receivables.payments import Receipt, record
 from cardhour_billing.rehearsal import rehearsed
 from cardhour_contract.clock import Clock
 from cardhour_contract.errors import Refuse

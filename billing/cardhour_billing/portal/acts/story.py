@@ -8,12 +8,12 @@ from django.db.models import Sum
 from django.utils.translation import gettext as _
 from msgspec import Struct
 
-from cardhour_billing.allocating import open_of, payers_of
 from cardhour_billing.figures import grouped
-from cardhour_billing.invoice_mail import key_of
-from cardhour_billing.mailing import Fate, fate_of
 from cardhour_billing.models import Invoice, Payment
 from cardhour_billing.money import Money
+from cardhour_billing.receivables.allocating import open_of, payers_of
+from cardhour_billing.sending.invoice_mail import key_of
+from cardhour_billing.sending.mailing import Fate, fate_of
 
 
 class Settled(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """What a change of the catalog would do: the rows it would write, and what a month would come to for each customer.
 
-Owns choosing the month and the texts. Does not own planning (``catalog_plan``) nor rating twice (``simulation``).
+Owns choosing the month and the texts. Does not own planning (``catalog.plan``) nor rating twice (``simulation``).
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cardhour_billing.catalog import digest_of
-from cardhour_billing.catalog_change import Change
-from cardhour_billing.catalog_file import parse_catalog
-from cardhour_billing.catalog_noun import CatalogFile
-from cardhour_billing.catalog_plan import plan
+from cardhour_billing.catalog.applying import digest_of
+from cardhour_billing.catalog.change import Change
+from cardhour_billing.catalog.file import parse_catalog
+from cardhour_billing.catalog.noun import CatalogFile
+from cardhour_billing.catalog.plan import plan
+from cardhour_billing.effects.simulation import Bill, Simulated, difference, simulate
 from cardhour_billing.figures import grouped
-from cardhour_billing.ledger import Ledger
 from cardhour_billing.models import Customer, Issuer
 from cardhour_billing.money import Money
 from cardhour_billing.month import Month, local_day, month_of
-from cardhour_billing.simulation import Bill, Simulated, difference, simulate
+from cardhour_billing.usage.ledger import Ledger
 from cardhour_contract.clock import Clock
 from cardhour_contract.errors import Refuse
 

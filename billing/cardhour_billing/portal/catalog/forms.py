@@ -13,13 +13,13 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from cardhour_billing.catalog_text import Instant, instant, table_text
+from cardhour_billing.catalog.text import Instant, instant, table_text
 from cardhour_billing.models import Binding, Customer, Lease, Price
 from cardhour_billing.money import Money, UnitPrice, percent_text
 from cardhour_billing.month import zone
 from cardhour_billing.portal.records.catalog_lists import customers
 from cardhour_billing.portal.records.noun import Words
-from cardhour_billing.price import LIST_BOOK, NEGOTIATED
+from cardhour_billing.rating.price import LIST_BOOK, NEGOTIATED
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import to_ms
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from django.http import HttpResponse
 
-from cardhour_billing.margin_rows import CUT, HOURS, MONEY, figures
+from cardhour_billing.margin.rows import CUT, HOURS, MONEY, figures
 from cardhour_billing.portal.csv_text import csv_response
 from cardhour_billing.portal.fleet.heat import Heat
 from cardhour_billing.portal.fleet.tables import Tables

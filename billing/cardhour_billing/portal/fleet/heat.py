@@ -12,9 +12,9 @@ from datetime import date, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from cardhour_billing.lease_cover import Leases
-from cardhour_billing.leased_time import leased_times
-from cardhour_billing.leases import current_leases
+from cardhour_billing.catalog.current_terms import current_leases
+from cardhour_billing.leases.cover import Leases
+from cardhour_billing.leases.leased_time import leased_times
 from cardhour_billing.month import day_start_ms
 from cardhour_contract.moment import HOUR_MS, ceil_to, floor_to
 

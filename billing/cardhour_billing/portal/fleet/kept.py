@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from django.core.cache import cache
 from django.db.models import Q
 
-from cardhour_billing.audit import FIRST
-from cardhour_billing.ledger import Ledger
-from cardhour_billing.margin_month import MonthMargin, month_margin
+from cardhour_billing.audit.log import FIRST
+from cardhour_billing.margin.month import MonthMargin, month_margin
 from cardhour_billing.models import AuditLog
 from cardhour_billing.month import Month, billing_period
+from cardhour_billing.usage.ledger import Ledger
 from cardhour_contract.clock import Clock
 from cardhour_contract.moment import HOUR_MS, MINUTE_MS
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
 
-from cardhour_billing.margin import Margin
+from cardhour_billing.margin.margin import Margin
 from cardhour_billing.month import clock_time
 from cardhour_billing.portal.charts import Bar, Tick
 from cardhour_billing.portal.fleet.heat import Cell, Heat, HeatCard

@@ -1,7 +1,7 @@
 """A month's margin and ledger as tables in which every row and every column adds up.
 
 Owns choosing figures and their text. Does not own the arithmetic (``margin``) nor the rounding of money
-(``margin_rows``). Hours of a row are shared by largest remainder; a sum row is the sum of what stands above it.
+(``margin.rows``). Hours of a row are shared by largest remainder; a sum row is the sum of what stands above it.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from cardhour_billing.figures import MINUS, grouped, negated
-from cardhour_billing.margin import Hours, Margin, together
-from cardhour_billing.margin_month import MonthMargin
-from cardhour_billing.margin_rows import figures
+from cardhour_billing.margin.margin import Hours, Margin, together
+from cardhour_billing.margin.month import MonthMargin
+from cardhour_billing.margin.rows import figures
 from cardhour_billing.money import Money, allocate, decimal_text, parse_amount, round_half_away
 from cardhour_billing.portal.cards import scaled
 from cardhour_billing.printed import minor_text

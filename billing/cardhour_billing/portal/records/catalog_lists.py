@@ -11,18 +11,18 @@ from typing import Any
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from cardhour_billing.catalog_binding import BINDING
-from cardhour_billing.catalog_commitment import COMMITMENT
-from cardhour_billing.catalog_contract import CONTRACT
-from cardhour_billing.catalog_price import PRICE
-from cardhour_billing.catalog_tax import TAX
-from cardhour_billing.current import binding_row, commitment_row, contract_row, price_row, tax_rule
+from cardhour_billing.catalog.binding import BINDING
+from cardhour_billing.catalog.commitment import COMMITMENT
+from cardhour_billing.catalog.contract import CONTRACT
+from cardhour_billing.catalog.current import binding_row, commitment_row, contract_row, price_row, tax_rule
+from cardhour_billing.catalog.price import PRICE
+from cardhour_billing.catalog.tax import TAX
 from cardhour_billing.models import Binding, Commitment, Contract, Customer, Price, PriceBook, TaxRule
 from cardhour_billing.money import percent_text
 from cardhour_billing.portal.records.noun import Column, Fact, Filter, Look, Noun, Related, Words
 from cardhour_billing.portal.records.texts import amount, instant, price, rfc3339, state
-from cardhour_billing.price import NEGOTIATED
-from cardhour_billing.rate_scheme import hours_text
+from cardhour_billing.rating.price import NEGOTIATED
+from cardhour_billing.rating.rate_scheme import hours_text
 
 CHOICES_MAX = 500
 """Customers offered to choose from; beyond that the search finds them."""

@@ -10,17 +10,17 @@ from collections.abc import Iterator, Sequence
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from cardhour_billing.catalog_addon import ADD_ON
-from cardhour_billing.catalog_cost import COST
-from cardhour_billing.catalog_lease import LEASE
-from cardhour_billing.credit_view import bookings
-from cardhour_billing.leases import add_on_row, cost_row, lease_row
+from cardhour_billing.catalog.addon import ADD_ON
+from cardhour_billing.catalog.cost import COST
+from cardhour_billing.catalog.current_terms import add_on_row, cost_row, lease_row
+from cardhour_billing.catalog.lease import LEASE
 from cardhour_billing.models import AddOn, Cost, CreditAccount, CreditGrant, Lease, Payment
 from cardhour_billing.money import percent_text
 from cardhour_billing.portal.records.catalog_lists import by_customer, of_customer, plain, recorded, validity
 from cardhour_billing.portal.records.noun import Column, Fact, Filter, Look, Noun, Part, Words
 from cardhour_billing.portal.records.texts import amount, instant, price, rfc3339
 from cardhour_billing.printed import nano_text
+from cardhour_billing.receivables.credit_view import bookings
 
 BOOKED_MAX = 500
 """Movements on a page, newest first."""

@@ -12,7 +12,7 @@ from django.core.cache import cache
 from msgspec import Struct
 
 from cardhour_billing.config import BillingConfig
-from cardhour_billing.usage_store import opened_warehouse
+from cardhour_billing.usage.store import opened_warehouse
 from cardhour_contract.moment import DAY_MS, HOUR_MS, MINUTE_MS, QUARTER_MS, floor_to
 
 STATES = ("billable", "idle", "faulted", "unobserved")

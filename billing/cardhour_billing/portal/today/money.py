@@ -13,16 +13,16 @@ from datetime import date
 from django.core.cache import cache
 from msgspec import Struct
 
-from cardhour_billing.charge import Charge
+from cardhour_billing.closing.zone_close import ZoneClose
 from cardhour_billing.config import BillingSettings
-from cardhour_billing.document import decode
-from cardhour_billing.ledger import Ledger
+from cardhour_billing.frozen.document import decode
 from cardhour_billing.models import Customer, Issuer
 from cardhour_billing.money import Money, parse_amount
 from cardhour_billing.month import Month, billing_period, local_day, month_of
 from cardhour_billing.portal.closing import invoices_of
-from cardhour_billing.rated import RatedLine
-from cardhour_billing.zone_close import ZoneClose
+from cardhour_billing.rating.charge import Charge
+from cardhour_billing.rating.rated import RatedLine
+from cardhour_billing.usage.ledger import Ledger
 from cardhour_contract.clock import Clock
 from cardhour_contract.moment import MINUTE_MS
 

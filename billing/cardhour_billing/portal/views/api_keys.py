@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from cardhour_billing.api_keys import EXPIRES_DAYS, add_key, revoke_key
+from cardhour_billing.logins.api_keys import EXPIRES_DAYS, add_key, revoke_key
 from cardhour_billing.portal.access import customer_of, key_keeper_only
 from cardhour_billing.portal.api_key_rows import DAYS, ROWS_MAX, choices, owner_for, rows, visible_keys
 from cardhour_contract.clock import SystemClock

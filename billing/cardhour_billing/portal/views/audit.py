@@ -15,7 +15,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from cardhour_billing.audit_chain import CHUNK_ROWS, HEADS_FILE, Wanted, entries, read_heads, verify_chain
+from cardhour_billing.audit.chain import CHUNK_ROWS, HEADS_FILE, Wanted, entries, read_heads, verify_chain
 from cardhour_billing.config import load_config
 from cardhour_billing.models import Issuer
 from cardhour_billing.month import day_start_ms

@@ -8,16 +8,16 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from cardhour_billing.budget import add_budget, name_of, remove_budget
-from cardhour_billing.budget_mail import key_of
-from cardhour_billing.budget_view import Standing, standing_of_budgets
+from cardhour_billing.budgets.budget import add_budget, name_of, remove_budget
+from cardhour_billing.budgets.mail import key_of
+from cardhour_billing.budgets.view import Standing, standing_of_budgets
 from cardhour_billing.config import load_config
-from cardhour_billing.customer_webhook import Told, log_of, remove_webhook, send_test, set_webhook
-from cardhour_billing.mailing import fate_of
 from cardhour_billing.models import Budget, BudgetAlert, Customer, CustomerWebhook
 from cardhour_billing.money import read_amount
 from cardhour_billing.portal.access import customer_admin_only, customer_only, own_customer
 from cardhour_billing.portal.usage_page import BAR_WIDTH, part_percent, text_of
+from cardhour_billing.sending.customer_webhook import Told, log_of, remove_webhook, send_test, set_webhook
+from cardhour_billing.sending.mailing import fate_of
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Refuse
 

@@ -12,9 +12,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 from structlog import get_logger
 
-from cardhour_billing.catalog import apply_catalog
+from cardhour_billing.catalog.applying import apply_catalog
 from cardhour_billing.config import load_config
-from cardhour_billing.ledger import WarehouseLedger
 from cardhour_billing.models import Price
 from cardhour_billing.month import parse_month
 from cardhour_billing.portal.access import billing_only
@@ -31,7 +30,8 @@ from cardhour_billing.portal.catalog.effect import (
 )
 from cardhour_billing.portal.records.catalog_lists import in_words
 from cardhour_billing.portal.records.nouns import NOUNS
-from cardhour_billing.usage_store import opened_warehouse
+from cardhour_billing.usage.ledger import WarehouseLedger
+from cardhour_billing.usage.store import opened_warehouse
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Refuse, Retry
 

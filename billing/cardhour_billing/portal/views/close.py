@@ -9,15 +9,15 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
-from cardhour_billing.close import CloseOrder
-from cardhour_billing.close_run import begin, checks_of, latest, looked_at, start
+from cardhour_billing.closing.close import CloseOrder
+from cardhour_billing.closing.run import begin, checks_of, latest, looked_at, start
 from cardhour_billing.config import load_config
 from cardhour_billing.models import CloseRun, Issuer
 from cardhour_billing.month import parse_month
 from cardhour_billing.portal import close_issue, closing
 from cardhour_billing.portal.access import billing_only, staff_only
 from cardhour_billing.portal.close_findings import findings_of
-from cardhour_billing.usage_store import opened_ledger
+from cardhour_billing.usage.store import opened_ledger
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import HOUR_MS

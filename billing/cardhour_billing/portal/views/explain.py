@@ -10,11 +10,10 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 from structlog import get_logger
 
+from cardhour_billing.answers.explanation import Explainer
 from cardhour_billing.config import load_config
-from cardhour_billing.document import DocumentLine, decode
-from cardhour_billing.explanation import Explainer
-from cardhour_billing.frozen_inputs import read_inputs
-from cardhour_billing.ledger import WarehouseLedger
+from cardhour_billing.frozen.document import DocumentLine, decode
+from cardhour_billing.frozen.inputs import read_inputs
 from cardhour_billing.models import Invoice
 from cardhour_billing.month import clock_time
 from cardhour_billing.portal.access import staff_only, visible_invoices
@@ -22,7 +21,8 @@ from cardhour_billing.portal.cards import scaled
 from cardhour_billing.portal.explain_chart import day_chart, quarter_chart
 from cardhour_billing.portal.explain_csv import LEVELS, level_csv
 from cardhour_billing.portal.explaining import Chosen, LineExplained, exact_product, explain_line
-from cardhour_billing.usage_store import opened_warehouse
+from cardhour_billing.usage.ledger import WarehouseLedger
+from cardhour_billing.usage.store import opened_warehouse
 from cardhour_contract.errors import Refuse, Retry
 from cardhour_contract.moment import MS_US, QUARTER_MS, parse_rfc3339
 

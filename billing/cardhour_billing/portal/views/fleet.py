@@ -14,7 +14,6 @@ from structlog import get_logger
 
 from cardhour_billing.config import load_config
 from cardhour_billing.figures import grouped
-from cardhour_billing.ledger import WarehouseLedger
 from cardhour_billing.models import Issuer
 from cardhour_billing.money import PPM, parse_percent
 from cardhour_billing.month import Month, billing_period, local_day, month_of, parse_month
@@ -25,7 +24,8 @@ from cardhour_billing.portal.fleet.heat import DAYS, STATES, Heat, HeatCard, hea
 from cardhour_billing.portal.fleet.kept import Kept, kept_margin
 from cardhour_billing.portal.fleet.pictures import PAINTS, heat_chart, share_chart
 from cardhour_billing.portal.fleet.tables import HOUR_DECIMALS, Tables, hundredths, month_us, tables
-from cardhour_billing.usage_store import opened_warehouse
+from cardhour_billing.usage.ledger import WarehouseLedger
+from cardhour_billing.usage.store import opened_warehouse
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Refuse, Retry
 

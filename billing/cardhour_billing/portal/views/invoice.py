@@ -8,9 +8,10 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from cardhour_billing import invoice_xlsx
-from cardhour_billing.document import decode
-from cardhour_billing.invoice_files import absent
+from cardhour_billing.documents import invoice_xlsx
+from cardhour_billing.documents.invoice_files import absent
+from cardhour_billing.documents.rendering import content_of
+from cardhour_billing.frozen.document import decode
 from cardhour_billing.models import Invoice
 from cardhour_billing.portal import listing
 from cardhour_billing.portal.access import capabilities, signed_in, visible_invoices
@@ -19,8 +20,7 @@ from cardhour_billing.portal.acts.story import story_of
 from cardhour_billing.portal.cards import card_charges
 from cardhour_billing.portal.charts import day_charges
 from cardhour_billing.portal.closing import state_of
-from cardhour_billing.rendering import content_of
-from cardhour_billing.standing import standing_of, today, with_standing
+from cardhour_billing.receivables.standing import standing_of, today, with_standing
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Refuse
 

@@ -8,10 +8,10 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from cardhour_billing.audit.node_trust import record_keys
 from cardhour_billing.config import load_config
-from cardhour_billing.node_trust import record_keys
 from cardhour_billing.portal.access import admin_only
-from cardhour_billing.usage_store import opened_warehouse
+from cardhour_billing.usage.store import opened_warehouse
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Refuse
 from cardhour_contract.signing import PublicKey

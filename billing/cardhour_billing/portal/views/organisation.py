@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
-from cardhour_billing.organisation import add_member, members, remove_member, set_admin
+from cardhour_billing.logins.organisation import add_member, members, remove_member, set_admin
 from cardhour_billing.portal.access import customer_admin_only, own_customer
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Refuse

@@ -18,12 +18,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from cardhour_billing import second_factor
-from cardhour_billing.audit import audit
+from cardhour_billing.audit.log import audit
 from cardhour_billing.config import load_config
+from cardhour_billing.logins import second_factor
+from cardhour_billing.logins.users import role_of
 from cardhour_billing.portal.access import ASK, ENROL, SECOND_FACTOR, signed_in
 from cardhour_billing.portal.qr import qr_path
-from cardhour_billing.users import role_of
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Refuse
 

@@ -22,7 +22,7 @@ from cardhour_billing.portal.records.history import entries, time_chart, version
 from cardhour_billing.portal.records.noun import Look, Noun
 from cardhour_billing.portal.records.nouns import NOUNS
 from cardhour_billing.portal.records.shown import cells, choices, csv_rows, heads, json_chunks
-from cardhour_billing.usage_store import opened_warehouse
+from cardhour_billing.usage.store import opened_warehouse
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Retry
 

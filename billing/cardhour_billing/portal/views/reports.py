@@ -13,9 +13,9 @@ from django.views.decorators.http import require_safe
 from cardhour_billing.config import load_config
 from cardhour_billing.models import Customer, ReportRun
 from cardhour_billing.portal.access import customer_only, own_customer
+from cardhour_billing.usage.store import opened_warehouse
 from cardhour_billing.usage_report.order import GROUPINGS, order_of
 from cardhour_billing.usage_report.running import LOST_MS, Running
-from cardhour_billing.usage_store import opened_warehouse
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Refuse
 

@@ -6,12 +6,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from cardhour_billing import statement_csv, statement_pdf
 from cardhour_billing.figures import grouped
 from cardhour_billing.models import Customer, Statement
 from cardhour_billing.money import Money
 from cardhour_billing.portal.access import customer_only, own_customer
-from cardhour_billing.statement import confirm, document_of, state
+from cardhour_billing.statements import csv as statement_csv
+from cardhour_billing.statements import pdf as statement_pdf
+from cardhour_billing.statements.statement import confirm, document_of, state
 from cardhour_contract.clock import SystemClock
 
 SHOWN_MAX = 100

@@ -21,8 +21,8 @@ from cardhour_billing.portal.closing import blocked_of, change, shown_month
 from cardhour_billing.portal.today.fleet import STATES, Fleet, Hour, fleet_now
 from cardhour_billing.portal.today.money import Earned, MonthMoney, month_money
 from cardhour_billing.portal.today.pictures import card_bar, money_chart, week_chart
-from cardhour_billing.standing import in_state, today, with_standing
-from cardhour_billing.usage_store import opened_ledger
+from cardhour_billing.receivables.standing import in_state, today, with_standing
+from cardhour_billing.usage.store import opened_ledger
 from cardhour_contract.clock import Clock, SystemClock
 from cardhour_contract.errors import Retry
 from cardhour_contract.moment import CARD_HOUR_US, MINUTE_MS

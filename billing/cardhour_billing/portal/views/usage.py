@@ -12,7 +12,6 @@ from django.views.decorators.http import require_safe
 from structlog import get_logger
 
 from cardhour_billing.config import load_config
-from cardhour_billing.ledger import Ledger, WarehouseLedger
 from cardhour_billing.models import Customer, Invoice
 from cardhour_billing.month import Month, clock_time
 from cardhour_billing.month_usage.content import MonthUsage
@@ -23,8 +22,9 @@ from cardhour_billing.portal import usage_page
 from cardhour_billing.portal.access import customer_only, own_customer
 from cardhour_billing.portal.usage_chart import Names, day_picture, grouping, leased_picture
 from cardhour_billing.portal.views.reports import grouping_names, recent_reports
-from cardhour_billing.standing import in_force
-from cardhour_billing.usage_store import opened_warehouse
+from cardhour_billing.receivables.standing import in_force
+from cardhour_billing.usage.ledger import Ledger, WarehouseLedger
+from cardhour_billing.usage.store import opened_warehouse
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Retry
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 
-from cardhour_billing import users
+from cardhour_billing.logins import users
 from cardhour_billing.portal.access import admin_only
 from cardhour_billing.portal.records.catalog_lists import customers
 from cardhour_contract.clock import SystemClock

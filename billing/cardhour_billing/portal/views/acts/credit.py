@@ -7,13 +7,13 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from cardhour_billing.allocating import name_of, payers_of
-from cardhour_billing.crediting import REASONS, creditable
+from cardhour_billing.documents.rendering import keep
 from cardhour_billing.figures import grouped
+from cardhour_billing.invoices.crediting import REASONS, creditable
 from cardhour_billing.portal.access import billing_only
 from cardhour_billing.portal.acts import credit
 from cardhour_billing.portal.views.acts.shared import check_seen, done, issued_invoice, seen
-from cardhour_billing.rendering import keep
+from cardhour_billing.receivables.allocating import name_of, payers_of
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Refuse
 

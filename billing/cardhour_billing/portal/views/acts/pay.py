@@ -7,12 +7,12 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from cardhour_billing.allocating import open_of
 from cardhour_billing.config import load_config
 from cardhour_billing.portal.access import billing_only
 from cardhour_billing.portal.acts import pay
 from cardhour_billing.portal.views.acts.shared import check_seen, done, issued_invoice, seen
-from cardhour_billing.standing import today
+from cardhour_billing.receivables.allocating import open_of
+from cardhour_billing.receivables.standing import today
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Refuse
 

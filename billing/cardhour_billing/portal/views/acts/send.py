@@ -8,10 +8,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from cardhour_billing.config import load_config
-from cardhour_billing.invoice_mail import invoice_letter, key_of
-from cardhour_billing.mailing import check_sendable, fate_of, send
 from cardhour_billing.portal.access import billing_only
 from cardhour_billing.portal.views.acts.shared import done, issued_invoice
+from cardhour_billing.sending.invoice_mail import invoice_letter, key_of
+from cardhour_billing.sending.mailing import check_sendable, fate_of, send
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Refuse
 

@@ -1,0 +1,1 @@
+"""Budgets of customers: set, looked at each hour, each threshold said once."""

@@ -1,0 +1,1 @@
+"""Reminders of what is overdue: which, in which words, each level once."""
