@@ -21,6 +21,9 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 # Most of a test's time is waiting for a process. Each worker has services of its own and takes whole files.
 WORKERS ?= 3
 
+# The tests start hundreds of programs: where this is set, each would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The name carries what was installed, so that a checkout of another state installs again.
 DEPENDENCIES := $(sort constraints.txt pyproject.toml $(wildcard */pyproject.toml))
 INSTALLED := .venv/installed-$(shell cat $(DEPENDENCIES) | sha256sum | cut -c1-16)

@@ -16,6 +16,7 @@ from cardhour_contract.settings import StreamSettings
 from cardhour_ingest.kafka_topics import create_topics
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.connect import WarehouseSettings, open_warehouse
+from tests.services.emptied import Emptied
 from tests.services.kafka_broker import KafkaBroker, UnavailableError, named_broker, running_broker
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
@@ -61,13 +62,20 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield home
 
 
+@pytest.fixture(scope="session")
+def emptied(engine: Path) -> Emptied:
+    """Databases of this process's engine that the next test may have."""
+    return Emptied()
+
+
 @pytest.fixture
-def warehouse(engine: Path) -> Iterator[Warehouse]:
+def warehouse(engine: Path, emptied: Emptied) -> Iterator[Warehouse]:
     """A migrated database of this test's own."""
-    name = f"test_{next(_numbers)}"
+    name = emptied.take() or f"test_{next(_numbers)}"
     with open_warehouse(WarehouseSettings(database=name), engine) as opened:
+        emptied.made(opened)
         yield opened
-        opened.command("DROP DATABASE {name:Identifier}", name=name)
+        emptied.back(opened)
 
 
 @pytest.fixture(scope="session")

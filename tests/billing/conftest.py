@@ -11,6 +11,7 @@ import pytest
 from django.core.management import call_command
 from pytest_django import DjangoDbBlocker
 
+from cardhour_ingest.warehouse.client import Warehouse
 from tests.billing.in_process import Desk, Installation, Store
 from tests.billing.stores import connected, copied, created, settled
 from tests.billing.two_customers import books_of_two, program, written
@@ -87,11 +88,11 @@ def install(
             yield
 
     def made(folder: Path) -> Installation:
-        installation = Installation(folder, unblocked)
-        installation.home.mkdir(mode=0o700, parents=True)
-        shutil.copy(migrated_file, installation.home / "billing.db")
         with served_engine.empty_warehouse() as warehouse:
             target = warehouse.target
+        installation = Installation(folder, target.database, unblocked)
+        installation.home.mkdir(mode=0o700, parents=True)
+        shutil.copy(migrated_file, installation.home / "billing.db")
         (installation.home / "cardhour.toml").write_text(
             f'[warehouse]\nurl = "{target.url}"\ndatabase = "{target.database}"\n'
             f'password = "{target.password.reveal()}"\n'
@@ -102,6 +103,10 @@ def install(
 
 
 @pytest.fixture
-def installation(install: Callable[[Path], Installation], tmp_path: Path) -> Installation:
+def installation(
+    install: Callable[[Path], Installation], served_engine: EngineProcess, tmp_path: Path
+) -> Iterator[Installation]:
     """An installation of this test's own."""
-    return install(tmp_path)
+    made = install(tmp_path)
+    yield made
+    served_engine.give_back(Warehouse(served_engine.target(made.database)))

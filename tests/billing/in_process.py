@@ -72,10 +72,10 @@ class Done(Struct, frozen=True, kw_only=True):
 
 
 class Installation:
-    """``folder``, where commands are typed, and ``home`` in it, the CARDHOUR_HOME that they use."""
+    """``folder``, where commands are typed, ``home`` in it, their CARDHOUR_HOME, and the database of its usage."""
 
-    def __init__(self, folder: Path, connected: Callable[[str], AbstractContextManager[None]]) -> None:
-        self.folder, self.home = folder, folder / "home"
+    def __init__(self, folder: Path, database: str, connected: Callable[[str], AbstractContextManager[None]]) -> None:
+        self.folder, self.home, self.database = folder, folder / "home", database
         self._connected = connected
 
     def run(self, *arguments: str, answer: str = "") -> Done:
@@ -94,6 +94,7 @@ class Installation:
             except SystemExit as left:
                 code = int(left.code or 0)
             finally:
+                sys.stdout.flush()  # as a program does at its end
                 os.chdir(elsewhere)
                 structlog.configure(**configured)
         return Done(returncode=code, stdout=out.getvalue().decode(), stderr=errors.getvalue().decode())

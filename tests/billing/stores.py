@@ -44,10 +44,12 @@ def settled(url: str) -> str:
 
 
 def created(server: str, name: str, template: str = "template0") -> str:
-    """URL of a new database ``name`` on ``server``, copied from ``template``."""
+    """URL of a new database ``name`` on ``server``, copied from ``template``: as files, which is half the work."""
     with psycopg.connect(server, autocommit=True) as connection:
         drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
+            sql.Identifier(name), sql.Identifier(template)
+        )
         connection.execute(drop)
         connection.execute(create)
     return f"{server.rpartition('/')[0]}/{name}"

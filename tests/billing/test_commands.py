@@ -1,4 +1,7 @@
-"""The commands as people type them: what they print, how they fail, and what they leave behind."""
+"""The commands as people type them: what they print, how they fail, and what they leave behind.
+
+Started as programs where the start is the point: a home that is not there yet, a store that is not the one beside it.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ import structlog
 
 from cardhour_billing import __main__
 from tests.billing.books import ACME, ISSUER, PRICE
+from tests.billing.in_process import Installation
 
 HEADER = "owner,workload,node,card,model,process,started_at,ended_at,share,sm_util_percent,memory_bytes\n"
 USAGE = HEADER + "k8s:acme,job-1,n1,GPU-0,T4,,2026-01-05T00:00:00Z,2026-01-05T10:00:00Z,1,50,\n"
@@ -27,14 +31,14 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def cardhour(home: Path, *arguments: str, answer: str = "") -> subprocess.CompletedProcess[str]:
+def cardhour(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run ``cardhour`` in a process of its own."""
     others = {key: value for key, value in os.environ.items() if not key.startswith("CARDHOUR_")}
     return subprocess.run(
         [sys.executable, "-m", "cardhour_billing", *arguments],
         cwd=home,
         env={**others, "CARDHOUR_HOME": str(home / "home")},
-        input=answer,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=120,
@@ -88,15 +92,15 @@ def test_from_a_usage_file_to_an_issued_invoice(home: Path) -> None:
     assert cardhour(home, "close", "2026-01", "--format", "csv").stdout.splitlines()[1].startswith("acme,EC-")
 
 
-def test_a_catalog_shows_its_changes_and_asks_first(home: Path) -> None:
-    refused = cardhour(home, "catalog", "apply", "catalog.toml", answer="n\n")
+def test_a_catalog_shows_its_changes_and_asks_first(home: Path, installation: Installation) -> None:
+    refused = installation.run("catalog", "apply", "catalog.toml", answer="n\n")
     assert refused.returncode == 1
     assert "1.616532 USD per card-hour" in refused.stdout
     assert "nothing was changed" in refused.stderr
-    accepted = cardhour(home, "catalog", "apply", "catalog.toml", answer="y\n")
+    accepted = installation.run("catalog", "apply", "catalog.toml", answer="y\n")
     assert accepted.returncode == 0
     assert "Applied 4 changes." in accepted.stderr
-    assert cardhour(home, "catalog", "apply", "catalog.toml").stdout == "Nothing to change.\n"
+    assert installation.run("catalog", "apply", "catalog.toml").stdout == "Nothing to change.\n"
 
 
 @pytest.mark.parametrize(
@@ -111,8 +115,10 @@ def test_a_catalog_shows_its_changes_and_asks_first(home: Path) -> None:
         (("user", "add", "eve", "--customer", "nobody", "--password-stdin"), "password"),
     ],
 )
-def test_an_error_is_a_sentence_and_not_a_traceback(home: Path, arguments: tuple[str, ...], sentence: str) -> None:
-    failed = cardhour(home, *arguments)
+def test_an_error_is_a_sentence_and_not_a_traceback(
+    installation: Installation, arguments: tuple[str, ...], sentence: str
+) -> None:
+    failed = installation.run(*arguments)
     assert failed.returncode == 2
     assert sentence in failed.stderr
     assert "Traceback" not in failed.stderr
@@ -130,10 +136,9 @@ def test_a_store_that_does_not_answer_is_named_without_its_password(home: Path) 
     assert "Traceback" not in failed.stderr
 
 
-def test_wrong_settings_are_reported_together(home: Path) -> None:
-    (home / "home").mkdir(mode=0o700)
-    (home / "home" / "cardhour.toml").write_text('[web]\nport = "eighty"\n[billing]\ngrace = 3\n')
-    failed = cardhour(home, "close", "2026-01")
+def test_wrong_settings_are_reported_together(installation: Installation) -> None:
+    (installation.home / "cardhour.toml").write_text('[web]\nport = "eighty"\n[billing]\ngrace = 3\n')
+    failed = installation.run("close", "2026-01")
     assert failed.returncode == 2
     assert "[web]" in failed.stderr
     assert "[billing]" in failed.stderr

@@ -51,7 +51,9 @@ FACTS = (
     *("usage_record", "card_record", "fault", "attribution", "retraction", "workload"),
     *("card", "node_basis", "node_scan", "card_move"),
 )
-DERIVED = ("card_home", "dirty_hour", "card_hour", "ledger_breach", "page_write", "usage_sum", "hour_summed")
+PAGES = ("dirty_hour", "card_hour", "ledger_breach", "page_write", "usage_sum", "hour_summed")
+"""What a rollup leaves, and the marks that it needs."""
+DERIVED = ("card_home", *PAGES)
 
 QUANTITIES = ("held_us", "billable_us", "active_us", "memory_mib_ms", "measured_us", "bridged_us")
 
@@ -68,6 +70,11 @@ def put(warehouse: Warehouse, facts: Facts, hours_ms: Sequence[int]) -> None:
     _insert(warehouse, "node_basis", word_rows(facts))
     _insert(warehouse, "node_scan", scan_rows(facts))
     _insert(warehouse, "card_move", move_rows(facts))
+    mark(warehouse, facts, hours_ms)
+
+
+def mark(warehouse: Warehouse, facts: Facts, hours_ms: Sequence[int]) -> None:
+    """Mark ``hours_ms`` of every node as dirty."""
     nodes = {home(each) for each in facts.cards} | {row.node for row in facts.usage} | {row.node for row in facts.scans}
     marks = [(hour_ms // HOUR_MS, node) for hour_ms in hours_ms for node in sorted(nodes)]
     _insert(
@@ -93,10 +100,15 @@ def computed(warehouse: Warehouse, facts: Facts, hours_ms: Sequence[int]) -> dic
     try:
         put(warehouse, facts, hours_ms)
         roll_up(warehouse)
-        names = {workload_key(each.owner, each.workload): each.workload for each in _claims(facts)}
-        return {(row["card"], row["hour"] * HOUR_MS): _stored(row, names) for row in warehouse.rows(READ)}
+        return read(warehouse, facts)
     finally:
         clear(warehouse)
+
+
+def read(warehouse: Warehouse, facts: Facts) -> dict[tuple[str, int], Stored]:
+    """The pages of the facts by card and hour."""
+    names = {workload_key(each.owner, each.workload): each.workload for each in _claims(facts)}
+    return {(row["card"], row["hour"] * HOUR_MS): _stored(row, names) for row in warehouse.rows(READ)}
 
 
 def expected(facts: Facts, hours_ms: Sequence[int], *, sent: Facts | None = None) -> dict[tuple[str, int], Stored]:

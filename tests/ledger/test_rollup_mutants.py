@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 
 from cardhour_ingest.warehouse.client import ConstraintViolated, Warehouse
-from cardhour_ingest.warehouse.rollup import run
+from cardhour_ingest.warehouse.rollup import roll_up, run
 from cardhour_ingest.warehouse.sql import sql
 from tests.ledger.cases import SELDOM
 from tests.ledger.facts import Facts, relabelled, together
 from tests.ledger.fleet import HOURS_MS, PATIENT, fleets
-from tests.ledger.store import Stored, computed, expected
+from tests.ledger.store import PAGES, Stored, clear, expected, mark, put, read
 
 
 class Mutant(NamedTuple):
@@ -174,24 +174,36 @@ def right(sample: list[Facts]) -> dict[tuple[str, int], Stored]:
     return {key: stored for facts in sample for key, stored in expected(facts, HOURS_MS).items()}
 
 
-def differs(warehouse: Warehouse, sample: list[Facts], right: dict[tuple[str, int], Stored]) -> bool:
+@pytest.fixture(scope="module")
+def filled(plain_warehouse: Warehouse, sample: list[Facts]) -> Warehouse:
+    """All facts of the sample, put once: a mutant only computes the pages again."""
+    put(plain_warehouse, together(sample), HOURS_MS)
+    return plain_warehouse
+
+
+def differs(filled: Warehouse, sample: list[Facts], right: dict[tuple[str, int], Stored]) -> bool:
     try:
-        found = computed(warehouse, together(sample), HOURS_MS)
+        roll_up(filled)
+        found = read(filled, together(sample))
     except ConstraintViolated:
         return True
+    finally:
+        clear(filled, PAGES)
+        mark(filled, together(sample), HOURS_MS)
     return any(found.get(key) != stored for key, stored in right.items())
 
 
 def test_the_rollup_as_it_is_agrees_on_the_sample(
-    warehouse: Warehouse, sample: list[Facts], right: dict[tuple[str, int], Stored]
+    filled: Warehouse, sample: list[Facts], right: dict[tuple[str, int], Stored]
 ) -> None:
-    assert not differs(warehouse, sample, right)
+    for _again in range(2):
+        assert not differs(filled, sample, right)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda each: each.idea)
 def test_a_wrong_ledger_is_caught(
     mutant: Mutant,
-    warehouse: Warehouse,
+    filled: Warehouse,
     sample: list[Facts],
     right: dict[tuple[str, int], Stored],
     monkeypatch: pytest.MonkeyPatch,
@@ -203,4 +215,4 @@ def test_a_wrong_ledger_is_caught(
         return text.replace(mutant.right, mutant.wrong) if name == f"rollup/{mutant.statement}" else sql(name)
 
     monkeypatch.setattr(run, "sql", load)
-    assert differs(warehouse, sample, right)
+    assert differs(filled, sample, right)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repository.tree import ROOT, modules, texts
+from tests.repository.tree import ROOT, sources, texts
 
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 300
@@ -50,13 +50,12 @@ def _reserved(host: str) -> bool:
     return host in HOSTS or host.endswith((".example", ".test", ".invalid", "example.com", "example.org"))
 
 
-@pytest.mark.parametrize(("path", "tree"), [pytest.param(*each, id=str(each[0])) for each in modules()])
-def test_a_file_and_its_functions_fit_in_a_readers_head(path: Path, tree: ast.Module) -> None:
-    lines = len((ROOT / path).read_text(encoding="utf-8").splitlines())
-    assert lines <= FILE_LINES_MAX
+@pytest.mark.parametrize(("path", "text"), [pytest.param(*each, id=str(each[0])) for each in sources()])
+def test_a_file_and_its_functions_fit_in_a_readers_head(path: Path, text: str) -> None:
+    assert len(text.splitlines()) <= FILE_LINES_MAX
     long = {
         node.name: length
-        for node in ast.walk(tree)
+        for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (length := (node.end_lineno or node.lineno) - node.lineno + 1) > FUNCTION_LINES_MAX
     }

@@ -58,11 +58,16 @@ def texts() -> Iterator[tuple[Path, str]]:
             yield path.relative_to(ROOT), content.decode()
 
 
-def modules() -> Iterator[tuple[Path, ast.Module]]:
-    """Tracked Python files, parsed; Django's generated migrations are nobody's writing."""
+def sources() -> Iterator[tuple[Path, str]]:
+    """Tracked Python files; Django's generated migrations are nobody's writing."""
     for path, text in texts():
         if path.suffix == ".py" and not ("migrations" in path.parts and path.name[0].isdigit()):
-            yield path, ast.parse(text)
+            yield path, text
+
+
+def modules() -> Iterator[tuple[Path, ast.Module]]:
+    """The same, parsed: that takes seconds, so nothing that runs on import asks for it."""
+    return ((path, ast.parse(text)) for path, text in sources())
 
 
 def pyproject(folder: str) -> dict[str, Any]:
@@ -78,9 +83,9 @@ def sections() -> dict[str, type[msgspec.Struct]]:
     """
     asked = [
         (name, path, kind)
-        for path, tree in modules()
-        if path.parts[0] in DISTRIBUTIONS
-        for node in ast.walk(tree)
+        for path, text in sources()
+        if path.parts[0] in DISTRIBUTIONS and ".section(" in text
+        for node in ast.walk(ast.parse(text))
         for name, kind in _section_asked_for(node)
     ]
     found = {name: kind for name, path, word in asked if (kind := _named(path, word))}

@@ -18,6 +18,7 @@ from cardhour_contract.settings import Secret
 from cardhour_ingest.warehouse import engine
 from cardhour_ingest.warehouse.client import Target, Warehouse
 from cardhour_ingest.warehouse.migrate import create_database, migrate
+from tests.services.emptied import Emptied
 
 STOP_SECONDS = 30
 
@@ -42,6 +43,7 @@ class EngineProcess:
             raise RuntimeError(f"the engine in {home} did not start: its standard error says why")
         self.token = notice.token
         self._numbers = itertools.count(1)
+        self._emptied = Emptied()
 
     @property
     def pid(self) -> int:
@@ -52,11 +54,22 @@ class EngineProcess:
 
     def empty_warehouse(self) -> Warehouse:
         """A fresh, migrated database."""
+        if known := self._emptied.take():
+            return Warehouse(self.target(known))
         target = self.target(f"test_{next(self._numbers)}")
         create_database(target)
         warehouse = Warehouse(target)
         migrate(warehouse)
+        self._emptied.made(warehouse)
         return warehouse
+
+    def give_back(self, warehouse: Warehouse) -> None:
+        """Close a connection from ``empty_warehouse``; the next who asks has its database, empty again.
+
+        For tests whose own process alone writes: of one that was killed, the engine may be about to read a statement.
+        """
+        self._emptied.back(warehouse)
+        warehouse.close()
 
     def drop(self, warehouse: Warehouse) -> None:
         """Close a connection from ``empty_warehouse`` and delete its database."""

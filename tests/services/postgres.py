@@ -23,7 +23,10 @@ START_DEADLINE_S = 180
 """A start takes under a second; a busy two-core machine gets sixty."""
 
 SETTINGS = {
-    "fsync": "off",  # the data folder lives for one test run
+    # The data folder lives for one test run, and no test takes the power away.
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
     "max_connections": "60",
     "shared_buffers": "32MB",
     "autovacuum": "off",

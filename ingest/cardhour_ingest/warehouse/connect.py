@@ -137,8 +137,7 @@ def _own(settings: WarehouseSettings, claim: engine.Claim, *, resume: bool) -> t
     """The engine in this process, migrated: it is the user's own machine, and nobody else can be using it."""
     target = Target(path=str(claim.folder), database=settings.database)
     try:
-        create_database(target)
-        warehouse = Warehouse(target, hold=claim)
+        warehouse = _opened_or_created(target, claim)
     except BaseException:
         claim.release()
         raise
@@ -148,3 +147,12 @@ def _own(settings: WarehouseSettings, claim: engine.Claim, *, resume: bool) -> t
     except BaseException:
         warehouse.close()
         raise
+
+
+def _opened_or_created(target: Target, claim: engine.Claim) -> Warehouse:
+    """Opened first: to create the database is to start the engine and stop it again, which only a first start needs."""
+    try:
+        return Warehouse(target, hold=claim)
+    except DatabaseMissing:
+        create_database(target)
+        return Warehouse(target, hold=claim)

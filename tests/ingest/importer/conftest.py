@@ -20,7 +20,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
 def warehouse(engine: EngineProcess) -> Iterator[Warehouse]:
     opened = engine.empty_warehouse()
     yield opened
-    engine.drop(opened)
+    engine.give_back(opened)
 
 
 @pytest.fixture(scope="package")
@@ -28,4 +28,4 @@ def untouched(engine: EngineProcess) -> Iterator[Warehouse]:
     """A warehouse for imports that must not leave anything in it."""
     opened = engine.empty_warehouse()
     yield opened
-    engine.drop(opened)
+    engine.give_back(opened)

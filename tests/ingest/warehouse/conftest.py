@@ -24,4 +24,4 @@ def served_warehouse(engine_process: EngineProcess) -> Iterator[Warehouse]:
     """An empty, migrated warehouse, over HTTP."""
     opened = engine_process.empty_warehouse()
     yield opened
-    engine_process.drop(opened)
+    engine_process.give_back(opened)

@@ -1,21 +1,23 @@
-"""docs/clerks-month.md, executed: exactly the files and commands that stand in it, with a real mail server beside."""
+"""docs/clerks-month.md, executed: exactly the files and commands that stand in it, with a real mail server beside.
+
+The commands run in this process, since there are thirty; ``tests/repository/test_docs.py`` starts those of the
+quickstart as programs.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.billing.in_process import Installation
 from tests.billing.mail_server import post_office
+from tests.billing.shell import run_script
 from tests.repository.tree import ROOT
 
 PAGE = (ROOT / "docs" / "clerks-month.md").read_text(encoding="utf-8")
-ENDS = "set -o pipefail\n"
 AFTERWARDS = """
 for each in 'invoice list' 'credit-note list' 'bank list' 'payment list'; do
     echo "== $each"
@@ -30,30 +32,29 @@ def block(kind: str, number: int = 0) -> str:
     return found[number]
 
 
+MAIL = """
+[mail]
+host = "127.0.0.1"
+port = {port}
+tls = "none"
+sender = "Example Compute <billing@example.com>"
+"""
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def office(installation: Installation) -> Installation:
     """The files that the page says to save."""
-    (tmp_path / "usage.csv").write_text(block("csv"), encoding="utf-8")
-    (tmp_path / "catalog.toml").write_text(block("toml"), encoding="utf-8")
-    (tmp_path / "lab.toml").write_text(block("toml", 1), encoding="utf-8")
-    return tmp_path
+    for name, text in {"usage.csv": block("csv"), "catalog.toml": block("toml"), "lab.toml": block("toml", 1)}.items():
+        (installation.folder / name).write_text(text, encoding="utf-8")
+    return installation
 
 
-def test_the_clerks_month_goes_as_it_says(folder: Path) -> None:
-    script = ENDS + "".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)) + AFTERWARDS
+def test_the_clerks_month_goes_as_it_says(office: Installation, tmp_path_factory: pytest.TempPathFactory) -> None:
+    script = "".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)) + AFTERWARDS
     with post_office() as (post, port):
-        environment = {
-            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
-            "CARDHOUR_HOME": str(folder / "home"),
-            "LC_ALL": "C.UTF-8",
-            "CARDHOUR_MAIL_HOST": "127.0.0.1",
-            "CARDHOUR_MAIL_PORT": str(port),
-            "CARDHOUR_MAIL_TLS": "none",
-            "CARDHOUR_MAIL_SENDER": "Example Compute <billing@example.com>",
-        }
-        run = subprocess.run(
-            ["bash", "-euc", script], cwd=folder, env=environment, capture_output=True, text=True, check=False
-        )
+        with (office.home / "cardhour.toml").open("a") as settings:
+            settings.write(MAIL.format(port=port))
+        run = run_script(script, office, tmp_path_factory.mktemp("shell"))
     assert run.returncode == 0, run.stderr
     printed, *listed = re.split(r"^== .*$", run.stdout, flags=re.MULTILINE)
     invoices, notes, lines, payments = (json.loads(each) for each in listed)
