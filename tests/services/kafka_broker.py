@@ -16,7 +16,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from kafka.admin import KafkaAdminClient
@@ -24,6 +24,7 @@ from kafka.errors import KafkaError
 
 from cardhour_contract.settings import Secret, StreamSettings
 from tests.services.certificates import write_certificates
+from tests.services.ports import TRIES, free_ports
 
 HERE = Path(__file__).parent / "kafka"
 CACHE = Path(__file__).parents[2] / ".cache" / "kafka"
@@ -46,8 +47,6 @@ START_DEADLINE_S = 180
 """A start takes about 3 s; a busy two-core machine gets twenty times that."""
 USER, PASSWORD = "fleet", "fleet-secret"
 """Known to the listener for passwords."""
-PORT_TRIES = 3
-"""Free ports are found, released and then used: another process may take one in between."""
 
 
 class UnavailableError(RuntimeError):
@@ -100,8 +99,8 @@ class KafkaBroker:
             self._launch(jars)
             return
         write_certificates(self._certificates)
-        for left in reversed(range(PORT_TRIES)):
-            self._ports = _free_ports("port", "controller_port", "ssl_port", "sasl_port")
+        for left in reversed(range(TRIES)):
+            self._ports = free_ports("port", "controller_port", "ssl_port", "sasl_port")
             self._format(jars)
             try:
                 self._launch(jars)
@@ -234,15 +233,6 @@ def _cluster_id() -> str:
         text = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
         if not text.startswith("-"):
             return text
-
-
-def _free_ports(*names: str) -> dict[str, int]:
-    """All at once, so that they differ."""
-    with ExitStack() as held:
-        found = {name: held.enter_context(socket.socket()) for name in names}
-        for each in found.values():
-            each.bind(("127.0.0.1", 0))
-        return {name: each.getsockname()[1] for name, each in found.items()}
 
 
 def named_broker() -> str | None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.services.ports import TRIES, free_port
 
 NAMED = "CARDHOUR_TEST_POSTGRES"
 
@@ -71,14 +72,27 @@ def _running(programs: Path, folder: Path, as_user: dict[str, str]) -> Iterator[
         "--no-sync",
     ]
     _run(initdb, as_user)
-    port = _free_port()
-    options = " ".join(f"-c {key}={value}" for key, value in SETTINGS.items())
+    options = f"-h 127.0.0.1 -k {folder} " + " ".join(f"-c {key}={value}" for key, value in SETTINGS.items())
     control: list[str | Path] = [programs / "pg_ctl", "-D", data, "-l", log, "-w", "-t", str(START_DEADLINE_S)]
-    _run([*control, "-o", f"-h 127.0.0.1 -p {port} -k {folder} {options}", "start"], as_user)
+    port = _started([*control, "-o", options], as_user)
     try:
         yield f"postgresql://test@127.0.0.1:{port}/postgres"
     finally:
         _run([*control, "-m", "immediate", "stop"], as_user)
+
+
+def _started(control: list[str | Path], as_user: dict[str, str]) -> int:
+    """Start it; the port that it listens on."""
+    for left in reversed(range(TRIES)):
+        port = free_port()
+        try:
+            _run([*control, "-o", f"-p {port}", "start"], as_user)
+        except UnavailableError:
+            if not left:
+                raise
+        else:
+            return port
+    raise AssertionError("one of the tries returns or raises")
 
 
 def _programs() -> Path:
@@ -114,10 +128,3 @@ def _run(command: list[str | Path], as_user: dict[str, str]) -> None:
     )
     if done.returncode:
         raise UnavailableError(f"{Path(command[0]).name} failed: {(done.stderr or done.stdout).strip()[-500:]}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
