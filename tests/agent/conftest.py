@@ -9,8 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from cardhour_agent import allocations
+from cardhour_agent.resolve import door, grpc_door, owners, slurm
 from tests.agent.stub_driver import StubDriver
 from tests.agent.test_command import environment
+from tests.agent.waiting import PATIENCE_MS, PATIENCE_S
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is busy with other tests answers late: a test in which a time must run out sets it itself."""
+    monkeypatch.setattr(allocations, "WAIT_S", PATIENCE_S)
+    monkeypatch.setattr(owners, "SAMPLE_WAIT_MS", PATIENCE_MS)
+    for asked in (door, grpc_door, slurm):
+        monkeypatch.setattr(asked, "TIMEOUT_S", PATIENCE_S)
 
 
 @pytest.fixture(scope="session")

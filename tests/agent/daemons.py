@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+from tests.agent.waiting import PATIENCE_S
+
 UID = "0f5e8d3c-4a1b-4c2d-9e8f-1a2b3c4d5e6f"
 POD = UID.replace("-", "")
 ID = "3f" * 32
@@ -59,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         daemon = self.daemon
         daemon.asked.append((self.path, self.headers.get("Authorization", "")))
-        daemon.may_answer.wait(30)
+        daemon.may_answer.wait(PATIENCE_S)
         body = daemon.bodies.get(self.path)
         try:
             self.send_response(daemon.status or (404 if body is None else 200))

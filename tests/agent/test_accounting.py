@@ -13,12 +13,16 @@ import pytest
 from cardhour_agent.device import EndedProcess, ProcessReading, UseCounter
 from cardhour_agent.nvml.watched import WatchedNvml
 from cardhour_contract.clock import SystemClock
+from cardhour_contract.interval import Interval, union
 from cardhour_contract.record import CardState
 from tests.agent.stub_driver import StubDriver
 from tests.agent.test_command import stop
 from tests.agent.test_nvml import card, read_nvml
 from tests.agent.waiting import wait_until
 from tests.agent.watched_agent import cards, reports
+
+READING_US = 600_000
+"""Longer than the agent waits for a reading: half of a second between two samples."""
 
 
 def ended(library: Path, word: str) -> dict[int, EndedProcess]:
@@ -86,6 +90,7 @@ def test_a_process_between_two_samples_is_billed_to_the_millisecond(
     driver.now("accounting")
     process = agent()
     wait_until(lambda: len(cards(tmp_path, CardState.OBSERVED)) >= 2)
+    driver.now("hang")
     truth = subprocess.run(
         [sys.executable, "-c", "import os, time; print(os.getpid(), time.time_ns() // 1000)"],
         capture_output=True,
@@ -93,7 +98,8 @@ def test_a_process_between_two_samples_is_billed_to_the_millisecond(
         check=True,
     )
     pid, start_us = (int(word) for word in truth.stdout.split())
-    wait_until(lambda: time.time_ns() // 1000 >= start_us + 130_000)
+    # Until the driver has noted it, and no reading from before that is under way, no sample succeeds.
+    wait_until(lambda: time.time_ns() // 1000 >= start_us + 123_000 + READING_US)
     driver.now("accounting", ended=(pid, start_us, 123))
     wait_until(lambda: any(each.pid == pid for report in reports(tmp_path) for each in report.processes))
     seen = len(cards(tmp_path, CardState.OBSERVED))
@@ -107,6 +113,7 @@ def test_a_process_between_two_samples_is_billed_to_the_millisecond(
     # One record, or two where a report boundary lies between: the driver told of it in every reading since.
     # The axis and the record each take whole milliseconds of a clock: the length is exact, the place within two.
     assert abs(records[0].started_at_ms * 1000 - start_us) < 2_000
-    assert sum(each.ended_at_ms - each.started_at_ms for each in records) == 123
+    (lived,) = union(Interval(each.started_at_ms, each.ended_at_ms) for each in records)
+    assert lived.length_ms == 123
     assert sum(each.active or 0 for each in records) == 123 * 302_500
     assert {(each.owner, each.memory, each.bridged) for each in records} == {("unknown:exited", None, False)}

@@ -21,6 +21,7 @@ from cardhour_contract.errors import Refuse
 from tests.agent.daemons import Daemon, tcp_daemon
 from tests.agent.daemons import pod as listed_pod
 from tests.agent.kubelet import Kubelet, claiming, container, pod, running_kubelet
+from tests.agent.waiting import PATIENCE_S
 
 GPU, OTHER = "GPU-0fc3eda5-e98b-a25b-5b0d-cf5c855d1448", "MIG-41b3eda5-e98b-a25b-5b0d-cf5c855d1448"
 CARDS = frozenset({GPU, OTHER})
@@ -160,7 +161,7 @@ def test_a_server_that_says_nothing_and_one_that_speaks_otherwise(
         with pytest.raises(NoAnswer, match="timeout"):
             grpc_door.call_unix(path, "/a/b", b"")
 
-        monkeypatch.setattr(grpc_door, "TIMEOUT_S", 30)
+        monkeypatch.setattr(grpc_door, "TIMEOUT_S", PATIENCE_S)
 
         def answer() -> None:
             listening.accept()[0].close()  # the one that had gone

@@ -17,6 +17,7 @@ from cardhour_contract.settings import StreamSettings
 from cardhour_contract.spool import Spool
 from tests.agent.stub_driver import StubDriver
 from tests.agent.test_command import environment
+from tests.agent.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def doctor(home: Path, machine: StubDriver, form: str, **settings: str) -> subpr
         env={**environment(home, **settings), **machine.environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
     )
 
 
@@ -154,7 +155,7 @@ def test_a_container_without_the_hosts_pids_is_found(tmp_path: Path, machine: St
         env={**environment(tmp_path), **machine.environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     (found,) = [each for each in json.loads(done.stdout) if each["check"] == "pid namespace"]
     assert found["state"] == "wrong"

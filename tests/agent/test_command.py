@@ -21,7 +21,9 @@ from cardhour_contract.settings import StreamSettings
 from cardhour_contract.spool import Spool
 from cardhour_contract.unpack import unpack
 from cardhour_contract.wire import PACKED, decode
-from tests.agent.test_shipper import received
+from tests.agent.service_manager import Manager
+from tests.agent.test_shipper import in_order, received
+from tests.agent.waiting import PATIENCE_MS, PATIENCE_S
 
 FROM, TO = "2026-10-01T08:00:00Z", "2026-10-01T09:00:00Z"
 
@@ -51,7 +53,7 @@ def agent(home: Path, *arguments: str, **settings: str) -> subprocess.CompletedP
         env=environment(home, **settings),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
 
 
@@ -70,7 +72,7 @@ def start(home: Path, scenario: Path, **settings: str) -> subprocess.Popen[str]:
 
 def stop(process: subprocess.Popen[str]) -> str:
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, errors
     return errors
 
@@ -138,9 +140,11 @@ def test_all_problems_of_the_settings_are_told_together(tmp_path: Path) -> None:
 
 def test_a_stop_flushes_what_is_proven(tmp_path: Path, scenario: Path) -> None:
     before_ms = SystemClock().now_ms()
-    process = start(tmp_path, scenario)
-    held_for(process)
+    manager = Manager(str(tmp_path / "notify"))
+    process = start(tmp_path, scenario, **manager.environment)
+    manager.hears_of_samples(3)
     stop(process)
+    manager.socket.close()
     with Spool(tmp_path / "spool.db") as spool:
         reports = [decode(each.entry.body, PACKED) for each in spool.read()]
     assert sum(each.usage_rows for each in reports) >= 1
@@ -179,13 +183,13 @@ def test_a_hangup_reads_the_settings_again_and_wrong_ones_change_nothing(tmp_pat
 
 
 def test_it_starts_samples_and_spools_with_no_broker_and_says_so(tmp_path: Path, scenario: Path) -> None:
-    process = start(tmp_path, scenario, CARDHOUR_STREAM_KIND="kafka", CARDHOUR_STREAM_BOOTSTRAP_SERVERS="127.0.0.1:1")
+    nowhere = {"CARDHOUR_STREAM_KIND": "kafka", "CARDHOUR_STREAM_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+    process = start(tmp_path, scenario, CARDHOUR_AGENT_REPORT_INTERVAL_S="1", **nowhere)
     assert process.stderr is not None
-    for _ in range(2):  # a second apart, so that it has sampled meanwhile
+    for _ in range(2):
         assert "the broker cannot be reached; sampling and spooling go on" in process.stderr.readline()
+    reports_reach(tmp_path, 2)
     stop(process)
-    with Spool(tmp_path / "spool.db") as spool:
-        assert spool.depth().reports >= 1
 
 
 def test_a_second_agent_on_the_same_spool_is_refused_with_the_first_ones_pid(tmp_path: Path, scenario: Path) -> None:
@@ -196,21 +200,13 @@ def test_a_second_agent_on_the_same_spool_is_refused_with_the_first_ones_pid(tmp
     stop(process)
 
 
-def held_for(process: subprocess.Popen[str]) -> None:
-    """Let time pass, which is what is measured here: two samples a second apart, and some for a busy machine."""
-    clock = SystemClock()
-    start_ms = clock.monotonic_ms()
-    while clock.monotonic_ms() - start_ms < 3_000 and process.poll() is None:
-        clock.sleep_ms(100)
-
-
 def reports_reach(home: Path, count: int, spool_name: str = "spool.db") -> None:
     """Wait until the spool holds so many reports."""
     clock = SystemClock()
-    deadline_ms = clock.monotonic_ms() + 30_000
+    deadline_ms = clock.monotonic_ms() + PATIENCE_MS
     with Spool(home / spool_name) as spool:
         while spool.depth().reports < count:
-            assert clock.monotonic_ms() < deadline_ms, f"{spool.depth().reports} reports after 30 s"
+            assert clock.monotonic_ms() < deadline_ms, f"{spool.depth().reports} reports, in vain"
             clock.sleep_ms(50)
 
 
@@ -230,7 +226,7 @@ def test_a_span_is_simulated_and_shipped_to_the_broker(tmp_path: Path, scenario:
     assert done.returncode == 0, done.stderr
     with Spool(tmp_path / "spool.db") as spool:
         assert spool.depth().reports == 0
-    assert len(received(stream, 60)) == 60
+    assert len(in_order(received(stream, 60))) == 60
 
 
 def test_hangups_at_any_moment_stop_nothing(tmp_path: Path, scenario: Path) -> None:

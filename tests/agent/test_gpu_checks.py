@@ -15,7 +15,7 @@ from tests.repository.tree import ROOT
 def checks(driver: Driver, **settings: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **driver.environment, "CARDHOUR_GPU_QUICK": "yes", **settings}
     command = [sys.executable, "-m", "tests.gpu"]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900)
 
 
 def test_every_tenants_own_times_stand_beside_what_was_metered(tmp_path: Path) -> None:

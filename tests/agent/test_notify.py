@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,21 +11,9 @@ from pathlib import Path
 import pytest
 
 from cardhour_agent.notify import Notify
+from tests.agent.service_manager import Manager
 from tests.agent.stub_driver import StubDriver
 from tests.agent.test_command import stop
-
-
-class Manager:
-    """Hears datagrams at an address."""
-
-    def __init__(self, address: str) -> None:
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind("\0" + address[1:] if address.startswith("@") else address)
-        self.socket.settimeout(60)
-        self.environment = {"NOTIFY_SOCKET": address}
-
-    def hears(self) -> dict[str, str]:
-        return dict(line.split("=", 1) for line in self.socket.recv(4096).decode().splitlines())
 
 
 @pytest.fixture(params=["path", "abstract"])

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from cardhour_agent.device import CardReading, NodeReading
+from tests.agent.waiting import PATIENCE_S
 
 READER = """
 import json, os, sys
@@ -41,7 +42,7 @@ def run_reader(library: Path, *troubles: str) -> list[str]:
         env={**os.environ, "LD_LIBRARY_PATH": str(library)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=True,
     )
     return done.stdout.splitlines()

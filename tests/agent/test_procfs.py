@@ -110,8 +110,8 @@ def test_a_wait_is_ended_from_another_thread_or_a_signal_handler(exits: Exits) -
     clock = SystemClock()
     exits.wake()
     before_ms = clock.monotonic_ms()
-    exits.wait(60_000)
-    assert clock.monotonic_ms() - before_ms < 5_000
+    exits.wait(600_000)
+    assert clock.monotonic_ms() - before_ms < 60_000
 
 
 def test_a_pid_that_is_used_again_is_another_process(exits: Exits, tmp_path: Path) -> None:

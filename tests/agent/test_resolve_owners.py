@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from cardhour_agent.resolve import owners as owners_module
 from cardhour_agent.resolve.answer import Answer, NoAnswer, Reply, owned
 from cardhour_agent.resolve.asker import MISSES_BELIEVED, PLACES_MAX, UNUSED_MAX_MS, Asker
 from cardhour_agent.resolve.owners import SAMPLE_WAIT_MS, WAITING_MAX_MS, Owners
@@ -14,6 +15,7 @@ from cardhour_agent.resolve.place import Container, Job, Place, Pod, User
 from cardhour_contract.clock import VirtualClock
 from cardhour_contract.identity import unnamed_workload
 from cardhour_contract.record import Attribution
+from tests.agent.waiting import PATIENCE_MS, PATIENCE_S
 
 REFRESH_MS = 60_000
 ALICE, POD, JOB = User(uid=1000), Pod(uid="0f" * 16, container_id="3f" * 32), Job(name="7")
@@ -32,7 +34,7 @@ class Book:
 
     def find(self, place: Place) -> Answer | None:
         self.asked.append(place)
-        assert self.may_answer.wait(30)
+        assert self.may_answer.wait(PATIENCE_S)
         answer = self.answers.get(place)
         if isinstance(answer, Exception):
             raise answer
@@ -60,10 +62,15 @@ def asker(book: Book, clock: VirtualClock) -> Iterator[Asker]:
 def ask_and_wait(asker: Asker, place: Place) -> Reply:
     """The reply after the question that is due now, if one is, was answered and written down."""
     asker.ask(place)
+    wait_for_answers(asker)
+    return asker.ask(place)
+
+
+def wait_for_answers(asker: Asker) -> None:
+    """Until every question that was due is answered, and the answer written down."""
     pause = threading.Event()
     while any(each.queued for each in list(asker._entries.values())):
         pause.wait(0.002)
-    return asker.ask(place)
 
 
 def test_a_sample_that_does_not_wait_is_told_pending_and_the_next_one_the_answer(asker: Asker, book: Book) -> None:
@@ -76,12 +83,12 @@ def test_a_sample_that_does_not_wait_is_told_pending_and_the_next_one_the_answer
 
 def test_a_quick_answer_is_given_at_once_where_a_sample_waits_a_little(asker: Asker, book: Book) -> None:
     book.answers[ALICE] = owned("user", "alice")
-    assert asker.ask(ALICE, 10_000) == Reply(owned("user", "alice"))
+    assert asker.ask(ALICE, PATIENCE_MS) == Reply(owned("user", "alice"))
 
 
 def test_an_answer_is_asked_for_once_until_it_is_due_again(asker: Asker, book: Book, clock: VirtualClock) -> None:
     book.answers[ALICE] = owned("user", "alice")
-    asker.ask(ALICE, 10_000)
+    asker.ask(ALICE, PATIENCE_MS)
     clock.sleep_ms(REFRESH_MS - 1)
     asker.ask(ALICE)
     assert book.asked == [ALICE]
@@ -95,7 +102,7 @@ def test_what_was_known_holds_while_nobody_answers(
     asker: Asker, book: Book, clock: VirtualClock, trouble: NoAnswer | None
 ) -> None:
     book.answers[ALICE] = owned("user", "alice")
-    asker.ask(ALICE, 10_000)
+    asker.ask(ALICE, PATIENCE_MS)
     book.answers.pop(ALICE)
     if trouble:
         book.answers[ALICE] = trouble
@@ -131,13 +138,13 @@ def test_questions_without_an_answer_are_repeated_ever_more_seldom(
 def test_a_mistake_about_one_place_costs_no_other_place_its_owner(asker: Asker, book: Book) -> None:
     book.answers[ALICE] = ZeroDivisionError("a mistake")
     book.answers[JOB] = owned("slurm", "physics", "7")
-    assert asker.ask(ALICE, 10_000) == Reply(None, "failed")
-    assert asker.ask(JOB, 10_000) == Reply(owned("slurm", "physics", "7"))
+    assert asker.ask(ALICE, PATIENCE_MS) == Reply(None, "failed")
+    assert asker.ask(JOB, PATIENCE_MS) == Reply(owned("slurm", "physics", "7"))
 
 
 def test_what_nobody_asked_for_this_long_is_not_told_again(asker: Asker, book: Book, clock: VirtualClock) -> None:
     book.answers[JOB] = owned("slurm", "physics", "7")
-    asker.ask(JOB, 10_000)
+    asker.ask(JOB, PATIENCE_MS)
     book.may_answer.clear()
     clock.sleep_ms(UNUSED_MAX_MS + 1)
     assert asker.ask(JOB) == Reply(None, "pending")
@@ -193,7 +200,9 @@ def test_the_operators_own_owners_are_the_system(clock: VirtualClock) -> None:
     asked.close()
 
 
-def test_all_that_one_sample_waits_is_limited(clock: VirtualClock) -> None:
+def test_all_that_one_sample_waits_is_limited(clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owners_module, "SAMPLE_WAIT_MS", SAMPLE_WAIT_MS)
+
     class Passing(VirtualClock):
         """Time passes while somebody waits: each look at the clock costs 30 ms."""
 
@@ -218,17 +227,17 @@ def test_all_that_one_sample_waits_is_limited(clock: VirtualClock) -> None:
 def test_a_process_that_is_gone_is_attributed_when_the_answer_comes(clock: VirtualClock) -> None:
     book = Book()
     book.answers[ALICE] = NoAnswer("unreachable", "directory down")
-    asked = owners(clock, ("user", Asker(book, clock, 1)))
+    asker = Asker(book, clock, 1)
+    asked = owners(clock, ("user", asker))
     assert asked.find((ALICE,)).owner == "unknown:user_unreachable"
     asked.expect(42, (ALICE,))
     assert asked.late() == ()
     book.answers[ALICE] = Answer(owner="user:alice", share=500)
     found: tuple[Attribution, ...] = ()
-    pause = threading.Event()
     while not found:
         clock.sleep_ms(1000)
         found = asked.late()
-        pause.wait(0.002)
+        wait_for_answers(asker)
     assert found == (Attribution(process=42, owner="user:alice", workload=unnamed_workload(42), share=500),)
     assert asked.late() == ()
     asked.close()

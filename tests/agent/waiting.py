@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 from cardhour_contract.clock import SystemClock
 
-PATIENCE_MS = 60_000
+PATIENCE_MS = 180_000
+"""For anything awaited: it takes seconds, and a busy machine gets many times that."""
+
+PATIENCE_S = PATIENCE_MS // 1000
 
 
 def wait_until(happened: Callable[[], bool]) -> None:
