@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import shutil
 import tempfile
 import time
 from pathlib import Path
 
-from tests.chaos.siege import Size, besiege
+from tests.chaos.siege import SEED_VARIABLE, Size, besiege
 from tests.services.engine import running_engine
 from tests.services.kafka_broker import running_broker
 
@@ -17,6 +19,7 @@ LONG = Size(samples=2_000, numbered=22, proved=20, others=3, anywhere=12, broker
 
 def main() -> None:
     began = time.monotonic()
+    os.environ.setdefault(SEED_VARIABLE, str(secrets.randbits(32)))
     folder = Path(tempfile.mkdtemp(prefix="cardhour-chaos-"))
     print(f"logs of a failed run stay in {folder}")
     with running_broker(folder / "kafka") as broker, running_engine(folder / "engine") as engine:

@@ -83,8 +83,9 @@ def _sampling_in_steps(steps: Steps) -> None:
     class SpoolSteps(Spool):
         def append(self, entries: Any) -> int:
             kept = list(entries)
-            last = super().append(kept)
-            steps.reach("spooled", range(last - len(kept) + 1, last + 1))
+            with steps.alone():  # so that the shipper takes none of them before the step is in the log
+                last = super().append(kept)
+                steps.reach("spooled", range(last - len(kept) + 1, last + 1))
             return last
 
     def write(original: Any, self: LastSeenFile, *arguments: Any) -> None:
@@ -100,6 +101,10 @@ def _shipping_in_steps(steps: Steps) -> None:
     from cardhour_contract.spool import Spool
 
     class ShipperSpool(Spool):
+        def take(self, *arguments: Any, **named: Any) -> Any:
+            with steps.alone():
+                return super().take(*arguments, **named)
+
         def remove(self, sequences: Any) -> None:
             steps.reach("acknowledged", sequences)
             super().remove(sequences)

@@ -61,12 +61,15 @@ class Pipeline:
     def services(self) -> list[Service]:
         return [*self.agents.values(), *self.ingests]
 
-    def plant(self, *bodies: bytes, headers: Headers | None = None, partition: int | None = None) -> None:
-        """Put messages into the topic that no reader can accept."""
+    def plant(
+        self, *bodies: bytes, headers: Headers | None = None, partition: int | None = None, node: str = ""
+    ) -> None:
+        """Put messages into the topic that no reader can accept; with ``node``, where that node's reports are."""
         producer = KafkaProducer(bootstrap_servers=list(self.stream.bootstrap_servers), max_request_size=2**21)
         try:
             for body in bodies:
-                sent = producer.send(self.stream.topic, body, headers=headers or [], partition=partition)
+                key = node.encode() or None
+                sent = producer.send(self.stream.topic, body, key=key, headers=headers or [], partition=partition)
                 sent.get(timeout=DEADLINE_S)
                 self.bad.append(body)
         finally:

@@ -73,6 +73,14 @@ class Service:
         assert status == -signal.SIGKILL, f"{self.folder.name} ended with {status}: {self.log_tail()}"
         self.killed += 1
 
+    def ends_within(self, wait_s: float) -> bool:
+        assert self._process is not None, f"{self.folder.name} is not running"
+        try:
+            self._process.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def await_end(self) -> int:
         assert self._process is not None, f"{self.folder.name} is not running"
         try:
@@ -115,6 +123,8 @@ class Service:
             process.kill()
             process.wait()
 
+    def log(self) -> str:
+        return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
+
     def log_tail(self, lines: int = 20) -> str:
-        text = (self.folder / "log").read_text(encoding="utf-8", errors="replace")
-        return "\n".join(text.splitlines()[-lines:])
+        return "\n".join(self.log().splitlines()[-lines:])

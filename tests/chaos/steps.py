@@ -15,7 +15,8 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -66,7 +67,13 @@ class Steps:
     def __init__(self, folder: Path) -> None:
         self._log = folder / "steps"
         self._order = folder / "order"
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Called in the process: no other thread takes a step meanwhile, nor enters here."""
+        with self._lock:
+            yield
 
     def reach(self, step: str, of: Sequence[int]) -> None:
         """Called in the process: note the step, and obey. Who is about to die lets no other thread take a step."""
@@ -89,7 +96,7 @@ class Steps:
     def read(self) -> list[Step]:
         if not self._log.exists():
             return []
-        lines = self._log.read_text(encoding="utf-8").splitlines()
+        *lines, _under_way = self._log.read_text(encoding="utf-8").split("\n")
         return [msgspec.convert(json.loads(each), Step) for each in lines]
 
     def _take(self, step: str) -> Order | None:

@@ -1,6 +1,7 @@
 """Agents, ingest and the broker are killed wherever it may hurt, and the ledger still says what the scenario says.
 
-The seed is printed; ``CARDHOUR_CHAOS_SEED`` repeats a run. ``make chaos`` does the same with well over a hundred kills.
+Kills and world are the same in every run; ``make chaos`` draws its own, well over a hundred, and prints the seed that
+``CARDHOUR_CHAOS_SEED`` repeats.
 """
 
 from __future__ import annotations

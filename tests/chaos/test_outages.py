@@ -10,14 +10,17 @@ from pathlib import Path
 from cardhour_contract.spool import Spool
 from cardhour_ingest.warehouse.client import Warehouse
 from tests.chaos.conftest import a_world
-from tests.chaos.pipeline import Pipeline, running
-from tests.chaos.processes import await_until
+from tests.chaos.pipeline import PARTITIONS, Pipeline, running
+from tests.chaos.processes import DEADLINE_S, Service, await_until
 from tests.chaos.proxy import HANG_UP, REFUSE, SWALLOW, Proxy
 from tests.chaos.siege import own_stream
 from tests.chaos.verdict import assert_true
 from tests.services.kafka_broker import KafkaBroker
 
 MakePipeline = Callable[..., Pipeline]
+
+WORK_S = 10
+"""How long a member of the group may take to come to its share of what is there."""
 
 
 def test_a_broker_away_for_longer_than_a_delivery_is_tried(
@@ -60,18 +63,26 @@ def test_three_ingest_processes_join_leave_and_die(pipeline_of: MakePipeline) ->
     first, second, third = pipeline.ingests[0], pipeline.another_ingest(), pipeline.another_ingest()
     with running(pipeline, [b"not a message"]):
         _share(pipeline, 0.2)
-        first.kill_at("inserted")
-        pipeline.grant(0.4)
-        first.await_death()
+        _die_at(pipeline, first, "inserted", 0.4)
         second.stop()
         _share(pipeline, 0.6)
         first.start()
-        third.kill_at("marked")
-        pipeline.grant(0.8)
-        third.await_death()
+        _die_at(pipeline, third, "marked", 0.8)
         second.start()
         pipeline.finish()
         assert_true(pipeline)
+
+
+def _die_at(pipeline: Pipeline, member: Service, step: str, part: float) -> None:
+    """Have a member die at a step of its work. The group may have given that to another: then there is more for all."""
+    member.kill_at(step)
+    pipeline.grant(part)
+    for number in range(DEADLINE_S // WORK_S):
+        if member.ends_within(WORK_S):
+            break
+        for partition in range(PARTITIONS):
+            pipeline.plant(f"more work {number}".encode(), partition=partition)
+    member.await_death()
 
 
 def _share(pipeline: Pipeline, part: float) -> None:

@@ -16,7 +16,8 @@ from tests.chaos.verdict import assert_true
 HUGE_BYTES = 900_000
 """As long as a topic takes, near enough: its limit is a million and some."""
 
-DEAD_MAX = 20
+DEAD_MAX = 12
+"""Fewer than one partition has: ingest may read one partition before the others, and stops at its first batch."""
 
 
 def headers(content_type: str) -> Headers:
@@ -48,6 +49,7 @@ def test_too_much_rubbish_stops_ingest_and_nothing_is_lost_by_it(
         pipeline.grant(0.5)
         pipeline.await_shipped()
         waiting = lag(pipeline.stream, pipeline.stream.group)
+        assert waiting
         ingest.start(CARDHOUR_INGEST_DEAD_LETTERS_MAX=str(DEAD_MAX))
         assert ingest.await_end() == 1
         last = ingest.log_tail(1)
