@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from kafka import KafkaProducer
 
 from cardhour_contract.clock import SystemClock
+from cardhour_contract.errors import Retry
 from cardhour_contract.record import Report
 from cardhour_contract.settings import StreamSettings
 from cardhour_contract.spool import Entry, Spool
@@ -20,6 +21,10 @@ from cardhour_ingest.spool_source import SpoolSource
 
 DEADLINE_S = 120
 """A group of one is assigned its partitions in well under a second; a busy machine gets very much more."""
+
+
+SESSION_MS = 45_000
+"""A member that is merely late is not counted out of its group; one that closes its source leaves at once."""
 
 
 class Stream(Protocol):
@@ -86,7 +91,23 @@ class KafkaStream:
             producer.close()
 
     def source(self) -> KafkaSource:
-        return KafkaSource(self.settings, session_timeout_ms=6_000)
+        return KafkaSource(self.settings, session_timeout_ms=SESSION_MS)
+
+
+def poll(source: Source) -> list[Message]:
+    """What comes next; nothing where the broker has to be asked again, as the loop does."""
+    try:
+        return source.poll(wait_ms=200)
+    except Retry:
+        return []
+
+
+def turns() -> Iterator[None]:
+    """Turns of waiting for something that must come; fails when they have taken too long."""
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline:
+        yield
+    raise AssertionError(f"it has not come within {DEADLINE_S} s")
 
 
 def take(source: Source, wanted: int) -> list[Message]:
@@ -95,18 +116,18 @@ def take(source: Source, wanted: int) -> list[Message]:
     found: list[Message] = []
     while len(found) < wanted:
         assert time.monotonic() < deadline, f"{len(found)} of {wanted} messages came"
-        found += source.poll(wait_ms=200)
+        found += poll(source)
     assert len(found) == wanted
     return found
 
 
 def take_until(source: Source, last: str) -> list[str]:
     """Poll until the message named ``last`` has come: the names of all that came, some perhaps more than once."""
-    deadline = time.monotonic() + DEADLINE_S
     found: list[str] = []
-    while last not in found:
-        assert time.monotonic() < deadline, f"{last} is not among {found}"
-        found += ids(source.poll(wait_ms=200))
+    for _ in turns():
+        found += ids(poll(source))
+        if last in found:
+            break
     return found
 
 

@@ -13,13 +13,14 @@ from msgspec import structs
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Refuse, Reject, Retry
 from cardhour_contract.settings import StreamSettings
+from cardhour_ingest import kafka_source
 from cardhour_ingest.dead_letter import dead
-from cardhour_ingest.kafka_source import KafkaSource
+from cardhour_ingest.kafka_source import COMMIT_MS, KafkaSource
 from cardhour_ingest.kafka_topics import create_topics
 from cardhour_ingest.loop import insist
 from cardhour_ingest.source import Message, Position
 from tests.ingest.reports import report
-from tests.ingest.streams import KafkaStream, ids, take, take_until
+from tests.ingest.streams import KafkaStream, ids, poll, take, take_until, turns
 from tests.services.kafka_broker import running_broker
 
 
@@ -29,10 +30,11 @@ def letters(settings: StreamSettings, wanted: int) -> list[tuple[dict[str, bytes
     consumer.assign([TopicPartition(settings.dead_letter_topic, partition) for partition in range(2)])
     found: list[tuple[dict[str, bytes], bytes]] = []
     try:
-        while len(found) < wanted:
-            polled = consumer.poll(timeout_ms=5_000)
-            assert polled, f"{len(found)} of {wanted} letters came"
+        for _ in turns():
+            polled = consumer.poll(timeout_ms=1_000)
             found += [(dict(record.headers), record.value) for records in polled.values() for record in records]
+            if len(found) >= wanted:
+                break
     finally:
         consumer.close()
     return found
@@ -83,14 +85,18 @@ def test_a_second_member_takes_over_and_no_message_is_lost(stream: StreamSetting
     polled = take(first, 20)
     # The second joins: both partitions are taken from the first, and one comes back to it.
     seen: list[Message] = []
-    while not seen:
-        seen += second.poll(wait_ms=100)
-        polled += first.poll(wait_ms=100)
+    for _ in turns():
+        seen += poll(second)
+        polled += poll(first)
+        if seen:
+            break
     first.commit([each.position for each in polled])  # of an assignment that is gone: must not move any offset
     second.commit([each.position for each in seen])
     first.close()
-    while set(ids(polled + seen)) != {f"node-{number}/boot-1/{number + 1}" for number in range(20)}:
-        seen += second.poll(wait_ms=200)
+    for _ in turns():
+        if set(ids(polled + seen)) == {f"node-{number}/boot-1/{number + 1}" for number in range(20)}:
+            break
+        seen += poll(second)
     second.close()
     # What the first had polled and could not commit was delivered again.
     assert len(polled) + len(seen) > 20
@@ -103,13 +109,17 @@ def test_a_late_commit_of_partitions_that_moved_away_rewinds_nothing(stream: Str
     early = take(first, 20)
     theirs: list[Message] = []
     rest: list[Message] = []
-    while not theirs:
-        theirs += second.poll(wait_ms=100)
-        rest += first.poll(wait_ms=100)
+    for _ in turns():
+        theirs += poll(second)
+        rest += poll(first)
+        if theirs:
+            break
     topic.send(*(report(node=f"late-{number}") for number in range(20)))
-    while len({each for each in ids(theirs + rest) if each.startswith("late")}) < 20:
-        theirs += second.poll(wait_ms=100)
-        rest += first.poll(wait_ms=100)
+    for _ in turns():
+        if len({each for each in ids(theirs + rest) if each.startswith("late")}) == 20:
+            break
+        theirs += poll(second)
+        rest += poll(first)
     second.commit([each.position for each in theirs])
     first.commit([each.position for each in early])
     first.close()
@@ -126,8 +136,8 @@ def test_offsets_survive_a_rebalance(stream: StreamSettings) -> None:
     first = topic.source()
     first.commit([each.position for each in take(first, 20)])
     second = topic.source()
-    second.poll(wait_ms=500)
-    first.poll(wait_ms=500)
+    poll(second)
+    poll(first)
     first.close()
     topic.send(report(node="late"))
     assert ids(take(second, 1)) == ["late/boot-1/21"]
@@ -161,7 +171,8 @@ def test_a_broker_that_is_not_there_is_waited_for() -> None:
         KafkaSource(nowhere).poll(wait_ms=0)
 
 
-def test_a_broker_killed_between_poll_and_commit_loses_nothing(tmp_path: Path) -> None:
+def test_a_broker_killed_between_poll_and_commit_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka_source, "COMMIT_MS", COMMIT_MS)
     with running_broker(tmp_path) as broker:
         settings = StreamSettings(kind="kafka", bootstrap_servers=(broker.bootstrap_servers,))
         create_topics(settings, partitions=1, replicas=1)
@@ -175,7 +186,7 @@ def test_a_broker_killed_between_poll_and_commit_loses_nothing(tmp_path: Path) -
         broker.start()
         insist("committing", lambda: source.commit(positions), threading.Event())  # as the loop does
         topic.send(report(node="after"))
-        source.poll(wait_ms=0)
+        poll(source)
         source.close()
         again = topic.source()
         # The first two come again where the group had to form anew before the commit.

@@ -33,6 +33,7 @@ from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.node_keys import enrolment, record
 from tests.ingest.crashes import Watched
 from tests.ingest.reports import NODE, report
+from tests.ingest.streams import DEADLINE_S, SESSION_MS
 from tests.services.kafka_broker import KafkaBroker
 
 _numbers = count(1)
@@ -55,9 +56,9 @@ def test_from_the_agent_to_the_warehouse(secure: StreamSettings, warehouse: Ware
     record(warehouse, enrolment(warehouse, NODE, key.public), "lin")
     with Spool(tmp_path / "spool.db") as spool:
         spool.append([Entry(NODE, "boot-1", 0, encode_packed(report()))])
-    assert Shipper(secure, tmp_path / "spool.db", key=KeyFile(tmp_path / "node.key")).drain(30) == 0
+    assert Shipper(secure, tmp_path / "spool.db", key=KeyFile(tmp_path / "node.key")).drain(DEADLINE_S) == 0
     stop = threading.Event()
-    source = KafkaSource(secure, session_timeout_ms=6_000)
+    source = KafkaSource(secure, session_timeout_ms=SESSION_MS)
     keys = KeyRing(warehouse, required=True, clock=SystemClock())
     totals = Loop(
         Watched(source, commit=stop.set), warehouse, keys=keys, limits=Limits(batch_age_ms=0), stop=stop
@@ -94,7 +95,9 @@ def test_a_wrong_password_is_told_as_one(own_broker: KafkaBroker, tmp_path: Path
     settings_file(tmp_path, own_broker.by_password)
     environment = {"CARDHOUR_HOME": str(tmp_path), "CARDHOUR_STREAM_PASSWORD": "guessed", "CARDHOUR_AGENT_NODE": "n01"}
     command = [sys.executable, "-m", *program.split()]
-    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=DEADLINE_S
+    )
     told = done.stdout + done.stderr
     assert done.returncode == 1
     assert "are username 'fleet', its password and sasl_mechanism right?" in told

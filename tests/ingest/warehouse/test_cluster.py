@@ -83,7 +83,7 @@ def test_the_engine_makes_every_replicated_table(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=180,
     )
     made = dict(line.split("\t") for line in run.stdout.splitlines())
     assert all("Replicated" in engine or engine == "Distributed" for engine in made.values()), made

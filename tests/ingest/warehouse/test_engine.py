@@ -189,5 +189,5 @@ def _open_in_child(home: Path) -> None:
 def test_a_forked_child_is_told_so_instead_of_hanging(engine: Path) -> None:
     child = get_context("fork").Process(target=_open_in_child, args=(engine,))
     child.start()
-    child.join(20)
+    child.join(180)
     assert child.exitcode == TOLD
