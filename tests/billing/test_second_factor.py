@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -21,6 +23,17 @@ PASSWORD = "correct horse battery"
 @pytest.fixture(autouse=True)
 def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("django.conf.settings.PASSWORD_HASHERS", ["django.contrib.auth.hashers.MD5PasswordHasher"])
+
+
+@pytest.fixture(autouse=True)
+def half_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything happens at one instant: codes change every half minute, and a try that failed holds up the next one
+    for some seconds, however long a test takes.
+    """
+    now = timezone.now()
+    monkeypatch.setattr("django_otp.oath.time", now.timestamp)
+    monkeypatch.setattr("django_otp.plugins.otp_totp.models.time", SimpleNamespace(time=now.timestamp))
+    monkeypatch.setattr("django_otp.models.timezone", SimpleNamespace(now=lambda: now))
 
 
 @pytest.fixture
