@@ -14,6 +14,9 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
 
+PATIENCE_S = 180
+"""For the server to start, and for whoever mails through it: milliseconds, but on a busy machine."""
+
 USER, PASSWORD = "billing", "not-a-real-password"
 
 
@@ -73,7 +76,7 @@ def post_office(tls: ssl.SSLContext | None = None) -> Iterator[tuple[Post, int]]
     secured: dict[str, Any] = {}
     if tls is not None:
         secured = {"tls_context": tls, "require_starttls": True, "auth_required": True, "authenticator": _login}
-    controller = _Office(post, hostname="127.0.0.1", port=0, **secured)
+    controller = _Office(post, hostname="127.0.0.1", port=0, ready_timeout=PATIENCE_S, **secured)
     controller.start()
     try:
         yield post, controller.port

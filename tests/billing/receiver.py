@@ -33,7 +33,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         self.server.heard.append(({name.lower(): value for name, value in self.headers.items()}, body))
         if self.server.hang.is_set():
-            self.server.free.wait(30)
+            self.server.free.wait(180)
             return
         self.send_response(self.server.answers.pop(0) if self.server.answers else 204)
         self.send_header("location", "/elsewhere")

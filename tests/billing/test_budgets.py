@@ -23,7 +23,7 @@ from cardhour_contract.errors import Refuse
 from tests.billing.books import ISSUER, PRICE, apply, clock_at
 from tests.billing.conftest import Store
 from tests.billing.in_process import Desk
-from tests.billing.mail_server import post_office
+from tests.billing.mail_server import PATIENCE_S, post_office
 from tests.billing.memory_ledger import MemoryLedger
 from tests.billing.receiver import Receiver, receiving
 
@@ -46,7 +46,7 @@ project = "web"
 from = 2026-01-01T00:00:00Z
 """
 )
-ANYWHERE = WebhookSettings(customers_anywhere=True, timeout_s=5)
+ANYWHERE = WebhookSettings(customers_anywhere=True, timeout_s=PATIENCE_S)
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_an_alert_is_mailed_once_through_a_real_server(acme: Customer) -> None:
     run_usage_hour(held(6), clock_at("2026-01-03T00:00:00Z"))
     with post_office() as (post, port):
         settings = MailSettings(
-            host="127.0.0.1", port=port, tls="none", sender="Example <billing@example.com>", timeout_s=5
+            host="127.0.0.1", port=port, tls="none", sender="Example <billing@example.com>", timeout_s=PATIENCE_S
         )
         assert [fate.state for fate in mail_due(settings, clock_at("2026-01-03T00:01:00Z"))] == ["sent"]
         assert mail_due(settings, clock_at("2026-01-03T00:02:00Z")) == []

@@ -41,7 +41,7 @@ def cardhour(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=180,
     )
 
 
@@ -197,7 +197,7 @@ def test_a_command_stopped_in_the_middle_does_not_say_that_nothing_was_changed(
 def test_help_needs_neither_engine_nor_django(home: Path) -> None:
     code = "import sys; from cardhour_billing.__main__ import cardhour; cardhour(['--help'], standalone_mode=False); "
     code += "sys.exit(any(name.split('.')[0] in ('django', 'chdb', 'pyarrow') for name in sys.modules))"
-    helped = subprocess.run([sys.executable, "-c", code], cwd=home, capture_output=True, text=True, timeout=60)
+    helped = subprocess.run([sys.executable, "-c", code], cwd=home, capture_output=True, text=True, timeout=180)
     assert helped.returncode == 0
     for name in ("catalog", "close", "demo", "doctor", "import", "up", "usage", "user"):
         assert name in helped.stdout

@@ -15,7 +15,7 @@ from cardhour_contract.errors import Refuse
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, close
 from tests.billing.conftest import Store
 from tests.billing.in_process import Desk
-from tests.billing.mail_server import Post, post_office
+from tests.billing.mail_server import PATIENCE_S, Post, post_office
 from tests.billing.memory_ledger import MemoryLedger
 
 LEVELS = (7, 21, 35)
@@ -26,7 +26,12 @@ CLOCK = clock_at("2026-03-20T08:00:00Z")
 @pytest.fixture
 def office() -> Iterator[tuple[Post, MailSettings]]:
     with post_office() as (post, port):
-        yield post, MailSettings(host="127.0.0.1", port=port, tls="none", sender="Billing <b@example.com>", timeout_s=5)
+        yield (
+            post,
+            MailSettings(
+                host="127.0.0.1", port=port, tls="none", sender="Billing <b@example.com>", timeout_s=PATIENCE_S
+            ),
+        )
 
 
 @pytest.fixture

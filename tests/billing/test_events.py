@@ -49,7 +49,7 @@ def event(store: Store) -> Event:
     return raise_event(acme, "credit USD", "credit.low", {"available": "12.00", "currency": "USD"}, clock_at(AT))
 
 
-def settings(receiver: Receiver, timeout_s: int = 10) -> WebhookSettings:
+def settings(receiver: Receiver, timeout_s: int = 180) -> WebhookSettings:
     return WebhookSettings(url=receiver.url, secret=Secret(SECRET), timeout_s=timeout_s)
 
 

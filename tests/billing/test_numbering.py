@@ -17,7 +17,7 @@ from tests.billing.conftest import Store
 
 PROCESSES = 3
 ATTEMPTS = 25
-DEADLINE_S = 120
+DEADLINE_S = 300
 
 
 def together(store: Store, *commands: list[str]) -> list[str]:

@@ -22,7 +22,7 @@ from cardhour_contract.settings import Secret
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, close, issued
 from tests.billing.conftest import Store
 from tests.billing.in_process import Desk
-from tests.billing.mail_server import PASSWORD, USER, Post, post_office
+from tests.billing.mail_server import PASSWORD, PATIENCE_S, USER, Post, post_office
 from tests.billing.memory_ledger import MemoryLedger
 from tests.billing.test_rendering import Printer
 
@@ -35,7 +35,7 @@ SENDER = "Example Compute <billing@example.com>"
 @pytest.fixture
 def office() -> Iterator[tuple[Post, MailSettings]]:
     with post_office() as (post, port):
-        yield post, MailSettings(host="127.0.0.1", port=port, tls="none", sender=SENDER, timeout_s=5)
+        yield post, MailSettings(host="127.0.0.1", port=port, tls="none", sender=SENDER, timeout_s=PATIENCE_S)
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_a_connection_that_breaks_after_the_message_leaves_it_uncertain_and_unre
 
 
 def test_a_server_that_is_not_there_refuses_nothing_for_good(invoice: Invoice) -> None:
-    nowhere = MailSettings(host="127.0.0.1", port=1, tls="none", sender=SENDER, timeout_s=5)
+    nowhere = MailSettings(host="127.0.0.1", port=1, tls="none", sender=SENDER, timeout_s=PATIENCE_S)
     fate = sent(invoice, nowhere)
     assert (fate.state, fate.open) == ("refused", True)
     assert "127.0.0.1:1" in fate.detail
@@ -184,7 +184,7 @@ class TestSecured:
         with post_office(context) as (post, port):
             yield post, MailSettings(
                 host="127.0.0.1", port=port, sender=SENDER, user=USER, password=Secret(PASSWORD),
-                ca_file=str(tmp_path / "ca.pem"), timeout_s=5,
+                ca_file=str(tmp_path / "ca.pem"), timeout_s=PATIENCE_S,
             )  # fmt: skip
 
     def test_it_is_given_both(self, invoice: Invoice, secured: tuple[Post, MailSettings]) -> None:

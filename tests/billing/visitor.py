@@ -52,7 +52,7 @@ def finish_runs() -> None:
     """Wait for every close that was asked for."""
     for thread in threading.enumerate():
         if thread.name.startswith("close-run-"):
-            thread.join(timeout=60)
+            thread.join(timeout=180)
             assert not thread.is_alive()
 
 
