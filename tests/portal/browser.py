@@ -10,7 +10,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
+
+PATIENCE_MS = 180_000
+"""For anything awaited of a page: a busy machine is no failure."""
 
 VARIABLE = "CARDHOUR_TEST_CHROMIUM"
 
@@ -34,8 +37,9 @@ def _on_path() -> str | None:
 @contextmanager
 def running_browser() -> Iterator[Browser]:
     """A browser without a window. The sandbox needs a user of its own, which a build machine's root is not."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"], timeout=PATIENCE_MS)
         try:
             yield browser
         finally:

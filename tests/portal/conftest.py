@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState
 
-from tests.portal.browser import UnavailableError, running_browser
+from tests.portal.browser import PATIENCE_MS, UnavailableError, running_browser
 from tests.portal.screenshots import sign_in
 from tests.portal.server import running_portal
 
@@ -44,6 +44,7 @@ def signed_in(portal: str, browser: Browser) -> Callable[[str], StorageState]:
     def state(login: str) -> StorageState:
         if login not in kept:
             with browser.new_context(base_url=portal, locale="en") as context:
+                context.set_default_timeout(PATIENCE_MS)
                 sign_in(context, login)
                 kept[login] = context.storage_state()
         return kept[login]
@@ -67,7 +68,7 @@ def visit(portal: str, browser: Browser, signed_in: Callable[[str], StorageState
         context = browser.new_context(
             **{"base_url": portal, "locale": "en", "viewport": {"width": width, "height": 900}, **options}  # type: ignore[arg-type]  # Playwright types each keyword by itself
         )
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         context.on("console", lambda message: note(message.text))
         context.on("weberror", lambda error: complaints.append(str(error.error)))

@@ -1,6 +1,7 @@
 """The portal in a process of its own, over a new store with sample books, as ``waitress`` serves it in production.
 
-``python -m tests.portal.server HOME`` prints its address and serves until it is stopped. Owns starting and stopping.
+``python -m tests.portal.server HOME`` prints its address and serves until it is stopped. Owns starting, stopping and
+what day it is there.
 """
 
 from __future__ import annotations
@@ -11,9 +12,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
+
+from cardhour_contract.clock import SystemClock
+from cardhour_contract.moment import parse_rfc3339
 
 STARTS_WITH = "serving "
 ROOT = Path(__file__).parents[2]
+
+BEGINS = "2026-11-26T12:00:00Z"
+"""When the portal starts, by its own clock, which then goes as any other: the books know the months around this day."""
 
 
 @contextmanager
@@ -35,7 +43,7 @@ def running_portal(home: Path) -> Iterator[str]:
         yield said.removeprefix(STARTS_WITH)
     finally:
         process.terminate()
-        process.wait(timeout=60)
+        process.wait(timeout=180)
         if process.stdout is not None:
             process.stdout.close()
 
@@ -58,9 +66,11 @@ def main() -> None:
     books.write()
     usage_books.write()
     facts.write(Path(sys.argv[1]))
+    ahead_ms, machine_ms = parse_rfc3339(BEGINS) - SystemClock().now_ms(), SystemClock.now_ms
     server = create_server(application, host="127.0.0.1", port=0, threads=4)
-    print(f"{STARTS_WITH}http://127.0.0.1:{server.effective_port}", flush=True)
-    server.run()
+    with patch.object(SystemClock, "now_ms", lambda clock: machine_ms(clock) + ahead_ms):
+        print(f"{STARTS_WITH}http://127.0.0.1:{server.effective_port}", flush=True)
+        server.run()
 
 
 if __name__ == "__main__":
