@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.e2e.homes import Done, Home, stop
-from tests.portal.browser import running_browser
+from tests.portal.browser import PATIENCE_MS, running_browser
 
 GOLDEN = Path(__file__).parent / "golden" / "demo.json"
 """Customer → currency, card-microseconds and total of March 2026. The fleet is drawn from the month's name: the same
@@ -36,7 +36,7 @@ def played(home: Home) -> Done:
 
 
 def demo(home: Home) -> Done:
-    return home.run("cardhour", "demo", "--home", str(home.path), "--month", MONTH, "--no-serve", deadline_s=240)
+    return home.run("cardhour", "demo", "--home", str(home.path), "--month", MONTH, "--no-serve", deadline_s=900)
 
 
 def test_the_summary_leads_from_samples_to_files(home: Home, played: Done) -> None:
@@ -90,12 +90,15 @@ def test_a_clerk_finds_where_a_figure_comes_from_in_three_clicks(home: Home, pla
         address = next(found[1] for line in process.stdout if (found := re.search(r"Portal: (http\S+)", line)))
         with running_browser() as browser:
             page = browser.new_context(base_url=address, locale="en").new_page()
+            page.set_default_timeout(PATIENCE_MS)
             sign_in(page)
             page.goto("/invoices/?q=qinghe")
             page.click("tbody th a")
+            page.wait_for_url("**/invoices/*/")
             page.click("tbody td.number a >> nth=0")
             expect(page.locator("h1")).to_contain_text("comes from")
-            page.click("#cards tbody tr:not(.chosen) th a >> nth=0")
+            with page.expect_navigation():
+                page.click("#cards tbody tr:not(.chosen) th a >> nth=0")
             days, cards, quarters, records = (level(page, each) for each in LEVELS)
             assert cents(page.locator(".path .value").first.inner_text()) == sum(days) == total_of(page, LEVELS[0])
             for above, parts in zip(LEVELS, (cards, quarters, records), strict=False):

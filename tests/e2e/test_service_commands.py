@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-STOP_S = 60
-"""A stop takes about a second; a busy machine gets sixty times that."""
+STOP_S = 180
+"""A stop takes about a second; a busy machine gets very much more."""
 
 
 @contextmanager

