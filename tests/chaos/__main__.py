@@ -22,7 +22,7 @@ def main() -> None:
     os.environ.setdefault(SEED_VARIABLE, str(secrets.randbits(32)))
     folder = Path(tempfile.mkdtemp(prefix="cardhour-chaos-"))
     print(f"logs of a failed run stay in {folder}")
-    with running_broker(folder / "kafka") as broker, running_engine(folder / "engine") as engine:
+    with running_broker(folder / "kafka", mortal=True) as broker, running_engine(folder / "engine") as engine:
         result = besiege(folder, LONG, broker, engine, lambda line: print(line, flush=True))
     shutil.rmtree(folder)
     print(f"{result.kills} kills, {result.bridged} gaps bridged, {time.monotonic() - began:.0f} s:")

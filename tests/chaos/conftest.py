@@ -41,7 +41,7 @@ def topic(kafka_broker: str, tmp_path: Path) -> StreamSettings:
 def mortal_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
     """A broker that the tests here may kill, as long as they start it again."""
     try:
-        with running_broker(tmp_path_factory.mktemp("mortal-kafka")) as broker:
+        with running_broker(tmp_path_factory.mktemp("mortal-kafka"), mortal=True) as broker:
             yield broker
     except UnavailableError as reason:
         pytest.skip(str(reason))

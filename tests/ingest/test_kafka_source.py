@@ -173,7 +173,7 @@ def test_a_broker_that_is_not_there_is_waited_for() -> None:
 
 def test_a_broker_killed_between_poll_and_commit_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kafka_source, "COMMIT_MS", COMMIT_MS)
-    with running_broker(tmp_path) as broker:
+    with running_broker(tmp_path, mortal=True) as broker:
         settings = StreamSettings(kind="kafka", bootstrap_servers=(broker.bootstrap_servers,))
         create_topics(settings, partitions=1, replicas=1)
         topic = KafkaStream(settings)

@@ -45,6 +45,10 @@ JVM_FLAGS = [
 
 START_DEADLINE_S = 180
 """A start takes about 3 s; a busy two-core machine gets twenty times that."""
+SESSION_MS, MORTAL_MS = 30_000, 3_000
+"""How long a broker may be silent before its own controller counts it out, which a stall of a busy machine must not do;
+and as little as that for one that is killed, since it may not come back before."""
+
 USER, PASSWORD = "fleet", "fleet-secret"
 """Known to the listener for passwords."""
 
@@ -56,8 +60,9 @@ class UnavailableError(RuntimeError):
 class KafkaBroker:
     """One broker process on 127.0.0.1. ``folder`` keeps its data, so it can be killed and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, mortal: bool = False) -> None:
         self._folder = folder
+        self._session_ms = MORTAL_MS if mortal else SESSION_MS
         self._log = folder / "broker.log"
         self._ports: dict[str, int] = {}
         self._certificates = folder / "certificates"
@@ -120,7 +125,8 @@ class KafkaBroker:
         data = self._folder / "data"
         shutil.rmtree(data, ignore_errors=True)
         settings = (HERE / "server.properties").read_text(encoding="utf-8")
-        for name, value in {**self._ports, "folder": data, "certificates": self._certificates}.items():
+        given = {"folder": data, "certificates": self._certificates, "session_ms": self._session_ms}
+        for name, value in {**self._ports, **given}.items():
             settings = settings.replace(f"{{{name}}}", str(value))
         self._folder.mkdir(parents=True, exist_ok=True)
         self._settings.write_text(settings, encoding="utf-8")
@@ -172,12 +178,13 @@ class KafkaBroker:
 
 
 @contextmanager
-def running_broker(folder: Path) -> Iterator[KafkaBroker]:
+def running_broker(folder: Path, *, mortal: bool = False) -> Iterator[KafkaBroker]:
     """A started broker, killed at the end: its data is thrown away, and one with clients takes half a minute to leave.
+    A ``mortal`` one may be killed before, and is soon back.
 
     Raises UnavailableError with the reason where it cannot run.
     """
-    broker = KafkaBroker(folder)
+    broker = KafkaBroker(folder, mortal=mortal)
     broker.start()
     try:
         yield broker

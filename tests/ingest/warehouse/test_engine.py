@@ -29,8 +29,10 @@ import json, os, sys
 from pathlib import Path
 from cardhour_contract.clock import SystemClock, VirtualClock
 from cardhour_contract.errors import Refuse
+from cardhour_ingest.warehouse import connect
 from cardhour_ingest.warehouse.connect import WarehouseSettings, open_warehouse
 home, how, statement = sys.argv[1:]
+connect.OWNER_WAIT_MS *= 1 if how == "impatient" else 36
 clock = VirtualClock(0) if how == "impatient" else SystemClock()
 try:
     warehouse = open_warehouse(WarehouseSettings(), Path(home), clock)
@@ -48,7 +50,8 @@ with warehouse:
 def start(home: Path, how: str = "short", statement: str = "SELECT count() FROM migration") -> subprocess.Popen[str]:
     """A command that opens the warehouse and says what it found.
 
-    ``hold`` keeps it until its input ends; an ``impatient`` one waits on a clock that flies.
+    ``hold`` keeps it until its input ends; an ``impatient`` one waits on a clock that flies, and the others wait for
+    minutes: an engine on a busy machine takes its time to close.
     """
     return subprocess.Popen(
         [sys.executable, "-c", SHORT_COMMAND, str(home), how, statement],
