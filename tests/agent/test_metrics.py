@@ -94,7 +94,8 @@ def test_held_time_samples_and_the_spool_are_counted(
         """Held for as long as it was seen, and bridged where a busy machine made the driver late."""
         told = found.get("cardhour_agent_card_seconds_total", {})
         seen = sum(told.get((("card", "GPU-0"), ("state", state)), 0) for state in ("observed", "nvml_failed"))
-        return found.get("cardhour_agent_card_held_seconds_total", {}).get(key) == seen >= 2
+        held_s = found.get("cardhour_agent_card_held_seconds_total", {}).get(key, 0)
+        return round(held_s * 1000) == round(seen * 1000) >= 2000
 
     found = scraped_when(port, held_as_told)
     held = found["cardhour_agent_card_held_seconds_total"]
