@@ -83,6 +83,7 @@ class KafkaSource:
     def poll(self, *, wait_ms: int) -> list[Message]:
         with dispositions(self._stream):
             consumer = self._connected()
+            _go_on_joining(consumer)
             self._settle(consumer)
             moves = self._moves.count
             try:
@@ -216,6 +217,17 @@ class _Moves(ConsumerRebalanceListener):  # type: ignore[misc]  # the client shi
 
     def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         return
+
+
+def _go_on_joining(consumer: KafkaConsumer) -> None:
+    """Have the next poll finish the joining for which the last one was too short.
+
+    kafka-python 3.0.12 forgets it where it joins again because it has only just learned of the topic's partitions: half
+    way it believes that nothing is left to do, and waits for ever, without partitions, heartbeats or an error.
+    """
+    coordinator = consumer._coordinator
+    if coordinator.rejoining:
+        coordinator.request_rejoin()
 
 
 def _producer(stream: StreamSettings) -> KafkaProducer:

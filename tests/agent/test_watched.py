@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from cardhour_agent.nvml import watched
 from cardhour_agent.nvml.watched import BACK_OFF_MS_MAX, STEADY_MS, UNENDED_MAX, WatchedNvml
 from cardhour_contract.clock import SystemClock
 from tests.agent.stub_driver import StubDriver
-from tests.agent.waiting import PATIENCE_MS, PATIENCE_S
+from tests.agent.waiting import PATIENCE_MS, PATIENCE_S, wait_for_end
 
 TIMEOUT_MS = 500
 
@@ -108,20 +107,6 @@ def _text(path: Path) -> str:
 
 def _line(stat: Path) -> str:
     return _text(stat.with_name("cmdline"))
-
-
-def wait_for_end(pid: int) -> None:
-    """A process that is not ours to wait for: by its pidfd."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        assert poll.poll(PATIENCE_MS), f"pid {pid} goes on"
-    finally:
-        os.close(descriptor)
 
 
 def read_until_decided(nvml: WatchedNvml) -> NodeReading:

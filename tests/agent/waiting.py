@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 from collections.abc import Callable
 
 from cardhour_contract.clock import SystemClock
@@ -19,3 +21,17 @@ def wait_until(happened: Callable[[], bool]) -> None:
     while not happened():
         assert clock.monotonic_ms() < deadline_ms, "it has not happened"
         clock.sleep_ms(50)
+
+
+def wait_for_end(pid: int) -> None:
+    """A process that is not ours to wait for: by its pidfd."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        assert poll.poll(PATIENCE_MS), f"pid {pid} goes on"
+    finally:
+        os.close(descriptor)

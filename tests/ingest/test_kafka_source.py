@@ -144,6 +144,18 @@ def test_offsets_survive_a_rebalance(stream: StreamSettings) -> None:
     second.close()
 
 
+def test_polls_too_short_to_join_the_group_in_join_it_all_the_same(stream: StreamSettings) -> None:
+    topic = KafkaStream(stream)
+    topic.send(*(report(node=f"node-{number}") for number in range(20)))
+    for _ in range(3):
+        source, seen = topic.source(), list[Message]()
+        for _ in turns():
+            seen += source.poll(wait_ms=1)
+            if len(seen) == 20:
+                break
+        source.close()
+
+
 def test_a_topic_that_keeps_the_senders_times_is_refused(stream: StreamSettings) -> None:
     careless = structs.replace(stream, topic=f"{stream.topic}-careless")
     admin = KafkaAdminClient(bootstrap_servers=list(stream.bootstrap_servers))

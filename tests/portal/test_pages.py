@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.portal.conftest import Visit
 from tests.portal.pdf_text import text_of
+from tests.portal.waiting import until_it_comes_by_itself
 
 CUSTOMER, MEMBER, OTHER, STAFF, VIEWER, LOST = "chen.yi", "xu.fan", "ada", "lin.yue", "wen.jie", "nobody.yet"
 EVERY_PAGE = (
@@ -160,23 +161,8 @@ def test_a_month_of_usage_adds_up_on_the_page_and_in_its_report(visit: Visit, tm
     download.value.save_as(tmp_path / "report.csv")
     rows = list(csv.DictReader((tmp_path / "report.csv").read_text("utf-8-sig").splitlines()))
     assert sum(minor(row["net"]) for row in rows) == minor(to_date)
-    _until_it_comes_by_itself(page, f"{len(rows)} rows")
+    until_it_comes_by_itself(page, f"{len(rows)} rows")
     expect(page.locator("#reports a")).to_have_attribute("href", re.compile("by=day-project-model"))
-
-
-def _until_it_comes_by_itself(page: Page, row: str) -> None:
-    """The row that a download leaves behind. The page looks once, soon after the click; where the portal was so busy
-    that it had not begun by then, the next click's look finds it.
-    """
-    for _ in range(5):
-        try:
-            expect(page.locator("#reports")).to_contain_text(row, timeout=20_000)
-        except AssertionError:
-            with page.expect_download():
-                page.click("text=Download report")
-        else:
-            return
-    expect(page.locator("#reports")).to_contain_text(row)
 
 
 def test_budgets_are_set_by_the_admin_of_the_organisation_alone(visit: Visit) -> None:
