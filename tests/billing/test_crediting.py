@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pytest
@@ -237,13 +238,15 @@ def test_a_clerk_credits_a_disputed_line(ledger: MemoryLedger, desk: Desk) -> No
     assert "billed again with the next month" in desk.refusal("credit-note", "issue", "EC-2026-0001", answer="n\n")
     assert not Invoice.objects.filter(kind="credit-note", state="issued").exists()
     (row,) = desk.rows("credit-note", "issue", "EC-2026-0001", "--yes")
-    assert {name: row[name] for name in ("number", "original", "reason", "net", "tax", "total", "left")} == {
-        "number": "EC-CN-2026-0001", "original": "EC-2026-0001", "reason": "correction", "net": "-20.50",
+    assert {name: row[name] for name in ("original", "reason", "net", "tax", "total", "left")} == {
+        "original": "EC-2026-0001", "reason": "correction", "net": "-20.50",
         "tax": "-1.23", "total": "-21.73", "left": "0.00",
     }  # fmt: skip
-    assert [each["number"] for each in desk.rows("credit-note", "list")] == ["EC-CN-2026-0001"]
+    number = row["number"]
+    assert re.fullmatch(r"EC-CN-\d{4}-0001", number), "of the year in which this runs"
+    assert [each["number"] for each in desk.rows("credit-note", "list")] == [number]
     assert "no draft of a credit note" in desk.refusal("credit-note", "issue", "EC-2026-0001", "--yes")
-    assert "is no issued invoice" in desk.refusal("credit-note", "draft", "EC-CN-2026-0001", "--all", "--reason", "sla")
+    assert "is no issued invoice" in desk.refusal("credit-note", "draft", number, "--all", "--reason", "sla")
     assert "has no line '9'" in desk.refusal("credit-note", "draft", "EC-2026-0001", "--line", "9", "--reason", "sla")
 
 
@@ -252,7 +255,8 @@ def test_a_clerk_voids_an_invoice(ledger: MemoryLedger, desk: Desk) -> None:
     asked = desk.refusal("invoice", "void", "EC-2026-0001", answer="n\n")
     assert "69.08 USD is given back" in asked
     assert "EC-CN-2026-0001 (goodwill) goes with it" in asked
-    assert desk.rows("invoice", "void", "EC-2026-0001", "--yes") == [
-        {"invoice": "EC-2026-0001", "state": "void", "credit_note": "EC-CN-2026-0002"}
-    ]
+    (row,) = desk.rows("invoice", "void", "EC-2026-0001", "--yes")
+    assert (row["invoice"], row["state"]) == ("EC-2026-0001", "void")
+    # The first of the year in which this runs, or the second of the year of the one above.
+    assert re.fullmatch(r"EC-CN-\d{4}-000[12]", row["credit_note"])
     assert [each["number"] for each in desk.rows("invoice", "list", "--state", "void")] == ["EC-2026-0001"]
