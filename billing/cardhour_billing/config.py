@@ -11,9 +11,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from cardhour_billing.outgoing import MailSettings, WebhookSettings, check_mail, check_webhook
 from cardhour_contract.errors import Refuse
@@ -48,6 +48,8 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Roles of staff that must have a second factor. Anybody may have one."""
     api_calls_per_minute: int = 300
     """Calls of one API key in a minute, however many processes answer them."""
+    processes: Annotated[int, Meta(ge=0, le=64)] = 0
+    """Processes of ``cardhour web`` that answer; 0: one for each core, and at most four."""
 
 
 class BillingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,4 +1,5 @@
-"""What the scheduler does between months: each hour for prepaid customers, grants and pages, each minute for events.
+"""What the scheduler does between months: each hour for prepaid customers, grants and pages, each minute for events,
+and at each look the month's money.
 
 Owns when that is due. The truth is ``JobRun`` (job, hour), as for months. An hour that was missed is not caught up: a
 look at the present says all that it would have said.
@@ -16,6 +17,7 @@ from cardhour_billing.config import BillingConfig
 from cardhour_billing.lock import exclusive
 from cardhour_billing.models import Budget, Customer, JobRun, PortalUser
 from cardhour_billing.month_usage.keeping import refresh
+from cardhour_billing.portal.today.money import renew_money
 from cardhour_billing.prepaid.provisional import charge_provisionally
 from cardhour_billing.receivables.credit import expire, expired
 from cardhour_billing.sending.customer_webhook import tell_customers_due
@@ -55,6 +57,14 @@ def run_usage_hour(ledger: Ledger, clock: Clock) -> JobRun | None:
         return f"{months} months" + (f", {len(alerts)} budget alerts" if alerts else "")
 
     return _once_an_hour(USAGE, look, clock)
+
+
+def run_money(ledger: Ledger, clock: Clock) -> None:
+    """What the month has come to so far, for the staff's first page."""
+    try:
+        renew_money(ledger, clock)
+    except CardHourError as error:
+        log.warning("the month's money: trying again at the next check", error=str(error))
 
 
 def _once_an_hour(job: str, work: Callable[[], str], clock: Clock) -> JobRun | None:

@@ -24,7 +24,7 @@ from cardhour_billing.closing.close import CloseOrder, close_month
 from cardhour_billing.closing.run import keep_report
 from cardhour_billing.config import BillingConfig, BillingSettings
 from cardhour_billing.documents.rendering import render_missing
-from cardhour_billing.hourly import run_hour, run_usage_hour, tell_events
+from cardhour_billing.hourly import run_hour, run_money, run_usage_hour, tell_events
 from cardhour_billing.lock import exclusive
 from cardhour_billing.models import Customer, Issuer, JobRun
 from cardhour_billing.month import Month, billing_period, local_day, month_of
@@ -99,6 +99,7 @@ def run_due(config: BillingConfig, ledger: Ledger, clock: Clock) -> list[JobRun]
         render_missing(clock, who="scheduler")  # what a crash after issuing left without files
         run_hour(ledger, clock)
         run_usage_hour(ledger, clock)
+        run_money(ledger, clock)
         runs = [_run(job, month, config.billing, ledger, clock) for job, month in _due(config.billing, clock)]
         _export_head(config, clock)  # last: a folder that cannot be written keeps no month from being closed
         return runs

@@ -127,6 +127,10 @@ API_CALLS_PER_MINUTE = CONFIG.web.api_calls_per_minute
 LOGGING_CONFIG = None  # structlog is configured by each command; Django adds no handler of its own
 
 
+_KEPT = {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+"""Seconds for which a thread of the portal keeps its connection: a new one costs as much as a small page."""
+
+
 def postgresql_database(url: str) -> dict[str, Any]:
     from psycopg.conninfo import conninfo_to_dict
 
@@ -139,6 +143,7 @@ def postgresql_database(url: str) -> dict[str, Any]:
         "HOST": parts.pop("host", ""),
         "PORT": str(parts.pop("port", "")),
         "OPTIONS": parts,
+        **_KEPT,
     }
 
 
@@ -146,6 +151,7 @@ def sqlite_database(path: Path) -> dict[str, Any]:
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path,
+        **_KEPT,
         "OPTIONS": {
             # A transaction takes the write lock when it begins, so that what it reads is what it then writes on.
             "transaction_mode": "IMMEDIATE",

@@ -137,12 +137,14 @@ class MemoryLedger:
         return Frozen(digest=hashlib.sha256(text.encode()).hexdigest(), quantity_us=dict(by_line))
 
     def frozen_usage(
-        self, document: str, from_ms: int, to_ms: int, cuts_ms: Sequence[int]
+        self, document: str, from_ms: int, to_ms: int, cuts_ms: Sequence[int], line: int | None = None
     ) -> Iterable[tuple[int, UsageSum]]:
         cuts = sorted({from_ms, *cuts_ms})
-        for line, usage in self.quarters.get(document, []):
+        for at, usage in self.quarters.get(document, []):
+            if line not in (None, at):
+                continue
             at_ms = max((cut for cut in cuts if cut <= usage.segment_start_ms), default=usage.segment_start_ms)
-            yield line, _usage(*_place(usage), at_ms, usage.billable_us)
+            yield at, _usage(*_place(usage), at_ms, usage.billable_us)
 
     def frozen_by_quarter(self, document: str) -> Iterable[tuple[int, UsageSum]]:
         return list(self.quarters.get(document, []))

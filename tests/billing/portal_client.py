@@ -36,7 +36,7 @@ def over(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, *views: str) -> 
         yield warehouse
 
     for each in views:
-        monkeypatch.setattr(f"{each}.opened_warehouse", opened)
+        monkeypatch.setattr(f"{each}.kept_warehouse", opened)
 
 
 def at_home(home: os.PathLike[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,21 @@ def test_any_part_may_be_chosen_and_what_is_none_is_refused(ledger: WarehouseLed
         explained(ledger, day="yesterday")
 
 
+def test_of_many_cards_some_are_listed_and_the_others_are_one_row(
+    ledger: WarehouseLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cardhour_billing.portal.explaining.CARDS_MAX", 1)
+    cards = explained(ledger, day="2026-01-05", card="GPU-1").cards
+    assert [row.name["card"] for row in cards.shown] == ["GPU-0", "GPU-1"], "the chosen one is always listed"
+    assert cards.rest is None
+    cards = explained(ledger, day="2026-01-05", card="GPU-0").cards
+    assert [row.name["card"] for row in cards.shown] == ["GPU-0"]
+    assert cards.rest is not None
+    assert (cards.rest.count, cards.rest.card_hours, cards.rest.amount) == (1, "2.0000", "3.23")
+    assert (cards.shown[0].amount, cards.amount) == ("16.17", "19.40"), "listed and others add up"
+    assert len(cards.rows) == 2, "files have every card"
+
+
 def test_a_picture_leads_where_there_is_something_below(ledger: WarehouseLedger) -> None:
     shown = explained(ledger)
     days = day_chart(shown.days, "2026-01-01", "2026-01-31", width=720)

@@ -14,6 +14,7 @@ from cardhour_billing.models import Issuer
 from cardhour_billing.portal.today import fleet, money
 from cardhour_billing.portal.today.pictures import card_bar, money_chart, week_chart
 from cardhour_billing.portal.views import today as page
+from cardhour_billing.usage.ledger import Ledger
 from cardhour_contract.errors import Retry
 from cardhour_contract.moment import HOUR_MS, MINUTE_MS, QUARTER_MS, QUARTER_US, parse_rfc3339
 from cardhour_ingest.warehouse.client import Warehouse
@@ -64,7 +65,7 @@ def test_each_card_counts_in_the_state_that_most_of_the_last_quarter_hour_went_t
     def opened(config: BillingConfig) -> Iterator[Warehouse]:
         yield warehouse
 
-    monkeypatch.setattr(fleet, "opened_warehouse", opened)
+    monkeypatch.setattr(fleet, "kept_warehouse", opened)
     seen = fleet.fleet_now(load_config(), NOW)
     assert dict(zip(fleet.STATES, seen.counts, strict=True)) == {
         "billable": 1, "idle": 1, "faulted": 0, "unobserved": 1,
@@ -72,7 +73,7 @@ def test_each_card_counts_in_the_state_that_most_of_the_last_quarter_hour_went_t
     assert (seen.nodes, seen.silent) == (2, (fleet.Silent(node="n2", since_ms=NOW - 20 * MINUTE_MS),))
     assert seen.hours == ()  # the hour under way is not over
     with monkeypatch.context() as away:
-        away.setattr(fleet, "opened_warehouse", None)
+        away.setattr(fleet, "kept_warehouse", None)
         assert fleet.fleet_now(load_config(), NOW + 59_000) == seen  # kept for a minute
     (hour,) = fleet.fleet_now(load_config(), NOW + HOUR_MS).hours
     assert (hour.start_ms, hour.terms_us[0]) == (NOON, QUARTER_US)
@@ -89,7 +90,7 @@ def test_the_page_says_in_place_that_usage_is_away_and_the_rest_works(
     def away(config: BillingConfig) -> NoReturn:
         raise Retry("the usage store does not answer")
 
-    monkeypatch.setattr(fleet, "opened_warehouse", away)
+    monkeypatch.setattr(fleet, "kept_warehouse", away)
     monkeypatch.setattr(page, "opened_ledger", away)
     staff = Visitor("wen", "viewer")
     text = staff.get("/today/?all=1")
@@ -110,15 +111,26 @@ def test_the_month_so_far_adds_up_beside_the_month_before(store: Store, desk: De
     ledger.hold("k8s:stranger", "T4", "2026-02-03T00:00:00Z", "2026-02-03T02:00:00Z", card="GPU-8")
     issue(ledger, "2026-01", "2026-02-02T00:00:00Z")
     issuer = Issuer.objects.get()
-    found = money.month_money(issuer, ledger, clock_at("2026-02-10T12:00:00Z"))
+
+    @contextmanager
+    def opened() -> Iterator[Ledger]:
+        yield ledger
+
+    found = money.month_money(issuer, opened, clock_at("2026-02-10T12:00:00Z"))
     (usd,) = found.earned
     assert (usd.currency, usd.now, usd.before, usd.before_whole) == ("USD", 5_820, 3_880, 5_496)
     assert (usd.days[2], usd.days[3], len(usd.days)) == (3_880, 1_940, 10)
     assert sum(usd.days_before) == usd.before_whole
     assert (found.unassigned_owners, str(found.unassigned)) == (1, "3.23")
     ledger.held.clear()
-    assert money.month_money(issuer, ledger, clock_at("2026-02-10T12:09:00Z")) == found  # kept
-    assert money.month_money(issuer, ledger, clock_at("2026-02-10T12:11:00Z")).earned[0].now == 0
+    assert money.month_money(issuer, opened, clock_at("2026-02-10T12:59:00Z")) == found  # kept: the page says when
+    assert not money.renew_money(ledger, clock_at("2026-02-10T12:09:00Z"))
+    assert money.renew_money(ledger, clock_at("2026-02-10T12:11:00Z")), "the scheduler keeps it young"
+    renewed = money.kept_money(issuer, clock_at("2026-02-10T12:12:00Z"))
+    assert renewed is not None
+    assert (renewed.at_ms, renewed.earned[0].now) == (parse_rfc3339("2026-02-10T12:11:00Z"), 0)
+    assert money.kept_money(issuer, clock_at("2026-02-10T13:12:00Z")) is None, "nothing is shown that is an hour old"
+    assert money.month_money(issuer, opened, clock_at("2026-02-10T13:12:00Z")).at_ms > renewed.at_ms
 
 
 def test_pictures_end_where_their_figures_do() -> None:

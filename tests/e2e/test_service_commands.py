@@ -38,6 +38,27 @@ def test_the_portal_answers_until_it_is_stopped(tmp_path: Path) -> None:
             assert b"<form" in answer.read()
 
 
+def test_a_portal_of_several_processes_stops_where_one_of_them_dies(tmp_path: Path) -> None:
+    environment = os.environ | {"CARDHOUR_HOME": str(tmp_path), "CARDHOUR_WEB_PORT": "0", "CARDHOUR_WEB_PROCESSES": "2"}
+    program = Path(sys.executable).with_name("cardhour")
+    pipe = subprocess.PIPE
+    with subprocess.Popen([program, "web"], env=environment, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            assert process.stdout is not None
+            address = process.stdout.readline().removeprefix("Portal: ").strip()
+            with urllib.request.urlopen(f"{address}sign-in/", timeout=STOP_S) as answer:
+                assert answer.status == 200
+            workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            assert len(workers) == 2
+            os.kill(int(workers[0]), signal.SIGKILL)
+            said = process.communicate(timeout=STOP_S)[1]
+        finally:
+            process.kill()
+    assert process.returncode == 1
+    assert "a process of the portal ended by itself, with exit code -9" in said
+    assert not Path(f"/proc/{workers[1]}").exists(), "half a portal that looks alive is worse than none"
+
+
 def test_the_scheduler_looks_for_months_until_it_is_stopped(tmp_path: Path) -> None:
     with running("scheduler", tmp_path) as ready:
         assert ready == "Looking for months to close, every 15 minutes.\n"

@@ -208,6 +208,7 @@ def _write_invoice(
         period_end_ms=period.end_ms, currency=customer.currency, net=net.amount, tax=tax.amount,
         total=net.amount + tax.amount, frozen=encode(document), computed_at_ms=period.end_ms,
         findings=[] if series else list(_STILL_DRAFTS[customer.key]),
+        held=0 if series else len(_STILL_DRAFTS[customer.key]),
     )  # fmt: skip
     for line, price in zip(lines, prices, strict=True):
         kept = Price.objects.filter(book=book, model=line.model, currency=customer.currency).first()

@@ -9,8 +9,9 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -29,6 +30,9 @@ LOCK = "up.lock"
 
 LOOP_S = 0.2
 """How long the portal takes to notice that it is to stop."""
+
+BACKLOG = 1024
+"""Connections that may wait to be taken: as many as waitress has of itself."""
 
 WEB_THREADS = 4
 """Requests served at once: the pages read SQLite and one engine, which gain nothing from more on a small machine."""
@@ -100,30 +104,52 @@ def alone(home: Path) -> Iterator[None]:
         yield
 
 
-class Portal:
-    """The portal on ``[web] host`` and ``port``. Listens once made; ``run`` serves until ``stop``."""
+def listening(web: WebSettings) -> list[socket.socket]:
+    """Sockets that listen on ``[web] host`` and ``port``: several where a name has several addresses."""
+    found: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            web.host, web.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            one = socket.socket(family, kind, protocol)
+            found.append(one)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            one.bind(address)
+            one.listen(BACKLOG)
+    except OSError as error:
+        for one in found:
+            one.close()
+        raise Refuse(
+            f"the portal cannot listen on {web.host}:{web.port} ({error.strerror or error}): stop what does, "
+            "or set another host and port in [web]"
+        ) from error
+    return found
 
-    def __init__(self, web: WebSettings) -> None:
+
+def address_of(web: WebSettings, sockets: Sequence[socket.socket]) -> str:
+    """Where people find what listens on ``sockets``: on the first, where a name such as localhost has several."""
+    return f"http://{_reachable(web.host)}:{sockets[0].getsockname()[1]}/"
+
+
+class Portal:
+    """The portal on sockets that listen, by default on ``[web] host`` and ``port``. ``run`` serves until ``stop``."""
+
+    def __init__(self, web: WebSettings, sockets: Sequence[socket.socket] = ()) -> None:
         from cardhour_billing.wsgi import application
 
+        sockets = sockets or listening(web)
+        self.url = address_of(web, sockets)
         self._sockets: dict[int, Any] = {}
-        try:
-            self._server = waitress.create_server(
-                application,
-                map=self._sockets,
-                host=web.host,
-                port=web.port,
-                threads=WEB_THREADS,
-                ident=None,
-                clear_untrusted_proxy_headers=True,
-            )
-        except (OSError, ValueError) as error:  # waitress's word for a host that is none is a ValueError
-            reason = getattr(error, "strerror", None) or error
-            raise Refuse(
-                f"the portal cannot listen on {web.host}:{web.port} ({reason}): stop what does, "
-                "or set another host and port in [web]"
-            ) from error
-        self.url = f"http://{_reachable(web.host)}:{self._port()}/"
+        self._server = waitress.create_server(
+            application,
+            map=self._sockets,
+            sockets=list(sockets),
+            threads=WEB_THREADS,
+            ident=None,
+            clear_untrusted_proxy_headers=True,
+        )
 
     def run(self, stop: threading.Event) -> None:
         """Ends within a moment of ``stop``, whatever browsers keep open."""
@@ -133,11 +159,6 @@ class Portal:
         finally:
             self._server.task_dispatcher.shutdown()  # answers under way get some seconds
             waitress.wasyncore.close_all(self._sockets)
-
-    def _port(self) -> int:
-        """The first one, where a name such as localhost has several addresses."""
-        listening = getattr(self._server, "effective_listen", None)
-        return int(listening[0][1] if listening else self._server.effective_port)
 
 
 def _reachable(host: str) -> str:

@@ -67,7 +67,7 @@ class Explainer:
         # Lines of a graduated price share the quarters that stand under the first of them, each in proportion.
         self._lead = leads.get(position, position)
         self._sliced = list(leads.values()).count(self._lead) > 1
-        usage = frozen_usage(self._inputs, ledger)
+        usage = frozen_usage(self._inputs, ledger, self._lead)
         self._covered = [each for _, each in usage.covered]
         self._rows = [row for line, row in usage.billed if line == self._lead]
         if position == COVERED_LINE:
@@ -80,6 +80,7 @@ class Explainer:
             name, whole_us, self._amount = self._find(invoice, position)
         self._name, self._whole_us = f"{invoice.number} line {position}, {name}", whole_us
         # By day and card: what every level above a quarter is a sum of.
+        self._known: dict[tuple[date, str], Explanation] = {}
         self._sums: dict[Key, int] = {}
         for row in self._rows:
             key = self._period.day_of(row.segment_start_ms), row.card, row.node
@@ -125,6 +126,11 @@ class Explainer:
 
     def quarters(self, day: date, card: str) -> Explanation:
         """One card on one local day, quarter by quarter, as they were frozen."""
+        if (day, card) not in self._known:
+            self._known[day, card] = self._read_quarters(day, card)
+        return self._known[day, card]
+
+    def _read_quarters(self, day: date, card: str) -> Explanation:
         whole = self._part(self.cards(day), "card", card)
         parts = list(self._quarters(card, *self.span_of(day)))
         return self._divided(f"{self._name}, {day}, {card}", whole, parts)

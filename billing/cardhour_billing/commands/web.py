@@ -1,8 +1,9 @@
-"""``cardhour web``: the portal in a process of its own, for installations with servers."""
+"""``cardhour web``: the portal in processes of its own, for installations with servers."""
 
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 
 import click
 
@@ -13,10 +14,16 @@ from cardhour_billing.store import open_store
 def web() -> None:
     """Serve the portal until interrupted. Any number may run beside one scheduler; `cardhour up` has its own."""
     config = open_store()
-    from cardhour_billing.allinone.serve import Portal, stopping_on_signals
+    from cardhour_billing.allinone import workers
+    from cardhour_billing.allinone.serve import Portal, address_of, listening, stopping_on_signals
 
     stop = threading.Event()
-    portal = Portal(config.web)
-    click.echo(f"Portal: {portal.url}")
-    with stopping_on_signals(stop):
-        portal.run(stop)
+    count = workers.wanted(config.web)
+    with ExitStack() as parts:
+        sockets = [parts.enter_context(each) for each in listening(config.web)]
+        parts.enter_context(stopping_on_signals(stop))
+        click.echo(f"Portal: {address_of(config.web, sockets)}")
+        if count == 1:
+            Portal(config.web, sockets).run(stop)
+        else:
+            workers.serve(count, sockets, stop)

@@ -48,10 +48,13 @@ class FrozenUsage:
     covered: tuple[tuple[int, Covered], ...] = ()
 
 
-def frozen_usage(inputs: FrozenInputs, ledger: Ledger) -> FrozenUsage:
-    """Read what a document froze: sums between its cuts, or single quarter hours where it has leases."""
+def frozen_usage(inputs: FrozenInputs, ledger: Ledger, line: int | None = None) -> FrozenUsage:
+    """Read what a document froze: sums between its cuts, or single quarter hours where it has leases.
+
+    Who needs one line only says so, and where nothing is leased no other is read.
+    """
     if not inputs.leases:
-        kept = ledger.frozen_usage(inputs.quarters, inputs.start_ms, inputs.end_ms, inputs.cuts_ms)
+        kept = ledger.frozen_usage(inputs.quarters, inputs.start_ms, inputs.end_ms, inputs.cuts_ms, line)
         return FrozenUsage(billed=tuple(kept))
     pairs = list(ledger.frozen_by_quarter(inputs.quarters))
     line_of: Mapping[Place, int] = {place_of(row): line for line, row in pairs}

@@ -121,7 +121,7 @@ def save_draft(
         write(invoice, period, content, compose(customer, period, content), clock.now_ms())
         if net is not None and net != invoice.net:
             invoice.net_before, invoice.before_at_ms = net, at_ms
-        invoice.findings = list(findings)
+        invoice.hold(findings)
         invoice.save()
         write_lines(invoice, content, in_place_of_others=known is not None)
         return invoice

@@ -158,7 +158,7 @@ def finish(
     facts = IssueFacts(number=number, issue_date=issue_date, due_date=due_date, digest=digest)
     computed_ms = now_ms if computed_at_ms is None else computed_at_ms
     write(invoice, period, content, compose(customer, period, content, facts, credits), computed_ms)
-    invoice.findings = []
+    invoice.hold(())
     fresh = invoice.pk is None
     invoice.save()  # still a draft: the triggers let nobody add a line to an issued one
     write_lines(invoice, content, in_place_of_others=not fresh)

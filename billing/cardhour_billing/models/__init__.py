@@ -34,7 +34,7 @@ from cardhour_billing.models.provisional import ProvisionalCharge
 from cardhour_billing.models.rendering import RenderedDocument
 from cardhour_billing.models.statement import Statement, StatementEvent
 from cardhour_billing.models.tax import TaxRule
-from cardhour_billing.models.usage import ReportRun, UsageSnapshot
+from cardhour_billing.models.usage import KeptFigures, ReportRun, UsageSnapshot
 
 __all__ = [
     "AddOn",
@@ -66,6 +66,7 @@ __all__ = [
     "InvoiceLine",
     "Issuer",
     "JobRun",
+    "KeptFigures",
     "Lease",
     "Mail",
     "MailOutcome",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db import models
 
 from cardhour_billing.models.party import NAME_CHARS_MAX, Customer, Issuer
@@ -70,21 +72,42 @@ class Invoice(models.Model):
     """Minor units, as are ``tax`` and ``total``; all are negative in a credit note."""
     tax = models.BigIntegerField(default=0)
     total = models.BigIntegerField()
-    frozen = models.BinaryField()
-    """JSON of ``document.InvoiceDocument``."""
-    inputs = models.BinaryField(default=b"")
-    """Canonical JSON of what the figures were computed from (``frozen.inputs``); empty for a draft."""
     digest = models.CharField(max_length=64, blank=True)
     """SHA-256 of ``inputs``."""
     findings = models.JSONField(default=list, blank=True)
-    """What keeps a draft from being issued, one sentence each."""
+    """What keeps a draft from being issued, one sentence each. Written by ``hold``."""
+    held = models.PositiveIntegerField(default=0)
+    """How many findings there are: what lists ask of each row, and an index can answer."""
     computed_at_ms = models.BigIntegerField()
     net_before = models.BigIntegerField(null=True, blank=True)
     """Of a draft: what it came to before it last changed, and when that had been computed."""
     before_at_ms = models.BigIntegerField(null=True, blank=True)
+    frozen = models.BinaryField()
+    """JSON of ``document.InvoiceDocument``. Last in its row, with ``inputs``: SQLite reads all that stands before a
+    column, and lists and sums read none of these two."""
+    inputs = models.BinaryField(default=b"")
+    """Canonical JSON of what the figures were computed from (``frozen_inputs``); empty for a draft."""
 
     class Meta:
         ordering = ("-period", "customer__key", "revision")
+        indexes = (
+            # All that the sums of a month are made of: a list of ten thousand is added up without reading its rows.
+            models.Index(
+                fields=(
+                    "period",
+                    "state",
+                    "held",
+                    "currency",
+                    "original",
+                    "customer",
+                    "net",
+                    "tax",
+                    "total",
+                    "computed_at_ms",
+                ),
+                name="invoice_of_month",
+            ),
+        )
         constraints = (
             models.UniqueConstraint(fields=("customer", "period", "kind", "revision"), name="invoice_once"),
             models.UniqueConstraint(fields=("series", "sequence"), name="invoice_sequence_unique"),
@@ -99,6 +122,10 @@ class Invoice(models.Model):
             ),
             models.CheckConstraint(condition=models.Q(total=models.F("net") + models.F("tax")), name="invoice_adds_up"),
         )  # fmt: skip
+
+    def hold(self, findings: Sequence[str]) -> None:
+        """Say what keeps it from being issued; nothing, and it may be."""
+        self.findings, self.held = list(findings), len(findings)
 
     def __str__(self) -> str:
         return self.number or f"draft of {self.customer_id} for {self.period}"

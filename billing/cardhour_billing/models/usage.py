@@ -1,4 +1,4 @@
-"""Months of usage as they were put together last, so that a page of a large customer is one row to read.
+"""Months of usage and other figures as they were put together last, so that a page has one row of them to read.
 
 Derived: a row can be thrown away and is made again. What is billed is in the invoice.
 """
@@ -27,6 +27,18 @@ class UsageSnapshot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.customer_id} {self.period}"
+
+
+class KeptFigures(models.Model):
+    """What a page of staff shows and takes longer to reckon than a page may. The page says as of when it is."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    computed_at_ms = models.BigIntegerField()
+    content = models.BinaryField()
+    """JSON of what its module says."""
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class ReportRun(models.Model):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from heapq import nsmallest
 
 from cardhour_billing.figures import grouped
 from cardhour_billing.frozen.document import InvoiceDocument
@@ -55,13 +56,13 @@ def card_charges(document: InvoiceDocument) -> CardCharges | None:
             key = (share.card, share.node, line.model)
             # An amount carries exactly its currency's decimals, so its digits are its minor units.
             sums[key] = (quantity_us + share.quantity_us, amount + int(share.amount.replace(".", "")))
-    ordered = sorted(sums.items(), key=lambda item: (-item[1][1], item[0]))
-    listed = [(key, *figures) for key, figures in ordered[:ROWS_MAX]]
-    others = [figures for _, figures in ordered[ROWS_MAX:]]
+    largest = nsmallest(ROWS_MAX, sums.items(), key=lambda item: (-item[1][1], item[0]))
+    listed = [(key, *figures) for key, figures in largest]
+    others = len(sums) - len(listed)
     if others:
-        listed.append(
-            (("", "", ""), sum(quantity_us for quantity_us, _ in others), sum(amount for _, amount in others))
-        )
+        quantities_us, amounts = zip(*sums.values(), strict=True)
+        left_us = sum(quantities_us) - sum(quantity_us for _, quantity_us, _ in listed)
+        listed.append((("", "", ""), left_us, sum(amounts) - sum(amount for *_, amount in listed)))
     hours = shown_hours([quantity_us for _, quantity_us, _ in listed])
     rows = [
         CardRow(
@@ -75,7 +76,7 @@ def card_charges(document: InvoiceDocument) -> CardCharges | None:
     ]
     return CardCharges(
         rows=tuple(rows[:ROWS_MAX]),
-        others=len(others),
+        others=others,
         rest=rows[-1] if others else None,
         card_hours=scaled(sum(hours), HOUR_DECIMALS),
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from django.db.models import Count
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from msgspec import Struct
@@ -46,23 +45,23 @@ class Findings(Struct, frozen=True, kw_only=True):
     more: int
 
 
-def findings_of(month: str, checks: Sequence[Check]) -> Findings:
-    """What is found of ``month``; ``checks`` are those of its newest whole run."""
-    held = blocked_of(month).order_by("currency", "customer__name")
-    count = held.aggregate(count=Count("pk"))["count"]
-    drafts = list(held[:HELD_MAX])
+def findings_of(month: str, checks: Sequence[Check], held: int) -> Findings:
+    """What is found of ``month``, of which ``held`` are held back; ``checks`` are those of its newest whole run."""
+    ordered = blocked_of(month).order_by("currency", "customer__name").defer("frozen", "inputs")
+    drafts = list(ordered[:HELD_MAX]) if held else []
     customers = {each.customer.key: each.pk for each in drafts}
     own = [_held(draft, text) for draft in drafts for text in draft.findings]
     others = [each for each in checks if each.check != "customer" or each.severity == "warning"]
     shown = {severity: [each for each in others if each.severity == severity] for severity in ("blocking", "warning")}
     warned = {each.customer for each in shown["warning"] if each.customer}
-    for key, pk in invoices_of(month).filter(customer__key__in=warned).values_list("customer__key", "pk"):
+    named = invoices_of(month).filter(customer__key__in=warned) if warned else Invoice.objects.none()
+    for key, pk in named.values_list("customer__key", "pk"):
         customers.setdefault(key, pk)
     return Findings(
         blocking=(*own, *(_found(each, customers) for each in shown["blocking"])),
         warnings=tuple(_found(each, customers) for each in shown["warning"]),
         fine=tuple(_fine(checks)),
-        more=count - len(drafts),
+        more=held - len(drafts),
     )
 
 

@@ -66,7 +66,8 @@ def to_issue(month: str, customers: Sequence[str]) -> ToIssue:
 
 def settled(month: str, settings: BillingSettings, clock: Clock) -> Settled:
     """Whether ``month`` has ended, and whether late usage may still come in."""
-    zones = {*Customer.objects.values_list("timezone", flat=True), *Issuer.objects.values_list("timezone", flat=True)}
+    of_customers = Customer.objects.order_by().values_list("timezone", flat=True)
+    zones = set(of_customers.union(Issuer.objects.order_by().values_list("timezone", flat=True)))
     periods = [billing_period(parse_month(month), zone) for zone in zones or {"UTC"}]
     end_ms, settled_ms = when_settled(periods, settings)
     now_ms = clock.now_ms()

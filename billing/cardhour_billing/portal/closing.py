@@ -9,44 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Case, Count, Exists, IntegerField, Max, OuterRef, QuerySet, Sum, Value, When
+from django.urls import reverse
 
-from cardhour_billing.figures import MINUS, grouped
 from cardhour_billing.models import Invoice, InvoiceLine, Issuer
-from cardhour_billing.money import Money, round_half_away
 from cardhour_billing.month import local_day, month_of, parse_month
+from cardhour_billing.portal.change import Change, change, signed, texts
 from cardhour_contract.clock import Clock
 
-NOTABLE_CHANGE = Fraction(1, 5)
-"""A change of 20 % and more is marked: such a bill is asked about."""
-BAR_CHANGE = Fraction(1, 4)
-"""The change that fills half the bar; a larger one looks the same and has its figure beside it."""
-BAR_WIDTH = 62
-PAGE_ROWS = 100
+PAGE_ROWS = 50
 """Rows a page: what is issued together by hand. All of a month is issued in one go, however many there are."""
 STATES = ("blocked", "ready", "issued")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """Net against the month before. Texts are signed; the bar's geometry is in units of its 62-wide view box."""
-
-    amount: str
-    percent: str
-    notable: bool
-    bar_x: str
-    bar_width: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseRow:
     """One customer's invoice. Amounts are grouped text; ``change`` is None where the month before had no invoice."""
 
-    id: int
+    url: str
     key: str
     """The customer's id."""
     customer: str
@@ -115,7 +98,7 @@ class MonthClose:
     older: str
     computed_at_ms: int
     """When its newest draft was computed; 0 where it has none."""
-    page: Page[Invoice]
+    page: Page[int]
     rows: tuple[CloseRow, ...]
     sums: tuple[CloseSum, ...]
     progress: Progress
@@ -129,12 +112,12 @@ def invoices_of(month: str) -> QuerySet[Invoice]:
 
 def ready_of(month: str) -> QuerySet[Invoice]:
     """Drafts that nothing holds back."""
-    return invoices_of(month).filter(state=Invoice.State.DRAFT, findings=[]).select_related("customer")
+    return invoices_of(month).filter(state=Invoice.State.DRAFT, held=0).select_related("customer")
 
 
 def blocked_of(month: str) -> QuerySet[Invoice]:
     """Drafts that a finding holds back."""
-    return invoices_of(month).filter(state=Invoice.State.DRAFT).exclude(findings=[]).select_related("customer")
+    return invoices_of(month).filter(state=Invoice.State.DRAFT, held__gt=0).select_related("customer")
 
 
 def shown_month(clock: Clock) -> str:
@@ -150,22 +133,36 @@ def month_close(month: str, number: str, clock: Clock) -> MonthClose:
     """The close of ``month``, page ``number`` of its invoices, and what it is compared with."""
     previous = str(parse_month(month).minus(1))
     invoices = invoices_of(month)
-    rows = invoices.select_related("customer").order_by("currency", _RANK, "customer__name", "revision")
-    page = Paginator(rows.defer("frozen", "inputs"), PAGE_ROWS).get_page(number)
+    counted = list(
+        invoices.order_by()
+        .values("currency", rank=_RANK)
+        .annotate(count=Count("pk"), at_ms=Max("computed_at_ms"), **_SUMS)
+    )
+    # Only what it is ordered by is read of all rows; what is shown, of a page of them.
+    ordered = invoices.order_by("currency", _RANK, "customer__name", "pk").values_list("pk", flat=True)
+    pages = Paginator(ordered, PAGE_ROWS)
+    pages.count = sum(each["count"] for each in counted)
+    page = pages.get_page(number)
     months = Invoice.objects.order_by("period").values_list("period", flat=True)
-    counted = list(invoices.order_by().values("currency", rank=_RANK).annotate(count=Count("pk"), **_SUMS))
-    drafts = invoices.filter(state=Invoice.State.DRAFT).aggregate(at=Max("computed_at_ms"))["at"]
+    drafts = [each["at_ms"] for each in counted if STATES[each["rank"]] != "issued"]
     return MonthClose(
         month=month,
         previous=previous,
         newer=months.filter(period__gt=month).first() or _next(month, clock),
         older=months.filter(period__lt=month).last() or "",
-        computed_at_ms=drafts or 0,
+        computed_at_ms=max(drafts, default=0),
         page=page,
-        rows=tuple(rows_of(page.object_list, previous)),
+        rows=tuple(rows_of(_in_order(page.object_list), previous)),
         sums=tuple(_sums(counted, previous)),
         progress=_progress(counted),
     )
+
+
+def _in_order(ids: Iterable[int]) -> list[Invoice]:
+    """These invoices, without what no list shows."""
+    shown = list(ids)
+    found = Invoice.objects.select_related("customer").defer("frozen", "inputs").in_bulk(shown)
+    return [found[each] for each in shown]
 
 
 def rows_of(invoices: Iterable[Invoice], previous: str) -> Iterable[CloseRow]:
@@ -187,29 +184,12 @@ def sums_of(invoices: QuerySet[Invoice], previous: str) -> tuple[CloseSum, ...]:
 
 _RANK = Case(
     When(state=Invoice.State.ISSUED, then=Value(2)),
-    When(findings=[], then=Value(1)),
+    When(held=0, then=Value(1)),
     default=Value(0),
     output_field=IntegerField(),
 )
 """Index of an invoice's state in ``STATES``."""
 _SUMS = {"sum_net": Sum("net"), "sum_tax": Sum("tax"), "sum_total": Sum("total")}
-
-
-def change(now: int, before: int | None, currency: str) -> Change | None:
-    """The change from ``before`` to ``now``, in minor units."""
-    if before is None:
-        return None
-    difference = now - before
-    share = Fraction(difference, abs(before)) if before else None
-    half = Fraction(BAR_WIDTH, 2)
-    length = half * min(abs(share) / BAR_CHANGE, Fraction(1)) if share is not None else Fraction(0)
-    return Change(
-        amount=signed(difference, currency),
-        percent=_percent(share) if share is not None else "",
-        notable=share is not None and abs(share) >= NOTABLE_CHANGE,
-        bar_x=f"{float(half if difference >= 0 else half - length):.2f}",
-        bar_width=f"{float(length):.2f}",
-    )
 
 
 def state_of(invoice: Invoice) -> str:
@@ -220,10 +200,10 @@ def state_of(invoice: Invoice) -> str:
 
 
 def _row(invoice: Invoice, line_count: int, before: int | None) -> CloseRow:
-    text = _texts(invoice.currency, invoice.net, invoice.tax, invoice.total)
+    text = texts(invoice.currency, invoice.net, invoice.tax, invoice.total)
     draft, known = invoice.state == Invoice.State.DRAFT, invoice.net_before
     return CloseRow(
-        id=invoice.pk,
+        url=reverse("invoice", args=[invoice.pk]),
         key=invoice.customer.key,
         customer=invoice.customer.name,
         number=invoice.number or "",
@@ -247,13 +227,13 @@ def _sums(counted: Iterable[Mapping[str, Any]], previous: str) -> Iterable[Close
         by_currency.setdefault(str(each["currency"]), []).append(each)
     for currency, own in sorted(by_currency.items()):
         net, tax, total = (sum(each[name] for each in own) for name in ("sum_net", "sum_tax", "sum_total"))
-        texts = _texts(currency, net, tax, total)
+        text = texts(currency, net, tax, total)
         yield CloseSum(
             currency=currency,
             count=sum(each["count"] for each in own),
-            net=texts[0],
-            tax=texts[1] if tax else "",
-            total=texts[2],
+            net=text[0],
+            tax=text[1] if tax else "",
+            total=text[2],
             change=change(net, earlier.get(currency), currency),
         )
 
@@ -269,26 +249,8 @@ def _progress(counted: Iterable[Mapping[str, Any]]) -> Progress:
         issued=issued,
         ready=ready,
         blocked=blocked,
-        held_back=tuple(f"{_texts(code, amount)[0]} {code}" for code, amount in sorted(held.items())),
+        held_back=tuple(f"{texts(code, amount)[0]} {code}" for code, amount in sorted(held.items())),
     )
-
-
-def signed(amount: int, currency: str) -> str:
-    """A difference in minor units, with its sign."""
-    return _signed(str(Money(amount=amount, currency=currency)))
-
-
-def _texts(currency: str, *amounts: int) -> list[str]:
-    return [grouped(str(Money(amount=amount, currency=currency))) for amount in amounts]
-
-
-def _signed(amount: str) -> str:
-    return grouped(amount) if amount.startswith("-") else f"+{grouped(amount)}"
-
-
-def _percent(share: Fraction) -> str:
-    tenths = round_half_away(abs(share) * 1000)
-    return f"{MINUS if share < 0 else '+'}{tenths // 10:,}.{tenths % 10}%"
 
 
 def _next(month: str, clock: Clock) -> str:

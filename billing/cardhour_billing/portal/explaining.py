@@ -18,11 +18,15 @@ from msgspec import Struct
 
 from cardhour_billing.answers.explanation import Explainer, Explanation, Part
 from cardhour_billing.figures import grouped
+from cardhour_billing.money import total
 from cardhour_billing.portal.card_time import QUARTER_US, CardTime, card_time
 from cardhour_billing.portal.cards import HOUR_DECIMALS, scaled, shown_hours
 from cardhour_billing.usage.ledger import Ledger
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import QUARTER_MS, floor_to, format_rfc3339, parse_rfc3339
+
+CARDS_MAX = 100
+"""Cards that are listed one by one: a line may have ten thousand a day."""
 
 
 class Chosen(Struct, frozen=True, kw_only=True):
@@ -59,6 +63,15 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """Rows that the page does not list one by one."""
+
+    count: int
+    card_hours: str
+    amount: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
     """The parts of a figure, and the figure."""
 
@@ -67,6 +80,10 @@ class Level:
     card_hours: str
     amount: str
     note: str = ""
+    shown: tuple[Row, ...] = ()
+    """What the page lists of ``rows``; the chosen one is always among them."""
+    rest: Rest | None = None
+    """The others, as one: what is listed adds up with them. Files have every row."""
 
     @property
     def chosen(self) -> Row:
@@ -98,7 +115,7 @@ def explain_line(explainer: Explainer, ledger: Ledger, chosen: Chosen, timezone:
     above = {"day": day.isoformat()}
     return LineExplained(
         days=_level(days, "day", day.isoformat(), {}),
-        cards=_level(cards, "card", card, above),
+        cards=_level(cards, "card", card, above, CARDS_MAX),
         quarters=_level(quarters, "quarter", quarter, {**above, "card": card}),
         records=_level(records, "", "", {}),
         time=card_time(ledger.card_quarters(card, *span_ms), quarters, span_ms, timezone),
@@ -111,8 +128,12 @@ def exact_product(quantity: str, price: str) -> str:
     return scaled(int(quantity.replace(".", "")) * int(price.replace(".", "")), decimals)
 
 
-def _level(explained: Explanation, word: str, value: str, above: Mapping[str, str]) -> Level:
+def _level(
+    explained: Explanation, word: str, value: str, above: Mapping[str, str], listed_max: int | None = None
+) -> Level:
     hours = shown_hours([part.quantity_us for part in explained.parts])
+    parts = list(enumerate(explained.parts))
+    listed = {at for at, part in parts[:listed_max]} | {at for at, part in parts if word and part.name[word] == value}
     rows = [
         Row(
             name=part.name,
@@ -120,13 +141,21 @@ def _level(explained: Explanation, word: str, value: str, above: Mapping[str, st
             card_hours=scaled(shown, HOUR_DECIMALS),
             amount=grouped(str(part.amount)),
             exact_amount=str(part.amount),
-            query=urlencode({**above, word: part.name[word]}) if word else "",
+            query=urlencode({**above, word: part.name[word]}) if word and at in listed else "",
             chosen=bool(word) and part.name[word] == value,
         )
-        for part, shown in zip(explained.parts, hours, strict=True)
+        for (at, part), shown in zip(parts, hours, strict=True)
     ]
+    left = [at for at in range(len(rows)) if at not in listed]
+    rest = Rest(
+        count=len(left),
+        card_hours=scaled(sum(hours[at] for at in left), HOUR_DECIMALS),
+        amount=grouped(str(total((explained.parts[at].amount for at in left), explained.amount.currency))),
+    )
     return Level(
         rows=tuple(rows),
+        shown=tuple(rows[at] for at in sorted(listed)),
+        rest=rest if left else None,
         quantity_us=explained.quantity_us,
         card_hours=scaled(sum(hours), HOUR_DECIMALS),
         amount=grouped(str(explained.amount)),

@@ -11,18 +11,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from django.core.paginator import Page, Paginator
 from django.db.models import Count, Q, QuerySet, Sum
+from django.urls import reverse
 
 from cardhour_billing.figures import grouped
 from cardhour_billing.models import Customer, Invoice
 from cardhour_billing.money import Money
-from cardhour_billing.receivables.standing import STATES, in_state, standing
+from cardhour_billing.receivables.standing import STATES, in_state, standing, with_standing
 
 PAGE_ROWS = 50
 """Rows a page: what a person reads before searching instead."""
 MONTHS_MAX = 120
 """Months offered to choose from: ten years."""
-CUSTOMERS_MAX = 500
+CUSTOMERS_MAX = 100
 """Customers offered to choose from; beyond that the search field finds them."""
 TEXT_CHARS_MAX = 100
 
@@ -78,7 +80,8 @@ class InvoiceFilter:
 class InvoiceRow:
     """One invoice in a list. Amounts are grouped text, dates are ISO or empty; ``left`` is empty where all is paid."""
 
-    id: int
+    url: str
+    """Its page; its files lie under it."""
     number: str
     customer: str
     period: str
@@ -102,15 +105,24 @@ class CurrencySum:
     draft_total: str
 
 
-def ordered(invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
-    """Newest month first; in it by customer. Without the frozen documents, which no list shows and each row carries."""
-    return invoices.order_by("-period", "customer__name", "-id").defer("frozen", "inputs")
+def page_of(invoices: QuerySet[Invoice], count: int, number: str | None) -> tuple[Page[int], list[Invoice]]:
+    """A page of ``count`` invoices: newest month first; in it by customer.
+
+    Of all of them only what they are ordered by is read; how one stands, and what is shown, only of this page. The
+    frozen documents, which no list shows, are not read.
+    """
+    pages = Paginator(invoices.order_by("-period", "customer__name", "-id").values_list("pk", flat=True), PAGE_ROWS)
+    pages.count = count
+    page = pages.get_page(number)
+    shown = list(page.object_list)
+    found = with_standing(Invoice.objects.select_related("customer").defer("frozen", "inputs")).in_bulk(shown)
+    return page, [found[each] for each in shown]
 
 
 def row(invoice: Invoice, day: date) -> InvoiceRow:
     stands = standing(invoice, day)
     return InvoiceRow(
-        id=invoice.pk,
+        url=reverse("invoice", args=[invoice.pk]),
         number=invoice.number or "",
         customer=invoice.customer.name,
         period=invoice.period,
@@ -138,9 +150,13 @@ def months(invoices: QuerySet[Invoice]) -> list[str]:
     return list(invoices.order_by("-period").values_list("period", flat=True).distinct()[:MONTHS_MAX])
 
 
-def customers() -> list[tuple[str, str]]:
-    """Ids and names of customers to choose from."""
-    return list(Customer.objects.order_by("name").values_list("key", "name")[:CUSTOMERS_MAX])
+def customers(chosen: str) -> list[tuple[str, str]]:
+    """Ids and names of customers to choose from, and always the one that is chosen."""
+    names = Customer.objects.values_list("key", "name")
+    offered = list(names.order_by("name")[:CUSTOMERS_MAX])
+    if chosen and chosen not in dict(offered):
+        offered += names.filter(key=chosen)
+    return offered
 
 
 def _sum(currency: str, found: Mapping[tuple[str, str], tuple[int, int]]) -> CurrencySum:

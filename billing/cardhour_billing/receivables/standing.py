@@ -49,9 +49,8 @@ def with_standing(invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
 
 def in_force(invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
     """Those that bill a month, and count: issued, and neither void nor a credit note for another document."""
-    void = Invoice.objects.filter(original__isnull=False, reason=VOIDING, state=Invoice.State.ISSUED)
-    issued = invoices.filter(state=Invoice.State.ISSUED, original__isnull=True)
-    return issued.exclude(pk__in=void.values("original"))
+    void = Invoice.objects.filter(original=OuterRef("pk"), reason=VOIDING, state=Invoice.State.ISSUED)
+    return invoices.filter(~Exists(void), state=Invoice.State.ISSUED, original__isnull=True)
 
 
 def in_state(invoices: QuerySet[Invoice], state: str, day: date) -> QuerySet[Invoice]:

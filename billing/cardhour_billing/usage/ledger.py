@@ -102,9 +102,12 @@ class Ledger(Protocol):
         ...
 
     def frozen_usage(
-        self, document: str, from_ms: int, to_ms: int, cuts_ms: Sequence[int]
+        self, document: str, from_ms: int, to_ms: int, cuts_ms: Sequence[int], line: int | None = None
     ) -> Iterable[tuple[int, UsageSum]]:
-        """What is kept under ``document`` with its line, one sum for each owner, card and segment between cuts."""
+        """What is kept under ``document`` with its line, one sum for each owner, card and segment between cuts.
+
+        Of all lines, or of one.
+        """
         ...
 
     def frozen_by_quarter(self, document: str) -> Iterable[tuple[int, UsageSum]]:
@@ -191,11 +194,11 @@ class WarehouseLedger:
         return _frozen(freezing.frozen(self._warehouse, document))
 
     def frozen_usage(
-        self, document: str, from_ms: int, to_ms: int, cuts_ms: Sequence[int]
+        self, document: str, from_ms: int, to_ms: int, cuts_ms: Sequence[int], line: int | None = None
     ) -> Iterable[tuple[int, UsageSum]]:
         from cardhour_ingest.warehouse import freezing
 
-        return freezing.frozen_usage(self._warehouse, document, from_ms, to_ms, cuts_ms)
+        return freezing.frozen_usage(self._warehouse, document, from_ms, to_ms, cuts_ms, line)
 
     def frozen_by_quarter(self, document: str) -> Iterable[tuple[int, UsageSum]]:
         from cardhour_ingest.warehouse import freezing

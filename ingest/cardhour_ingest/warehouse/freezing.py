@@ -24,6 +24,9 @@ QUARTERS_DIGESTED_MAX = 20_000_000
 """Quarters digested at once: a number of 8 bytes each and some 20 of text, and the engine holds them all."""
 
 
+LINES_MAX = 2**32 - 1
+
+
 class FrozenUsage(Struct, frozen=True, kw_only=True):
     """What an invoice froze: SHA-256 over its quarters, and the sum of each line."""
 
@@ -93,11 +96,12 @@ def frozen_all(warehouse: Warehouse, invoices: Sequence[str]) -> dict[str, Froze
 
 
 def frozen_usage(
-    warehouse: Warehouse, invoice: str, from_ms: int, to_ms: int, cuts_ms: Iterable[int]
+    warehouse: Warehouse, invoice: str, from_ms: int, to_ms: int, cuts_ms: Iterable[int], line: int | None = None
 ) -> Iterator[tuple[int, BillableUsage]]:
-    """What an invoice froze, with its line, summed between cuts: what rating needs to be done again."""
+    """What an invoice froze, with its line, summed between cuts: what rating needs to be done again. Or of one line."""
     cuts = cut_quarters(from_ms, to_ms, cuts_ms)
-    for row in warehouse.rows(sql("queries/billed_usage"), invoice=invoice, cuts=cuts):
+    lines = {"first": 0, "last": LINES_MAX} if line is None else {"first": line, "last": line}
+    for row in warehouse.rows(sql("queries/billed_usage"), invoice=invoice, cuts=cuts, **lines):
         # A quarter before the span stands in no segment: it keeps its own start, and is found to be astray.
         segment = row.pop("segment")
         yield row.pop("line"), BillableUsage(segment_start_ms=segment * QUARTER_MS, held_us=0, **row)

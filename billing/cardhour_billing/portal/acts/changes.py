@@ -9,7 +9,8 @@ from cardhour_billing.frozen.document import InvoiceDocument, decode
 from cardhour_billing.models import Invoice
 from cardhour_billing.money import Money, parse_amount
 from cardhour_billing.month import parse_month
-from cardhour_billing.portal.closing import Change, change, invoices_of, signed
+from cardhour_billing.portal.change import Change, change, signed
+from cardhour_billing.portal.closing import invoices_of
 
 USAGE = "usage"
 

@@ -6,13 +6,14 @@ hour went to: the ledger's grain, rolled up a moment after it ends. What was rea
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 
 from django.core.cache import cache
 from msgspec import Struct
 
 from cardhour_billing.config import BillingConfig
-from cardhour_billing.usage.store import opened_warehouse
+from cardhour_billing.usage.store import kept_warehouse
 from cardhour_contract.moment import DAY_MS, HOUR_MS, MINUTE_MS, QUARTER_MS, floor_to
 
 STATES = ("billable", "idle", "faulted", "unobserved")
@@ -24,6 +25,9 @@ KNOWN_MS = 7 * DAY_MS
 """A node that was not heard of for a week is gone, not silent."""
 HOURS = 7 * 24
 KEPT_S = 60
+OLD_S = 3 * 60
+"""How old it may be shown while somebody reads it anew."""
+_reading = threading.Lock()
 
 
 class Silent(Struct, frozen=True, kw_only=True):
@@ -61,11 +65,19 @@ class Fleet(Struct, frozen=True, kw_only=True):
 def fleet_now(config: BillingConfig, now_ms: int) -> Fleet:
     """The fleet as it is, or as it was within the last minute. Raises Retry where the usage store is away."""
     known: Fleet | None = cache.get("today:fleet")
-    if known is not None and 0 <= now_ms - known.read_at_ms < KEPT_S * 1000:
+    age_ms = now_ms - known.read_at_ms if known else -1
+    if known is not None and 0 <= age_ms < KEPT_S * 1000:
         return known
-    found = _read(config, now_ms)
-    cache.set("today:fleet", found, KEPT_S)
-    return found
+    lately = known if 0 <= age_ms < OLD_S * 1000 else None
+    # One reads; meanwhile the others show what was read a moment ago, rather than read the same.
+    if not _reading.acquire(blocking=lately is None):
+        return lately or _read(config, now_ms)
+    try:
+        found = _read(config, now_ms)
+        cache.set("today:fleet", found, OLD_S)
+        return found
+    finally:
+        _reading.release()
 
 
 def _read(config: BillingConfig, now_ms: int) -> Fleet:
@@ -75,7 +87,7 @@ def _read(config: BillingConfig, now_ms: int) -> Fleet:
 
     to_ms = floor_to(now_ms - ROLLED_UP_MS, QUARTER_MS)
     from_ms, week_ms = to_ms - QUARTER_MS, floor_to(now_ms, HOUR_MS) - HOURS * HOUR_MS
-    with opened_warehouse(config) as warehouse:
+    with kept_warehouse(config) as warehouse:
         times = decompose(warehouse, from_ms, to_ms, now_ms)
         heard = nodes_heard(warehouse, now_ms - KNOWN_MS)
         hours = fleet_hours(warehouse, week_ms, week_ms + HOURS * HOUR_MS)

@@ -2,21 +2,23 @@
 
 Owns adding it up. What is open is rated as its draft would be, without adjustments of closed months; what is billed is
 read from its invoices. Both say of which day a line is: usage of each of its days, a charge of its first. Rating a
-month takes longer than a page may, so it is kept for ten minutes and the page says as of when. Does not own rating.
+month takes longer than a page may: the scheduler does it ahead, every process reads what it kept, and the page says as
+of when. Does not own rating.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from datetime import date
 
-from django.core.cache import cache
+import msgspec
 from msgspec import Struct
 
 from cardhour_billing.closing.zone_close import ZoneClose
 from cardhour_billing.config import BillingSettings
 from cardhour_billing.frozen.document import decode
-from cardhour_billing.models import Customer, Issuer
+from cardhour_billing.models import Customer, Issuer, KeptFigures
 from cardhour_billing.money import Money, parse_amount
 from cardhour_billing.month import Month, billing_period, local_day, month_of
 from cardhour_billing.portal.closing import invoices_of
@@ -24,9 +26,13 @@ from cardhour_billing.rating.charge import Charge
 from cardhour_billing.rating.rated import RatedLine
 from cardhour_billing.usage.ledger import Ledger
 from cardhour_contract.clock import Clock
-from cardhour_contract.moment import MINUTE_MS
+from cardhour_contract.moment import HOUR_MS, MINUTE_MS
 
-KEPT_MS = 10 * MINUTE_MS
+RENEWED_MS = 10 * MINUTE_MS
+"""How old it gets before the scheduler reckons it anew, at its next look."""
+SHOWN_MS = HOUR_MS
+"""How old it may be shown. Older, the scheduler does not run, and the page that asks reckons itself."""
+OpenLedger = Callable[[], AbstractContextManager[Ledger]]
 ALONE = BillingSettings(adjust_months=0)
 
 ByDay = dict[str, dict[int, int]]
@@ -53,6 +59,8 @@ class MonthMoney(Struct, frozen=True, kw_only=True):
 
     month: str
     previous: str
+    currency: str
+    """The issuer's, in which most is billed."""
     at_ms: int
     today: int
     earned: tuple[Earned, ...]
@@ -62,16 +70,48 @@ class MonthMoney(Struct, frozen=True, kw_only=True):
     """At list price; ``None`` where there is none of it, or no list price."""
 
 
-def month_money(issuer: Issuer, ledger: Ledger, clock: Clock) -> MonthMoney:
-    """The month that it is for the issuer, as it is or was within ``KEPT_MS``."""
+def kept_money(issuer: Issuer, clock: Clock) -> MonthMoney | None:
+    """The month that it is for the issuer, as it was reckoned last; None where that was not lately."""
+    now_ms = clock.now_ms()
+    kept = KeptFigures.objects.filter(name=_name(issuer, now_ms), computed_at_ms__gt=now_ms - SHOWN_MS).first()
+    return msgspec.json.decode(bytes(kept.content), type=MonthMoney) if kept else None
+
+
+def month_money(issuer: Issuer, open_ledger: OpenLedger, clock: Clock) -> MonthMoney:
+    """The month that it is for the issuer, as it is or was lately."""
+    known = kept_money(issuer, clock)
+    if known is not None:
+        return known
+    with open_ledger() as ledger:
+        return _renewed(issuer, ledger, clock)
+
+
+def renew_money(ledger: Ledger, clock: Clock) -> bool:
+    """Reckon the month anew where what is kept has grown old, for everyone who looks; whether that was so."""
+    issuer, now_ms = Issuer.objects.first(), clock.now_ms()
+    if issuer is None:
+        return False
+    name = _name(issuer, now_ms)
+    if KeptFigures.objects.filter(name=name, computed_at_ms__gt=now_ms - RENEWED_MS).exists():
+        return False
+    _renewed(issuer, ledger, clock)
+    KeptFigures.objects.filter(name__startswith=_NAME).exclude(name=name).delete()  # of months that are over
+    return True
+
+
+_NAME = "month-money "
+
+
+def _name(issuer: Issuer, now_ms: int) -> str:
+    return f"{_NAME}{month_of(local_day(now_ms, issuer.timezone))}"
+
+
+def _renewed(issuer: Issuer, ledger: Ledger, clock: Clock) -> MonthMoney:
     now_ms = clock.now_ms()
     day = local_day(now_ms, issuer.timezone)
-    key = f"today:money:{month_of(day)}"
-    known: MonthMoney | None = cache.get(key)
-    if known is not None and 0 <= now_ms - known.at_ms < KEPT_MS:
-        return known
     found = _reckon(issuer, month_of(day), day, ledger, clock)
-    cache.set(key, found, KEPT_MS // 1000)
+    content = {"computed_at_ms": found.at_ms, "content": msgspec.json.encode(found)}
+    KeptFigures.objects.update_or_create(name=_name(issuer, now_ms), defaults=content)
     return found
 
 
@@ -95,6 +135,7 @@ def _reckon(issuer: Issuer, month: Month, day: date, ledger: Ledger, clock: Cloc
     return MonthMoney(
         month=str(month),
         previous=str(previous),
+        currency=issuer.currency,
         at_ms=clock.now_ms(),
         today=day.day,
         earned=tuple(_earned(code, now, before, day, previous) for code in sorted({*now, *before})),

@@ -31,7 +31,7 @@ from cardhour_billing.portal.catalog.effect import (
 from cardhour_billing.portal.records.catalog_lists import in_words
 from cardhour_billing.portal.records.nouns import NOUNS
 from cardhour_billing.usage.ledger import WarehouseLedger
-from cardhour_billing.usage.store import opened_warehouse
+from cardhour_billing.usage.store import kept_warehouse
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Refuse, Retry
 
@@ -189,7 +189,7 @@ def _month(text: str, usual: str) -> str:
 def _effect(found: Planned, month: str, clock: SystemClock) -> Effect | None:
     """None where the usage store does not answer: the catalog can be changed without it."""
     try:
-        with opened_warehouse(load_config()) as warehouse:
+        with kept_warehouse(load_config()) as warehouse:
             return effect(found.file, parse_month(month), ledger=WarehouseLedger(warehouse), clock=clock)
     except Retry as error:
         get_logger().warning("usage_store_away", page="catalog", error=str(error))

@@ -36,13 +36,14 @@ def close_page(request: HttpRequest, month: str = "") -> HttpResponse:
         return render(request, "close.html", {"section": "close", "close": None})
     run = latest(shown, config, clock=clock)
     checked, checks = checks_of(shown)
+    close = closing.month_close(shown, request.GET.get("page", ""), clock)
     return render(
         request,
         "close.html",
         {
             "section": "close",
-            "close": closing.month_close(shown, request.GET.get("page", ""), clock),
-            "findings": findings_of(shown, checks),
+            "close": close,
+            "findings": findings_of(shown, checks, close.progress.blocked),
             "checked": checked,
             "run": run if run and (run.finished_at_ms or run.heard_at_ms) > clock.now_ms() - RECENT_MS else None,
             "settled": close_issue.settled(shown, config.billing, clock),

@@ -22,7 +22,7 @@ from cardhour_billing.portal.explain_chart import day_chart, quarter_chart
 from cardhour_billing.portal.explain_csv import LEVELS, level_csv
 from cardhour_billing.portal.explaining import Chosen, LineExplained, exact_product, explain_line
 from cardhour_billing.usage.ledger import WarehouseLedger
-from cardhour_billing.usage.store import opened_warehouse
+from cardhour_billing.usage.store import kept_warehouse
 from cardhour_contract.errors import Refuse, Retry
 from cardhour_contract.moment import MS_US, QUARTER_MS, parse_rfc3339
 
@@ -71,7 +71,7 @@ def line_page(request: HttpRequest, invoice_id: int, position: int) -> HttpRespo
 
 
 def _explained(invoice: Invoice, line: DocumentLine, chosen: Chosen, timezone: str) -> LineExplained:
-    with opened_warehouse(load_config()) as warehouse:
+    with kept_warehouse(load_config()) as warehouse:
         ledger = WarehouseLedger(warehouse)
         return explain_line(Explainer(invoice, line.position, ledger), ledger, chosen, timezone)
 

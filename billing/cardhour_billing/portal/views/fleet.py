@@ -25,7 +25,7 @@ from cardhour_billing.portal.fleet.kept import Kept, kept_margin
 from cardhour_billing.portal.fleet.pictures import PAINTS, heat_chart, share_chart
 from cardhour_billing.portal.fleet.tables import HOUR_DECIMALS, Tables, hundredths, month_us, tables
 from cardhour_billing.usage.ledger import WarehouseLedger
-from cardhour_billing.usage.store import opened_warehouse
+from cardhour_billing.usage.store import kept_warehouse
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Refuse, Retry
 
@@ -61,7 +61,7 @@ def fleet_page(request: HttpRequest, month: str = "") -> HttpResponse:
         raise Http404(str(error)) from error
     facts = {"section": "fleet", "asked": asked, "issuer": issuer, **_neighbours(asked)}
     try:
-        with opened_warehouse(load_config()) as warehouse:
+        with kept_warehouse(load_config()) as warehouse:
             kept = kept_margin(asked.month, issuer.timezone, WarehouseLedger(warehouse), clock)
             shown = _tables(kept, issuer, asked) if kept.margin.margins else None
             model = _model(shown, asked.model)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -26,9 +28,8 @@ def leases(request: HttpRequest) -> HttpResponse:
     commitments: list[holding.CommitmentView] = []
     try:
         usage = month_usage(customer, month_of(local_day(clock.now_ms(), customer.timezone)), opened_ledger, clock)
-        commitments = holding.commitments_of(
-            customer, lambda month: month_usage(customer, month, opened_ledger, clock), clock
-        )
+        months = cache(partial(month_usage, customer, open_ledger=opened_ledger, clock=clock))
+        commitments = holding.commitments_of(customer, months, clock)
     except Retry as error:
         get_logger().warning("usage_store_away", page="leases", customer=customer.key, error=str(error))
     facts = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
@@ -34,7 +33,9 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
     visible, day = with_standing(visible_invoices(request.user)), today(SystemClock())
     wanted = listing.InvoiceFilter.from_query(request.GET.dict())
     found = wanted.apply(visible, day)
-    page = Paginator(listing.ordered(found), listing.PAGE_ROWS).get_page(request.GET.get("page"))
+    sums = listing.sums(found)
+    count = sum(each.issued_count + each.draft_count for each in sums)
+    page, rows = listing.page_of(found, count, request.GET.get("page"))
     htmx = request.headers.get("HX-Request") == "true" and request.headers.get("HX-History-Restore-Request") != "true"
     response = render(
         request,
@@ -43,10 +44,10 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
             "section": "invoices",
             "wanted": wanted,
             "page": page,
-            "rows": [listing.row(invoice, day) for invoice in page.object_list],
-            "sums": listing.sums(found),
+            "rows": [listing.row(invoice, day) for invoice in rows],
+            "sums": sums,
             "months": listing.months(visible),
-            "customers": listing.customers() if request.user.is_staff else [],
+            "customers": listing.customers(wanted.customer) if request.user.is_staff else [],
             "older_query": _with_page(request.GET, page.number + 1) if page.has_next() else "",
             "newer_query": _with_page(request.GET, page.number - 1) if page.has_previous() else "",
         },
@@ -59,7 +60,7 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
 @signed_in
 def invoice_page(request: HttpRequest, invoice_id: int) -> HttpResponse:
     """One invoice, as it is printed, with its charges by day."""
-    invoice = get_object_or_404(visible_invoices(request.user), pk=invoice_id)
+    invoice = get_object_or_404(visible_invoices(request.user).defer("inputs"), pk=invoice_id)
     document = decode(bytes(invoice.frozen))
     may = capabilities(request.user)
     return render(

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from cardhour_billing.audit.node_trust import record_keys
 from cardhour_billing.config import load_config
 from cardhour_billing.portal.access import admin_only
-from cardhour_billing.usage.store import opened_warehouse
+from cardhour_billing.usage.store import kept_warehouse
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Refuse
 from cardhour_contract.signing import PublicKey
@@ -32,7 +32,7 @@ def enrol(request: HttpRequest) -> HttpResponse:
         return render(request, "node_enrol.html", facts)
     try:
         key = PublicKey.parse(text)
-        with opened_warehouse(load_config()) as warehouse:
+        with kept_warehouse(load_config()) as warehouse:
             found = enrolment(warehouse, node, key)
             if not found:
                 messages.success(request, _("Key %(key)s is enrolled already.") % {"key": key.key_id})
@@ -58,7 +58,7 @@ def revoke(request: HttpRequest) -> HttpResponse:
     clock = SystemClock()
     facts = {"section": "nodes", "node": node, "key_id": key_id, "reason": reason}
     try:
-        with opened_warehouse(load_config()) as warehouse:
+        with kept_warehouse(load_config()) as warehouse:
             found = revocation(warehouse, node, [key_id] if key_id else [], clock.now_ms(), reason)
             if not found:
                 messages.success(request, _("Nothing to revoke: it is revoked already."))

@@ -22,7 +22,7 @@ from cardhour_billing.portal.records.history import entries, time_chart, version
 from cardhour_billing.portal.records.noun import Look, Noun
 from cardhour_billing.portal.records.nouns import NOUNS
 from cardhour_billing.portal.records.shown import cells, choices, csv_rows, heads, json_chunks
-from cardhour_billing.usage.store import opened_warehouse
+from cardhour_billing.usage.store import kept_warehouse
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Retry
 
@@ -130,7 +130,7 @@ def _rows(noun: Noun, wanted: Asked, look: Look) -> QuerySet[Any] | Sequence[Any
 def _stored(noun: Noun) -> Sequence[Any]:
     if noun.stored is None:
         return ()
-    with opened_warehouse(load_config()) as warehouse:
+    with kept_warehouse(load_config()) as warehouse:
         return noun.stored(warehouse)
 
 

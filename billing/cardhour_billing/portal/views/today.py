@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from django.core.cache import cache
 from django.db.models import Count, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -17,9 +20,10 @@ from cardhour_billing.models import Invoice, Issuer
 from cardhour_billing.money import Money
 from cardhour_billing.month import clock_time
 from cardhour_billing.portal.access import staff_only
-from cardhour_billing.portal.closing import blocked_of, change, shown_month
-from cardhour_billing.portal.today.fleet import STATES, Fleet, Hour, fleet_now
-from cardhour_billing.portal.today.money import Earned, MonthMoney, month_money
+from cardhour_billing.portal.change import change
+from cardhour_billing.portal.closing import blocked_of, shown_month
+from cardhour_billing.portal.today.fleet import KEPT_S, STATES, Fleet, Hour, fleet_now
+from cardhour_billing.portal.today.money import Earned, MonthMoney, kept_money, month_money
 from cardhour_billing.portal.today.pictures import card_bar, money_chart, week_chart
 from cardhour_billing.receivables.standing import in_state, today, with_standing
 from cardhour_billing.usage.store import opened_ledger
@@ -34,7 +38,9 @@ SHOWN_MAX = 5
 @require_safe
 @staff_only
 def today_page(request: HttpRequest) -> HttpResponse:
-    """Cards now, the week's hours, what needs a person; ``?all=1`` has the month's money in it, too."""
+    """Cards now, the week's hours, the month's money where it is reckoned, what needs a person.
+
+    ``?all=1`` reckons the money where it is not, for who has no script that asks for it."""
     clock = SystemClock()
     now_ms, issuer = clock.now_ms(), Issuer.objects.first()
     zone = issuer.timezone if issuer else "UTC"
@@ -52,9 +58,12 @@ def today_page(request: HttpRequest) -> HttpResponse:
         "away": away,
         "fleet": fleet,
         "wants": [*_of_fleet(fleet, now_ms, zone), *_of_books(clock)],
-        **(_fleet(fleet, zone) if fleet else {}),
+        **(_drawn(fleet, zone) if fleet else {}),
     }
-    if request.GET.get("all") and issuer:
+    money = kept_money(issuer, clock) if issuer else None
+    if money:
+        facts |= _of_money(money)
+    elif request.GET.get("all") and issuer:
         facts |= _money(issuer, clock)
     return render(request, "today.html", facts)
 
@@ -67,6 +76,16 @@ def money_part(request: HttpRequest) -> HttpResponse:
     if issuer is None:
         return HttpResponse("")
     return render(request, "parts/today_money.html", {"zone": issuer.timezone, **_money(issuer, SystemClock())})
+
+
+def _drawn(fleet: Fleet, zone: str) -> dict[str, object]:
+    """``_fleet``, drawn once for everyone who looks at what was read once."""
+    key = f"today:drawn:{zone}:{fleet.read_at_ms}"
+    known: dict[str, object] | None = cache.get(key)
+    if known is None:
+        known = _fleet(fleet, zone)
+        cache.set(key, known, KEPT_S)
+    return known
 
 
 def _fleet(fleet: Fleet, zone: str) -> dict[str, object]:
@@ -105,12 +124,15 @@ def _by_day(days: dict[str, list[Hour]]) -> list[dict[str, object]]:
 def _money(issuer: Issuer, clock: Clock) -> dict[str, object]:
     """What the month came to so far, or that nobody can say now."""
     try:
-        with opened_ledger(load_config()) as ledger:
-            money = month_money(issuer, ledger, clock)
+        return _of_money(month_money(issuer, partial(opened_ledger, load_config()), clock))
     except Retry as error:
         get_logger().warning("usage_store_away", page="today", error=str(error))
         return {"money_away": True}
-    chief = next((each for each in money.earned if each.currency == issuer.currency), None)
+
+
+def _of_money(money: MonthMoney) -> dict[str, object]:
+    """Figures of the month, and their picture."""
+    chief = next((each for each in money.earned if each.currency == money.currency), None)
     return {
         "money": money,
         "rows": [_row(each) for each in money.earned],
@@ -201,10 +223,10 @@ def _of_books(clock: Clock) -> list[dict[str, str]]:
 
 def _sums(invoices: QuerySet[Invoice]) -> list[dict[str, str | int]]:
     """Counts and totals of invoices, one for each currency."""
-    found = Invoice.objects.filter(pk__in=invoices.order_by().values("pk")).order_by("currency").values("currency")
+    found = invoices.order_by("currency").values("currency").annotate(count=Count("pk"), whole=Sum("total"))
     return [
         {"count": each["count"], "worth": f"{_text(each['whole'], each['currency'])} {each['currency']}"}
-        for each in found.annotate(count=Count("pk"), whole=Sum("total"))
+        for each in found
     ]
 
 

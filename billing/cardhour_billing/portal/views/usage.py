@@ -24,7 +24,7 @@ from cardhour_billing.portal.usage_chart import Names, day_picture, grouping, le
 from cardhour_billing.portal.views.reports import grouping_names, recent_reports
 from cardhour_billing.receivables.standing import in_force
 from cardhour_billing.usage.ledger import Ledger, WarehouseLedger
-from cardhour_billing.usage.store import opened_warehouse
+from cardhour_billing.usage.store import kept_warehouse
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Retry
 
@@ -32,7 +32,7 @@ from cardhour_contract.errors import Retry
 @contextmanager
 def opened_ledger() -> Iterator[Ledger]:
     """The usage ledger of this installation."""
-    with opened_warehouse(load_config()) as warehouse:
+    with kept_warehouse(load_config()) as warehouse:
         yield WarehouseLedger(warehouse)
 
 
