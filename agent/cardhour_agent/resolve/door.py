@@ -58,6 +58,8 @@ class _Deadline:
         """Its socket is kept: the connection lets go of it as soon as an answer begins that will close it."""
         self._connection.connect()
         self._socket = self._connection.sock
+        if self.passed:
+            raise TimeoutError  # while it connected: nobody ends it any more
 
     def _end(self) -> None:
         self.passed = True
