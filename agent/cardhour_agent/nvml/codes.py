@@ -34,9 +34,6 @@ FAULTS = frozenset({"gpu_lost", "reset_required"})
 LACKING = frozenset({"not_supported", "function_not_found", "not_permitted"})
 """Errors that say that this driver, card or account never answers this question: told once, then ``None``."""
 
-NO_SAMPLES = frozenset({SUCCESS, NOT_FOUND})
-"""Codes by which utilisation says that nothing was used. 0 comes from nvidia-ml-py, which raises on an empty probe."""
-
 XID_FAULTS = frozenset({48, 64, 74, 79, 95, 119, 120})
 """Xids after which a card cannot be used: double-bit ECC, row remap failed, NVLink, off the bus, uncontained ECC, GSP.
 Never 13, 31, 43 or 45: applications cause those themselves."""

@@ -16,12 +16,13 @@ from pynvml import NVMLError
 
 from cardhour_agent.device import CardReading, EndedProcess, Failure, NodeReading, ProcessReading
 from cardhour_agent.nvml.accounting import Accounting, Running
-from cardhour_agent.nvml.asking import Asking, retried
-from cardhour_agent.nvml.codes import FAULTS, NO_SAMPLES, NOT_FOUND, XID_FAULTS, word_of
+from cardhour_agent.nvml.asking import Asking
+from cardhour_agent.nvml.buffers import Buffers
+from cardhour_agent.nvml.codes import FAULTS, NOT_FOUND, XID_FAULTS, word_of
 from cardhour_agent.nvml.gpm import InstanceActivity
 from cardhour_agent.nvml.health import Health
 from cardhour_agent.nvml.lists import ProcessLists
-from cardhour_agent.utilisation import UtilisationSample, Watermarks
+from cardhour_agent.utilisation import Watermarks
 from cardhour_contract.clock import Clock, SystemClock
 from cardhour_contract.record import ScannedCard
 
@@ -46,7 +47,8 @@ class NvmlDevice:
         pid_max = pid_max or int(Path("/proc/sys/kernel/pid_max").read_text(encoding="ascii"))
         self._asking = Asking()
         self._health = Health(self._asking, xid_faults)
-        self._lists = ProcessLists(self._asking, pid_max)
+        self._buffers = Buffers()
+        self._lists = ProcessLists(self._asking, self._buffers, pid_max)
         self._accounting = Accounting(self._asking, clock or SystemClock())
         self._activity = InstanceActivity(self._asking)
         self._open = False
@@ -198,17 +200,14 @@ class NvmlDevice:
 
     def _utilisation(self, handle: Any, card: ScannedCard, pids: frozenset[int]) -> tuple[dict[int, int | None], str]:
         marks = self._watermarks.setdefault(card.card, Watermarks())
-        since_us = marks.since_us(pids)
         try:
-            raw = retried(pynvml.nvmlDeviceGetProcessUtilization, handle, since_us)
+            samples = self._buffers.samples(handle, marks.since_us(pids))
         except NVMLError as error:
-            if error.value not in NO_SAMPLES:
-                if word_of(error.value) in FAULTS:
-                    raise
-                self._asking.tell("utilisation", card=card.card, reason=word_of(error.value))
-                return {}, word_of(error.value)
-            raw = []
-        samples = (UtilisationSample(each.pid, each.timeStamp, each.smUtil) for each in raw)
+            word = word_of(error.value)
+            if word in FAULTS:
+                raise
+            self._asking.tell("utilisation", card=card.card, reason=word)
+            return {}, word
         return marks.take(samples, pids), ""
 
 

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import pynvml
-
 from cardhour_agent.device import Failure
-from cardhour_agent.nvml.asking import Asking, retried
+from cardhour_agent.nvml.asking import Asking
+from cardhour_agent.nvml.buffers import Buffers
 from cardhour_contract.record import ScannedCard
+
+Rows = list[tuple[int, int | None]]
+"""Pids, each with its memory."""
 
 
 class ProcessLists:
     """The process lists of one node's cards."""
 
-    def __init__(self, asking: Asking, pid_max: int) -> None:
+    def __init__(self, asking: Asking, buffers: Buffers, pid_max: int) -> None:
         self._asking = asking
+        self._buffers = buffers
         self._pid_max = pid_max
 
     def read(self, handle: Any, card: ScannedCard) -> dict[int, int | None] | Failure:
@@ -34,22 +37,22 @@ class ProcessLists:
             return Failure(reason="process_list_not_supported")
         graphics = self._list(card, "graphics", "nvmlDeviceGetGraphicsRunningProcesses", handle) or []
         mps = self._list(card, "mps", "nvmlDeviceGetMPSComputeRunningProcesses", handle) or []
-        for each in (*compute, *graphics, *mps):
-            memory = each.usedGpuMemory
-            if not 0 < each.pid <= self._pid_max or (
+        for pid, memory in (*compute, *graphics, *mps):
+            if not 0 < pid <= self._pid_max or (
                 memory is not None and card.memory_bytes is not None and memory > card.memory_bytes
             ):
-                self._asking.tell("struct_skew", card=card.card, pid=str(each.pid), memory_bytes=str(memory))
-                return Failure(reason="struct_skew", detail=f"pid {each.pid} with {memory} bytes cannot be")
-            before = memory_of.get(each.pid)
-            memory_of[each.pid] = memory if before is None else max(before, memory or 0)
+                self._asking.tell("struct_skew", card=card.card, pid=str(pid), memory_bytes=str(memory))
+                return Failure(reason="struct_skew", detail=f"pid {pid} with {memory} bytes cannot be")
+            before = memory_of.get(pid)
+            memory_of[pid] = memory if before is None else max(before, memory or 0)
         return memory_of
 
-    def _list(self, card: ScannedCard, what: str, function: str, handle: Any) -> list[Any] | None:
+    def _list(self, card: ScannedCard, what: str, function: str, handle: Any) -> Rows | None:
         """One process list, by the newest symbol that the driver has; ``None`` where it has none."""
         for version in ("_v3", "_v2"):
-            call = getattr(pynvml, function + version, None)
-            found = None if call is None else self._asking.ask(card.card, what + version, retried, call, handle)
+            found: Rows | None = self._asking.ask(
+                card.card, what + version, self._buffers.processes, function + version, handle
+            )
             if found is not None:
-                return list(found)
+                return found
         return None
