@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, structs
 
 from cardhour_agent.output import Policy
-from cardhour_agent.procfs import SYSTEM_COMMANDS
+from cardhour_agent.proc_identities import SYSTEM_COMMANDS
 from cardhour_contract.errors import Refuse
 from cardhour_contract.identity import NAME_BYTES_MAX
 from cardhour_contract.moment import QUARTER_MS, SECOND_MS
@@ -82,6 +82,11 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A pod label or annotation that declares a share; empty = what the cluster enforces."""
     kubernetes_replicas: tuple[str, ...] = ()
     """``resource=count``: resources of which one card has several (MPS, time-slicing)."""
+    kubernetes_slices_url: str = ""
+    """The API server's list of this node's resource slices, where cards are claimed (dynamic resource allocation):
+    it says which card a claim names. Empty = of NVIDIA's claims the whole GPUs alone, by their device files."""
+    kubernetes_slices_ca_file: str = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"
+    """Authority of the API server's certificate; empty = the system's."""
     pod_resources_socket: Path = Path("/var/lib/kubelet/pod-resources/kubelet.sock")
     """Where the kubelet says which container has which device; asked where ``basis`` is ``allocation``."""
     slurm_notes: Path = Path("slurm")
@@ -171,6 +176,11 @@ def _resolver_problems(agent: AgentSettings, where: str) -> list[str]:
     if not agent.kubernetes_url.startswith(("https://", "http://")):
         problems.append(
             f"{where}: [agent] kubernetes_url is '{agent.kubernetes_url}': write one such as https://127.0.0.1:10250/pods"
+        )
+    if agent.kubernetes_slices_url and not agent.kubernetes_slices_url.startswith(("https://", "http://")):
+        problems.append(
+            f"{where}: [agent] kubernetes_slices_url is '{agent.kubernetes_slices_url}': write one such as"
+            " https://kubernetes.default.svc/apis/resource.k8s.io/v1/resourceslices?fieldSelector=spec.nodeName%3DNODE"
         )
     if len(agent.replicas) < len(agent.kubernetes_replicas):
         problems.append(

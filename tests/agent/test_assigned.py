@@ -73,7 +73,7 @@ def test_a_claims_gpus_are_those_of_their_device_files(kubelet: Kubelet, tmp_pat
         claiming("side", "gpu.nvidia.com", "gpu-0-mig-9-0-4"),
     )
     pods = KubernetesResolver(KubernetesSettings(url="http://127.0.0.1:1/pods"), VirtualClock(0))
-    found = PodAssigner(kubelet.socket, pods, {}, tmp_path).find(CARDS)
+    found = PodAssigner(kubelet.socket, pods, {}, proc=tmp_path).find(CARDS)
     assert shares(found) == [(GPU, "k8s:team-a", "train-0", 1000)]
 
 

@@ -18,15 +18,16 @@ from msgspec import Struct
 from cardhour_agent.procfs import PROC, cards_by_minor
 from cardhour_agent.resolve.answer import Answer, NoAnswer, owned
 from cardhour_agent.resolve.kubernetes import KubernetesResolver
-from cardhour_agent.resolve.pod_resources import list_devices
+from cardhour_agent.resolve.pod_resources import DeviceOf, list_devices
+from cardhour_agent.resolve.slices import Claimed, Slices
 from cardhour_contract.record import SHARE_WHOLE
 
 HAMI_DEVICES = "hami.io/vgpu-devices-allocated"
 """Where HAMi writes which cards a pod's containers have: what the kubelet was told then are stand-ins."""
 
 DRA_DRIVER = "gpu.nvidia.com"
-"""NVIDIA's driver for dynamic resource allocation. It calls a GPU by the number of its device file, ``gpu-0``. MIG
-instances (``gpu-0-mig-…``) are named by their place in the GPU, which NVML's cards do not tell: they are not read."""
+"""NVIDIA's driver for dynamic resource allocation. It calls a GPU by the number of its device file, ``gpu-0``, and an
+instance by its place in the GPU, which only its slices (``slices``) put a UUID to."""
 
 _DRA = re.compile(r"gpu-(\d+)")
 
@@ -61,17 +62,27 @@ class PodAssigner:
 
     name = "kubernetes"
 
-    def __init__(self, socket: Path, pods: KubernetesResolver, replicas: Mapping[str, int], proc: Path = PROC) -> None:
-        self._socket, self._pods, self._replicas, self._proc = socket, pods, replicas, proc
+    def __init__(
+        self,
+        socket: Path,
+        pods: KubernetesResolver,
+        replicas: Mapping[str, int],
+        slices: Slices | None = None,
+        proc: Path = PROC,
+    ) -> None:
+        """Without ``slices``, of NVIDIA's claims the whole GPUs are known, by their device files."""
+        self._socket, self._pods, self._replicas = socket, pods, replicas
+        self._slices, self._proc = slices, proc
 
     def find(self, cards: frozenset[str]) -> list[Assigned]:
         if not self._socket.parent.is_dir():
             return []  # no kubelet on this node; where there is one, a missing socket is a kubelet that restarts
         counts: Counter[tuple[str, str, str, str]] = Counter()
         hami: set[tuple[str, str]] = set()
-        for device in list_devices(self._socket):
-            card = self._claimed(device.device_id) if device.resource == DRA_DRIVER else None
-            card = card if card in cards else _card_of(device.device_id, cards)
+        devices = list_devices(self._socket)
+        claimed = self._claimed(devices, cards)
+        for device in devices:
+            card = claimed.get(_claim(device)) or _card_of(device.device_id, cards)
             if card is not None:
                 counts[device.namespace, device.pod, card, device.resource] += 1
             elif _one_of(_HAMI, device.device_id, cards) is not None:
@@ -85,10 +96,16 @@ class PodAssigner:
                     shares[namespace, pod, card] += share
         return [self._assigned(*each, share) for each, share in shares.items()]
 
-    def _claimed(self, device: str) -> str | None:
-        """The GPU that a claim names."""
-        match = _DRA.fullmatch(device)
-        return cards_by_minor(self._proc).get(match[1]) if match else None
+    def _claimed(self, devices: Iterable[DeviceOf], cards: frozenset[str]) -> dict[Claimed, str]:
+        """The cards that claims name."""
+        claims = frozenset(_claim(each) for each in devices if each.pool)
+        if self._slices is not None:
+            return self._slices.cards_of(claims, cards)
+        numbered = {
+            each: match[1] for each in claims if each.driver == DRA_DRIVER and (match := _DRA.fullmatch(each.device))
+        }
+        by_minor = cards_by_minor(self._proc) if numbered else {}
+        return {each: by_minor[minor] for each, minor in numbered.items() if by_minor.get(minor) in cards}
 
     def _assigned(self, namespace: str, pod: str, card: str, share: int) -> Assigned:
         """The containers of a pod are one workload: what they have of a card adds up."""
@@ -149,6 +166,10 @@ class JobAssigner:
             return []
         except OSError as error:
             raise NoAnswer("not_permitted", f"{self._folder}: {error}") from error
+
+
+def _claim(device: DeviceOf) -> Claimed:
+    return Claimed(device.resource, device.pool, device.device_id)
 
 
 def _card_of(device_id: str, cards: frozenset[str]) -> str | None:

@@ -16,6 +16,7 @@ from cardhour_agent.resolve.assigned import Assigner, JobAssigner, PodAssigner
 from cardhour_agent.resolve.containers import ContainerResolver
 from cardhour_agent.resolve.kubernetes import KubernetesResolver, KubernetesSettings
 from cardhour_agent.resolve.owners import Owners
+from cardhour_agent.resolve.slices import Slices
 from cardhour_agent.resolve.slurm import SlurmResolver
 from cardhour_agent.resolve.users import MachineResolver, UserResolver
 from cardhour_contract.clock import Clock
@@ -43,7 +44,10 @@ def enabled_allocations(agent: AgentSettings, home: Path, boot_id: str, clock: C
         return None
     assigners: dict[str, Callable[[], Assigner]] = {
         "kubernetes": lambda: PodAssigner(
-            agent.pod_resources_socket, KubernetesResolver(_kubernetes(agent), clock), agent.replicas
+            agent.pod_resources_socket,
+            KubernetesResolver(_kubernetes(agent), clock),
+            agent.replicas,
+            Slices(_slices(agent), clock) if agent.kubernetes_slices_url else None,
         ),
         "slurm": lambda: JobAssigner(home / agent.slurm_notes, agent.slurm_owner),
     }
@@ -60,4 +64,13 @@ def _kubernetes(agent: AgentSettings) -> KubernetesSettings:
         owner_label=agent.kubernetes_owner_label,
         share_label=agent.kubernetes_share_label,
         replicas=agent.replicas,
+    )
+
+
+def _slices(agent: AgentSettings) -> KubernetesSettings:
+    """The API server, which has a certificate that can be checked."""
+    return KubernetesSettings(
+        url=agent.kubernetes_slices_url,
+        token_file=Path(agent.kubernetes_token_file) if agent.kubernetes_token_file else None,
+        ca_file=Path(agent.kubernetes_slices_ca_file) if agent.kubernetes_slices_ca_file else None,
     )

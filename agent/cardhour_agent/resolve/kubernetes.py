@@ -145,9 +145,7 @@ class KubernetesResolver:
 
     def _list(self) -> dict[str, _PodItem]:
         """The node's pods by every uid that a control group may have for them."""
-        body = get_url(self._settings.url, self._headers(), self._tls())
-        if body is None:
-            raise NoAnswer("bad_answer", f"{self._settings.url} is not there (404)")
+        body = get_list(self._settings)
         try:
             items = msgspec.json.decode(body, type=_PodList).items or ()
         except msgspec.DecodeError as error:
@@ -159,28 +157,6 @@ class KubernetesResolver:
                 if uid:
                     pods[uid.replace("-", "")] = pod
         return pods
-
-    def _headers(self) -> dict[str, str]:
-        """The token is read each time: the kubelet renews the file."""
-        file = self._settings.token_file
-        if file is None or not self._settings.url.startswith("https:"):
-            return {}
-        try:
-            return {"Authorization": f"Bearer {file.read_text(encoding='ascii').strip()}"}
-        except (OSError, UnicodeDecodeError) as error:
-            raise NoAnswer("no_token", str(error)) from error
-
-    def _tls(self) -> ssl.SSLContext | None:
-        if not self._settings.url.startswith("https:"):
-            return None
-        try:
-            context = ssl.create_default_context(cafile=self._settings.ca_file)
-        except OSError as error:
-            raise NoAnswer("no_ca", f"{self._settings.ca_file}: {error}") from error
-        if not self._settings.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
 
     def _limit(self, pod: _PodItem, name: str) -> int:
         """The share that a container's limits give it, where the cluster divides cards."""
@@ -194,6 +170,38 @@ class KubernetesResolver:
             if count:
                 return max(1, min(SHARE_WHOLE, count * SHARE_WHOLE // replicas))
         return SHARE_WHOLE
+
+
+def get_list(settings: KubernetesSettings) -> bytes:
+    """What the server at ``settings.url`` answers. Raises NoAnswer."""
+    body = get_url(settings.url, _headers(settings), _tls(settings))
+    if body is None:
+        raise NoAnswer("bad_answer", f"{settings.url} is not there (404)")
+    return body
+
+
+def _headers(settings: KubernetesSettings) -> dict[str, str]:
+    """The token is read each time: the kubelet renews the file."""
+    file = settings.token_file
+    if file is None or not settings.url.startswith("https:"):
+        return {}
+    try:
+        return {"Authorization": f"Bearer {file.read_text(encoding='ascii').strip()}"}
+    except (OSError, UnicodeDecodeError) as error:
+        raise NoAnswer("no_token", str(error)) from error
+
+
+def _tls(settings: KubernetesSettings) -> ssl.SSLContext | None:
+    if not settings.url.startswith("https:"):
+        return None
+    try:
+        context = ssl.create_default_context(cafile=settings.ca_file)
+    except OSError as error:
+        raise NoAnswer("no_ca", f"{settings.ca_file}: {error}") from error
+    if not settings.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _container_of(pod: _PodItem, container_id: str) -> str | None:

@@ -20,7 +20,7 @@ POD_NAME, POD_NAMESPACE, POD_CONTAINERS = 1, 2, 3
 CONTAINER_NAME, CONTAINER_DEVICES, CONTAINER_DYNAMIC = 1, 2, 5
 RESOURCE_NAME, DEVICE_IDS = 1, 2
 CLAIM_RESOURCES = 4
-DRIVER_NAME, DEVICE_NAME = 2, 4
+DRIVER_NAME, POOL_NAME, DEVICE_NAME = 2, 3, 4
 """Field numbers of the messages of ``k8s.io/kubelet/pkg/apis/podresources/v1``."""
 
 VARINT, FIXED_64, LENGTH_DELIMITED, FIXED_32 = 0, 1, 2, 5
@@ -37,6 +37,8 @@ class DeviceOf(NamedTuple):
     """As device plugins call it; of a claim (dynamic resource allocation), the driver's name."""
     device_id: str
     """As the plugin, or the driver, calls it."""
+    pool: str = ""
+    """Of a claim: in which the driver's name of it is unique."""
 
 
 def list_devices(socket: Path) -> list[DeviceOf]:
@@ -57,8 +59,8 @@ def _devices(answer: bytes) -> Iterator[DeviceOf]:
                     yield DeviceOf(namespace, name, _text(container, CONTAINER_NAME), resource, each.decode())
             for claim in _of(container, CONTAINER_DYNAMIC):
                 for each in _of(claim, CLAIM_RESOURCES):
-                    driver, device = _text(each, DRIVER_NAME), _text(each, DEVICE_NAME)
-                    yield DeviceOf(namespace, name, _text(container, CONTAINER_NAME), driver, device)
+                    driver, pool, device = (_text(each, number) for number in (DRIVER_NAME, POOL_NAME, DEVICE_NAME))
+                    yield DeviceOf(namespace, name, _text(container, CONTAINER_NAME), driver, device, pool)
 
 
 def _text(message: bytes, number: int) -> str:
