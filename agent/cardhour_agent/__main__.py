@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cardhour_agent import key_file, logs, show, slurm_notes
+from cardhour_agent import descriptors, key_file, logs, show, slurm_notes
 from cardhour_agent.checkup import examine
 from cardhour_agent.config import Config, load
 from cardhour_agent.outbox import entry_of
@@ -190,6 +190,7 @@ def _enrolment(config: Config, made: SigningKey, verb: str) -> None:
 
 def _run(config: Config, read_again: Callable[[], Config]) -> None:
     """Until SIGTERM or SIGINT; with the settings as they then are after each SIGHUP."""
+    descriptors.raise_limit()
     running = Running(config, read_again)
     signal.signal(signal.SIGTERM, running.stop)
     signal.signal(signal.SIGINT, running.stop)

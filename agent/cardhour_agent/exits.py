@@ -10,10 +10,8 @@ import os
 import select
 from collections.abc import Iterable, Mapping
 
+from cardhour_agent import descriptors
 from cardhour_contract.clock import Clock
-
-WATCHED_MAX = 4096
-"""Processes watched at a time; others end at the last sample that saw them. Each takes a file descriptor."""
 
 
 class Exits:
@@ -27,6 +25,8 @@ class Exits:
         self._fd_of: dict[int, int] = {}
         """pidfd by process key."""
         self._ended_ms: dict[int, int] = {}
+        self._watched_max = descriptors.processes()
+        """Others end at the last sample that saw them."""
         self._wake, self._waker = os.pipe()
         os.set_blocking(self._waker, False)
         self._poll.register(self._wake, select.POLLIN)
@@ -37,7 +37,7 @@ class Exits:
         for key in self._fd_of.keys() - keys:
             self._drop(self._fd_of[key])
         for pid, key in wanted.items():
-            if key in self._fd_of or len(self._fd_of) >= WATCHED_MAX:
+            if key in self._fd_of or len(self._fd_of) >= self._watched_max:
                 continue
             try:
                 fd = os.pidfd_open(pid)

@@ -1,7 +1,7 @@
 """Who a pid is: the answer that puts an owner to a held card.
 
-Owns the answer's shape and the protocol of those who give it. Does not own how it is found (``procfs`` asks the kernel,
-``simulated`` a scenario).
+Owns the answer's shape and the protocol of those who give it. Does not own how it is found (``proc_identities``
+asks the kernel, ``simulated`` a scenario).
 """
 
 from __future__ import annotations
@@ -56,4 +56,8 @@ class Identities(Protocol):
 
     def late_answers(self) -> tuple[Attribution, ...]:
         """Answers, since the last call, about processes that were unknown when they were reported."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what is kept open to know them."""
         ...

@@ -6,13 +6,18 @@ Prometheus's conventions: base units, ``_total`` on counters. Nothing here is lo
 
 from __future__ import annotations
 
+import socket
+import sys
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import CollectorRegistry, start_http_server
+import structlog
+from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -32,7 +37,15 @@ DEEP_REPORTS = 10_000
 DEPTH_MS = 60_000
 """How long a look at a spool of more than so many reports is good for: a look reads every row."""
 
+CLIENT_S = 10
+"""How long one scrape may keep the others waiting."""
+
+IDLE_S = 3600.0
+"""How often the server looks round while nobody asks: a stop wakes it, and each look would wake a processor."""
+
 PREFIX = "cardhour_agent_"
+
+_log = structlog.get_logger("cardhour.metrics")
 
 Values = Iterable[tuple[tuple[str, ...], float]]
 """Label values, and the number under them."""
@@ -50,16 +63,19 @@ class Sources(NamedTuple):
 
 
 class AgentCollector(Collector):
-    """Asked at each scrape, on the server's threads."""
+    """Asked at each scrape, on the server's thread."""
 
     def __init__(self, sources: Sources, clock: Clock) -> None:
         self._sources = sources
         self._clock = clock
+        self._version = version("cardhour-agent")
+        self._spool: Spool | None = None
+        """Opened by the first scrape, since it belongs to the thread that opened it."""
         self._depth: Depth | None = None
         self._looked_ms = 0
 
     def collect(self) -> Iterator[Metric]:
-        yield InfoMetricFamily(f"{PREFIX}build", "The agent's version.", {"version": version("cardhour-agent")})
+        yield InfoMetricFamily(f"{PREFIX}build", "The agent's version.", {"version": self._version})
         yield from self._sampling(self._sources.status)
         yield from self._delivery()
         if isinstance(self._sources.device, WatchedNvml):
@@ -110,10 +126,16 @@ class AgentCollector(Collector):
         now_ms = self._clock.monotonic_ms()
         deep = self._depth is not None and self._depth.reports > DEEP_REPORTS
         if self._depth is None or not deep or now_ms - self._looked_ms >= DEPTH_MS:
-            with Spool(self._sources.spool) as spool:
-                self._depth = spool.depth()
+            if self._spool is None:
+                self._spool = Spool(self._sources.spool)
+            self._depth = self._spool.depth()
             self._looked_ms = now_ms
         return self._depth
+
+    def close(self) -> None:
+        """On the thread that scraped."""
+        if self._spool is not None:
+            self._spool.close()
 
 
 def _gauge(name: str, help_: str, value: float) -> Metric:
@@ -131,13 +153,52 @@ def _counters(name: str, help_: str, labels: Iterable[str], values: Values) -> M
     return family
 
 
+class _Quiet(WSGIRequestHandler):
+    """A scrape is nothing to log."""
+
+    timeout = CLIENT_S
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+class _Http(WSGIServer):
+    """One scrape after the other."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        _log.warning("a scrape failed", client=str(client_address), error=repr(sys.exception()))
+
+
+class _Server:
+    """Answers scrapes one after the other, on a thread of its own."""
+
+    def __init__(self, port: int, collector: AgentCollector) -> None:
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(collector)
+        self._collector = collector
+        self._http: WSGIServer = make_server(ADDRESS, port, make_wsgi_app(registry), _Http, _Quiet)
+        self._thread = threading.Thread(target=self._serve, name="metrics", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        # A socket that takes no more connections can be read at once, which ends the server's wait.
+        self._http.socket.shutdown(socket.SHUT_RD)
+        self._http.shutdown()
+        self._thread.join()
+        self._http.server_close()
+
+    def _serve(self) -> None:
+        try:
+            self._http.serve_forever(IDLE_S)
+        finally:
+            self._collector.close()
+
+
 @contextmanager
 def served(port: int, sources: Sources, clock: Clock) -> Iterator[None]:
     """Serve the numbers meanwhile. Raises Refuse where the port is not to be had."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(AgentCollector(sources, clock))
     try:
-        server, thread = start_http_server(port, ADDRESS, registry)
+        server = _Server(port, AgentCollector(sources, clock))
     except OSError as error:
         raise Refuse(
             f"port {port} on {ADDRESS} cannot be opened ({error.strerror}): give [agent] metrics_port another, or 0"
@@ -145,6 +206,4 @@ def served(port: int, sources: Sources, clock: Clock) -> Iterator[None]:
     try:
         yield
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        server.close()

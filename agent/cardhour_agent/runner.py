@@ -27,7 +27,8 @@ from cardhour_agent.ntp import ntp_synced
 from cardhour_agent.nvml.watched import WatchedNvml
 from cardhour_agent.observer import NodeName, Observer
 from cardhour_agent.outbox import Outbox
-from cardhour_agent.procfs import ProcIdentities, boot_id
+from cardhour_agent.proc_identities import ProcIdentities
+from cardhour_agent.procfs import boot_id
 from cardhour_agent.resolve.enabled import enabled_allocations, enabled_owners
 from cardhour_agent.resolve.owners import Owners
 from cardhour_agent.sampler import LastSeen, Sampler
@@ -100,6 +101,7 @@ class Parts:
 
     def close(self) -> None:
         self.device.close()
+        self.identities.close()
         self.exits.close()
         if self.owners is not None:
             self.owners.close()

@@ -76,7 +76,9 @@ def connect(stream: StreamSettings, wait_ms: int = BOOTSTRAP_MS, block_ms: int =
         enable_idempotence=True,
         allow_auto_create_topics=False,
         compression_type="lz4",
-        linger_ms=20,
+        # A report a minute waits for no other; those that waited in the spool fill batches while earlier ones are out.
+        linger_ms=0,
+        metrics_enabled=False,
         bootstrap_timeout_ms=wait_ms,
         max_block_ms=block_ms,
         delivery_timeout_ms=DELIVERY_MS,

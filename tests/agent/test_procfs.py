@@ -8,13 +8,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from cardhour_agent import descriptors
 from cardhour_agent.exits import Exits
 from cardhour_agent.ntp import ntp_synced
-from cardhour_agent.procfs import LOOKED_MS, ProcIdentities, boot_id, read_process
+from cardhour_agent.proc_identities import LOOKED_MS, ProcIdentities
+from cardhour_agent.procfs import boot_id, look_at, read_process
 from cardhour_agent.resolve.asker import Asker
 from cardhour_agent.resolve.owners import Owners
 from cardhour_agent.resolve.place import Container, User
@@ -59,6 +62,7 @@ def write_process(proc: Path, pid: int, *, command: str = "python", ticks: int =
     folder.mkdir(parents=True, exist_ok=True)
     folder.joinpath("stat").write_text(f"{pid} ({command}) S 1 " + " ".join(["0"] * 17) + f" {ticks} 0 0\n")
     folder.joinpath("status").write_text("Name:\tx\nUid:\t4000000\t4000000\t4000000\t4000000\n")
+    folder.joinpath("comm").write_text(command + "\n")
     folder.joinpath("cgroup").write_text(f"0::{cgroup}\n")
 
 
@@ -114,13 +118,86 @@ def test_a_wait_is_ended_from_another_thread_or_a_signal_handler(exits: Exits) -
     assert clock.monotonic_ms() - before_ms < 60_000
 
 
-def test_a_pid_that_is_used_again_is_another_process(exits: Exits, tmp_path: Path) -> None:
+@pytest.fixture
+def other() -> Iterator[subprocess.Popen[bytes]]:
+    """Another process that lives as long as the test."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield process
+        process.kill()
+
+
+def test_a_pid_that_is_used_again_is_another_process(
+    exits: Exits, tmp_path: Path, child: subprocess.Popen[bytes], other: subprocess.Popen[bytes]
+) -> None:
+    """One name in /proc, first of one real process, then of another that is like it in everything but its start."""
     asked = identities(exits, tmp_path)
-    write_process(tmp_path, 4_999_999, ticks=100)
-    first = asked.identify(4_999_999)
+    (tmp_path / "5").symlink_to(f"/proc/{child.pid}")
+    for process in (child, other):
+        (tmp_path / "5").unlink(missing_ok=True)
+        (tmp_path / "5").symlink_to(f"/proc/{process.pid}")
+        start_ticks = read_process(process.pid).start_ticks
+        assert asked.identify(5).key == process_key("node-1", boot_id(), 5, start_ticks)
+        asked.sampled()
+        end(process)
+    asked.close()
+
+
+def test_what_is_kept_open_of_a_process_is_never_anothers(
+    tmp_path: Path, child: subprocess.Popen[bytes], other: subprocess.Popen[bytes]
+) -> None:
+    (tmp_path / "5").symlink_to(f"/proc/{child.pid}")
+    _, glimpse = look_at(5, tmp_path)
+    (tmp_path / "5").unlink()
+    (tmp_path / "5").symlink_to(f"/proc/{other.pid}")
+    assert glimpse.is_unchanged(), "the first one goes on, whatever its name leads to"
+    end(child)
+    with pytest.raises(ProcessLookupError):
+        glimpse.is_unchanged()
+    glimpse.close()
+
+
+def test_an_exec_is_seen_at_the_next_sample(exits: Exits) -> None:
+    with subprocess.Popen(["sh", "-c", "read go; exec cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None and process.stdout is not None
+        asked = identities(exits)
+        before = asked.identify(process.pid)
+        asked.sampled()
+        process.stdin.write(b"go\nthere\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b"there\n"
+        after = asked.identify(process.pid)
+        asked.close()
+        process.kill()
+    assert (before.process.command, after.process.command) == ("sh", "cat")
+    assert after.key == before.key, "it is the same process"
+
+
+def test_nothing_stays_open_of_those_who_are_gone_or_beyond_the_limit(
+    exits: Exits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(descriptors, "PROCESSES_MAX", 2)
+    asked = identities(exits, tmp_path)
+    pids = (4_999_997, 4_999_998, 4_999_999)
+
+    def open_of() -> list[str]:
+        """Whose files are open, by the folder that they are in."""
+        found = []
+        for each in Path("/proc/self/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile, by another thread
+                found.append(each.readlink())
+        return sorted(link.parent.name for link in found if link.is_relative_to(tmp_path))
+
+    for pid in pids:
+        write_process(tmp_path, pid, ticks=pid)
+    for _ in range(2):
+        assert [asked.identify(pid).process.start_ticks for pid in pids] == list(pids)
+        asked.sampled()
+        assert open_of() == ["4999997", "4999997", "4999998", "4999998"]
+    asked.identify(4_999_998)
     asked.sampled()
-    write_process(tmp_path, 4_999_999, ticks=200)
-    assert asked.identify(4_999_999).key != first.key
+    assert open_of() == ["4999998", "4999998"]
+    asked.close()
+    assert open_of() == []
 
 
 def test_a_change_of_command_or_group_is_seen_at_once_and_one_of_the_user_alone_within_a_minute(

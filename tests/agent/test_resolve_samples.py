@@ -12,7 +12,7 @@ from cardhour_agent.config import AgentSettings, load
 from cardhour_agent.device import CardReading, NodeReading, ProcessReading
 from cardhour_agent.exits import Exits
 from cardhour_agent.observer import NodeName, Observer
-from cardhour_agent.procfs import ProcIdentities
+from cardhour_agent.proc_identities import ProcIdentities
 from cardhour_agent.resolve import owners
 from cardhour_agent.resolve.asker import UNUSED_MAX_MS
 from cardhour_agent.resolve.enabled import enabled_owners
