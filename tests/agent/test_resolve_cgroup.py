@@ -72,6 +72,19 @@ PATHS: dict[str, tuple[str, tuple[Place, ...]]] = {
         f"/kubepods/pod{UID}/{OUTER}/docker/{ID}",
         (Pod(uid=POD, container_id=OUTER), Container(runtime="docker", container_id=ID)),
     ),
+    "cgroupfs driver, seen from another pod's own namespace": (
+        f"/../../pod{UID}/{ID}",
+        (Pod(uid=POD, container_id=ID),),
+    ),
+    "the same, of another class": (f"/../../../besteffort/pod{UID}/{ID}", (Pod(uid=POD, container_id=ID),)),
+    "seen from there, a tenant's folder named like a pod of somebody else": (
+        f"/../../pod{UID}/{ID}/init/pod{STATIC}/{OUTER}",
+        (Pod(uid=POD, container_id=ID), Container(runtime="docker", container_id=OUTER)),
+    ),
+    "Docker, seen from another container's own namespace": (
+        f"/../{ID}",
+        (Container(runtime="docker", container_id=ID),),
+    ),
     "Docker, cgroupfs driver": (f"/docker/{ID}", (Container(runtime="docker", container_id=ID),)),
     "Docker, systemd driver": (f"/system.slice/docker-{ID}.scope", (Container(runtime="docker", container_id=ID),)),
     "Docker with a parent of the operator's": (f"/gpu/tenants/{ID}", (Container(runtime="docker", container_id=ID),)),

@@ -30,7 +30,7 @@ from cardhour_agent.resolve.place import Container, Job, Machine, Place, Pod, Ru
 _POD_SLICE = re.compile(r"(?:^|-)kubepods(?:-burstable|-besteffort)?-pod([0-9a-f_]{32,36})\.slice(?::[\w-]+:(\w+))?$")
 """systemd driver. After a colon: a runtime left at the cgroupfs driver while the kubelet uses systemd's."""
 _POD_FOLDER = re.compile(r"pod([0-9a-f-]{32,36})$")
-"""cgroupfs driver; only below a ``kubepods`` folder."""
+"""cgroupfs driver; only below a ``kubepods`` folder, or on the way there (``_holds_pods``)."""
 _CONTAINER = re.compile(r"(?:(docker|libpod|nerdctl|cri-containerd|crio)-)?([0-9a-f]{64})(?:\.scope)?$")
 _SLURM = re.compile(r"slurm(?:_.+)?$|(?:.+_)?slurmstepd\.scope$")
 """Version 1's folder, or version 2's scope; with a node's name where a machine runs several slurmd."""
@@ -101,12 +101,18 @@ def _walk(names: list[str]) -> Iterator[Place]:
             if match[2]:
                 yield Pod(uid=pod, container_id=match[2])
                 pod = ""
-        elif (match := _POD_FOLDER.match(name)) and "kubepods" in names[:index]:
+        elif (match := _POD_FOLDER.match(name)) and _holds_pods(names[:index]):
             pod = match[1].replace("-", "")
         elif place := _named(name, names[:index]):
             yield place
     if pod:
         yield Pod(uid=pod)
+
+
+def _holds_pods(above: list[str]) -> bool:
+    """Whether folders here are the kubelet's. From within a control group namespace of its own, an agent that is a pod
+    itself sees others by the way up and down again: what they have in common with it, ``kubepods``, is not in it."""
+    return "kubepods" in above or (above[:1] == [".."] and set(above) <= {"..", "burstable", "besteffort"})
 
 
 def _named(name: str, above: list[str]) -> Place | None:
