@@ -27,10 +27,10 @@ def nobody_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def stub_libraries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Folders with the stub library: as a current driver, and as one without the MPS list."""
+    """Folders with the stub library: as a current driver, and as ones without the MPS list or the newest lists."""
     source = Path(__file__).with_name("stub_nvml.c")
     folders = {}
-    for name, flags in (("current", []), ("without_mps", ["-DNO_MPS"])):
+    for name, flags in (("current", []), ("without_mps", ["-DNO_MPS"]), ("without_v3", ["-DNO_V3"])):
         folder = folders[name] = tmp_path_factory.mktemp(name)
         library = str(folder / "libnvidia-ml.so.1")
         subprocess.run(

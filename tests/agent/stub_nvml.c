@@ -3,7 +3,8 @@
  * The environment variable STUB_NVML names what goes wrong, or the first word of the file STUB_NVML_FILE does; either is
  * read at every call, so a test can change it at any time. Two GPUs; GPU 0 carries pids 100 (compute and graphics; the
  * file's second word where it has one) and 200 (MPS, where that list exists).
- * Built with -DNO_MPS it lacks the MPS symbol, as older drivers do. Layouts follow NVIDIA's nvml.h.
+ * Built with -DNO_MPS it lacks the MPS symbol, as older drivers do, with -DNO_V3 the third version of the lists, as driver
+ * 535.98 does. Layouts follow NVIDIA's nvml.h.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,7 +92,7 @@ int nvmlDeviceGetName(Device *d, char *text, unsigned size) {
 int nvmlDeviceGetMemoryInfo(Device *d, Memory *m) {
     (void)d;
     m->total = 80ULL << 30; m->free = m->used = 0;
-    return SUCCESS;
+    return is("no_memory_info") ? NOT_SUPPORTED : SUCCESS; /* as on boards with unified memory */
 }
 int nvmlDeviceGetMigMode(Device *d, unsigned *now, unsigned *pending) {
     *now = *pending = (is("mig") || monitored()) && d->index == 0;
@@ -104,7 +105,12 @@ int nvmlDeviceGetMigDeviceHandleByIndex(Device *d, unsigned index, Device **foun
     return SUCCESS;
 }
 
-/* The lists: the first call asks for the size, the second fills the buffer. */
+#ifdef NO_V3
+#define nvmlDeviceGetComputeRunningProcesses_v3 nvmlDeviceGetComputeRunningProcesses_v2
+#define nvmlDeviceGetGraphicsRunningProcesses_v3 nvmlDeviceGetGraphicsRunningProcesses_v2
+#define nvmlDeviceGetMPSComputeRunningProcesses_v3 nvmlDeviceGetMPSComputeRunningProcesses_v2
+#endif
+/* The lists: without a buffer that is large enough, a call tells the size. */
 static int list(const Process *from, unsigned n, unsigned *count, Process *into) {
     if (n == 0) { *count = 0; return SUCCESS; }
     if (!into || *count < n) { *count = n; return INSUFFICIENT_SIZE; }
@@ -122,6 +128,11 @@ int nvmlDeviceGetComputeRunningProcesses_v3(Device *d, unsigned *count, Process 
     if (is("memory_unknown")) one.memory = ~0ULL;
     if (is("list_lost") && d->index == 1) return GPU_IS_LOST;
     if (d->instance == 2) one.pid = 300;
+    if (is("crowded")) { /* more than any buffer begins with */
+        static Process many[400];
+        for (int i = 0; i < 400; i++) many[i] = (Process){1000 + i, 1ULL << 20, ~0u, ~0u};
+        return list(many, d->index == 0 ? 300 : 400, count, into);
+    }
     return list(&one, d->index == 0 ? 1 : 0, count, into);
 }
 int nvmlDeviceGetGraphicsRunningProcesses_v3(Device *d, unsigned *count, Process *into) {

@@ -151,6 +151,28 @@ def test_a_driver_without_the_mps_list_still_tells_the_others(stub_libraries: di
     assert by_pid(card(reading, "GPU-0")) == {100: (4 * GIB, 450_000)}
 
 
+def test_a_driver_without_the_newest_lists_tells_by_the_ones_before(stub_libraries: dict[str, Path]) -> None:
+    """535.98 took the third version out again, which 535.43 to 535.86 had answered with rows of another size."""
+    (reading,) = read_nvml(stub_libraries["without_v3"], "")
+    assert by_pid(card(reading, "GPU-0")) == {100: (4 * GIB, 450_000), 200: (2 * GIB, 100_000)}
+
+
+def test_a_board_that_does_not_tell_its_memory_still_tells_its_processes(stub_libraries: dict[str, Path]) -> None:
+    (reading,) = read_nvml(stub_libraries["current"], "no_memory_info")
+    assert {each.memory_bytes for each in reading.cards} == {None}
+    assert by_pid(card(reading, "GPU-0"))[100][0] == 4 * GIB
+
+
+def test_a_crowd_outgrows_the_buffer_and_nobody_is_missed_or_taken_for_another_cards(
+    stub_libraries: dict[str, Path],
+) -> None:
+    crowded, after = read_nvml(stub_libraries["current"], "crowded", "")
+    assert {1000 + each for each in range(300)} | {100, 200} == set(by_pid(card(crowded, "GPU-0")))
+    assert {1000 + each for each in range(400)} == set(by_pid(card(crowded, "GPU-1")))
+    assert set(by_pid(card(after, "GPU-0"))) == {100, 200}
+    assert card(after, "GPU-1").processes == ()
+
+
 def test_a_missing_driver_is_a_failure_of_the_node_and_it_is_asked_again(stub_libraries: dict[str, Path]) -> None:
     gone, back = read_nvml(stub_libraries["current"], "no_driver", "")
     assert gone.failure is not None and gone.failure.reason == "driver_not_loaded"

@@ -20,6 +20,7 @@ HOSTS = {
     "host",  # in a form such as postgresql://user@host:port/name
     "www.w3.org", "maven.apache.org", "purl.oclc.org",  # names of XML namespaces, never fetched
     "keepachangelog.com", "semver.org",  # what the changelog follows
+    "kubernetes.default.svc",  # the API server, from within a cluster
 }  # fmt: skip
 """Every host a tracked file may name. Pages, fonts and scripts are served by CardHour itself, packages come from
 whatever registry the reader's machine is set up for: so nothing else belongs here, save a link worth following."""
