@@ -12,6 +12,7 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from cardhour_contract.clock import SystemClock
 from cardhour_contract.settings import StreamSettings
 from tests.agent.stub_driver import StubDriver
 from tests.agent.test_command import stop
@@ -85,21 +86,25 @@ def test_held_time_samples_and_the_spool_are_counted(
     driver: StubDriver, agent: Callable[..., subprocess.Popen[str]]
 ) -> None:
     driver.now("well", tenant=os.getpid())
+    clock = SystemClock()
+    began_ms = clock.monotonic_ms()
     process, port = metered(agent)
     card = {"card": "GPU-0", "model": "Stub H100"}
     wait_until(lambda: value(port, "card_held_seconds_total", **card) >= 2)
     key = tuple(sorted(card.items()))
 
     def held_as_told(found: dict[str, dict[Labels, float]]) -> bool:
-        """Held for as long as it was seen, and bridged where a busy machine made the driver late."""
+        """Held for as long as it was seen; on a busy machine longer, since no record tells of the time between two
+        samples that are far apart, and what is held is bridged over it."""
         told = found.get("cardhour_agent_card_seconds_total", {})
         seen = sum(told.get((("card", "GPU-0"), ("state", state)), 0) for state in ("observed", "nvml_failed"))
         held_s = found.get("cardhour_agent_card_held_seconds_total", {}).get(key, 0)
-        return round(held_s * 1000) == round(seen * 1000) >= 2000
+        return round(held_s * 1000) >= round(seen * 1000) >= 2000
 
     found = scraped_when(port, held_as_told)
     held = found["cardhour_agent_card_held_seconds_total"]
     assert held.keys() == {key}, "nobody holds the second card"
+    assert held[key] * 1000 <= clock.monotonic_ms() - began_ms
     assert found["cardhour_agent_cards"][()] == 2
     assert found["cardhour_agent_samples_total"][()] >= 3
     assert found["cardhour_agent_reports_total"][()] >= 2
