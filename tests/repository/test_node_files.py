@@ -125,9 +125,16 @@ def test_systemd_itself_finds_nothing_wrong_with_a_unit(tmp_path: Path, unit: st
     text = (ROOT / "deploy" / "systemd" / f"{unit}.service").read_text(encoding="utf-8")
     written = tmp_path / f"{unit}.service"
     written.write_text(re.sub("/opt/cardhour/bin/[a-z-]+", sys.executable, text), encoding="utf-8")
-    for command in (["verify", "--man=no"], ["security", "--offline=true", f"--threshold={exposure_max}"]):
-        done = subprocess.run([analyze, *command, str(written)], capture_output=True, text=True, timeout=60)
-        assert (done.returncode, done.stderr) == (0, ""), done.stdout[-500:]
+
+    def said(*command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([analyze, *command], capture_output=True, text=True, timeout=180)
+
+    # It looks at the units of this machine that ours names as well, and what it says of those is not ours to mend.
+    about_ours = [line for line in said("verify", "--man=no", str(written)).stderr.splitlines() if unit in line]
+    assert about_ours == []
+    if int(re.findall(r"\d+", said("--version").stdout)[0]) >= 250:  # before, it assessed running services only
+        assessed = said("security", "--offline=true", f"--threshold={exposure_max}", str(written))
+        assert assessed.returncode == 0, assessed.stdout[-500:]
 
 
 def documented() -> set[str]:
