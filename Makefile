@@ -28,7 +28,8 @@ unexport PYTHONDONTWRITEBYTECODE
 DEPENDENCIES := $(sort constraints.txt pyproject.toml $(wildcard */pyproject.toml))
 INSTALLED := .venv/installed-$(shell cat $(DEPENDENCIES) | sha256sum | cut -c1-16)
 
-.PHONY: help setup install check test test-gpu demo bench chaos screenshots audit upgrade clean
+.PHONY: help setup install check check-types check-style check-imports check-deployment collect-tests
+.PHONY: test test-gpu demo bench chaos screenshots audit upgrade clean
 
 help:
 	@sed -n '3,/^$$/s/^#  *//p' Makefile
@@ -49,15 +50,29 @@ $(INSTALLED):
 	@rm -f .venv/installed-*
 	@touch $@
 
-check: install
+check: check-types check-style check-imports check-deployment
+
+check-types: install
+	$(BIN)/mypy $(SOURCES)
+
+check-style: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(SOURCES)
+
+check-imports: install
 	$(BIN)/lint-imports
+
+check-deployment: install
 	CARDHOUR_HOME=.cache/deploy-check CARDHOUR_WEB_HTTPS=true \
 		$(BIN)/python -m django check --deploy --fail-level WARNING --settings cardhour_billing.settings
 
-test: setup check
+# mypy uses one processor. Beside it pytest reads the tests, once: each worker then finds them compiled.
+collect-tests: install
+	@mkdir -p .cache
+	$(BIN)/pytest -qq --collect-only >.cache/collected || { cat .cache/collected >&2; exit 1; }
+
+test: setup
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync collect-tests check
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-gpu: install

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import TypeVar
@@ -79,6 +80,19 @@ def emptied(engine: Path) -> Emptied:
 @pytest.fixture
 def warehouse(engine: Path, emptied: Emptied) -> Iterator[Warehouse]:
     """A migrated database of this test's own."""
+    with _lent(engine, emptied) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def shared_warehouse(engine: Path, emptied: Emptied) -> Iterator[Warehouse]:
+    """A migrated database for all of a module's tests: what they find in it they leave there."""
+    with _lent(engine, emptied) as opened:
+        yield opened
+
+
+@contextmanager
+def _lent(engine: Path, emptied: Emptied) -> Iterator[Warehouse]:
     name = emptied.take() or f"test_{next(_numbers)}"
     with open_warehouse(WarehouseSettings(database=name), engine) as opened:
         emptied.made(opened)

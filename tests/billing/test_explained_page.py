@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from cardhour_billing.answers.explanation import Explainer, Explanation, Part
 from cardhour_billing.money import Money
@@ -17,7 +21,7 @@ from cardhour_ingest.importer import import_csv
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.evidence import CardQuarter
 from tests.billing.books import ACME, ISSUER, PRICE, apply, close, issued, on_sqlite
-from tests.billing.conftest import Store
+from tests.billing.stores import copied, settled
 from tests.billing.test_commands import HEADER
 
 __all__ = ["on_sqlite"]
@@ -34,15 +38,30 @@ USAGE = HEADER + "".join(
 )
 
 
+@pytest.fixture(scope="module")
+def month(
+    migrated: str,
+    shared_warehouse: Warehouse,
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_blocker: DjangoDbBlocker,
+) -> str:
+    """Books for tests to copy: Acme held two cards whole, and a third beside somebody else; the month is issued."""
+    folder = tmp_path_factory.mktemp("month")
+    with django_db_blocker.unblock(), copied(migrated, folder) as store:
+        apply(folder, ISSUER + ACME + PRICE)
+        (folder / "usage.csv").write_text(USAGE)
+        import_csv(shared_warehouse, folder / "usage.csv")
+        close(WarehouseLedger(shared_warehouse), "2026-01", "2026-02-10T00:00:00Z", issue=True)
+    return settled(store.url)
+
+
 @pytest.fixture
-def ledger(store: Store, warehouse: Warehouse) -> WarehouseLedger:
-    """Acme held two cards whole, and a third beside somebody else; the month is issued."""
-    apply(store.home, ISSUER + ACME + PRICE)
-    (store.home / "usage.csv").write_text(USAGE)
-    import_csv(warehouse, store.home / "usage.csv")
-    ledger = WarehouseLedger(warehouse)
-    close(ledger, "2026-01", "2026-02-10T00:00:00Z", issue=True)
-    return ledger
+def ledger(
+    month: str, shared_warehouse: Warehouse, tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> Iterator[WarehouseLedger]:
+    """The usage of that month, beside its books."""
+    with django_db_blocker.unblock(), copied(month, tmp_path):
+        yield WarehouseLedger(shared_warehouse)
 
 
 def explained(ledger: WarehouseLedger, **query: str) -> LineExplained:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from cardhour_billing.answers.explanation import Explainer, Explanation
 from cardhour_billing.money import total
@@ -18,6 +21,7 @@ from tests.billing.books import ACME, ISSUER, PRICE, apply, close, issued, on_sq
 from tests.billing.conftest import Store
 from tests.billing.in_process import Installation
 from tests.billing.memory_ledger import MemoryLedger
+from tests.billing.stores import copied, settled
 from tests.billing.test_commands import HEADER
 
 __all__ = ["on_sqlite"]
@@ -36,8 +40,7 @@ USAGE = HEADER + "".join(
 DAY = date(2026, 1, 5)
 
 
-@pytest.fixture
-def ledger(store: Store, warehouse: Warehouse) -> WarehouseLedger:
+def filled(store: Store, warehouse: Warehouse) -> WarehouseLedger:
     """Acme held two cards whole, and half of a third beside somebody else; the month is issued."""
     apply(store.home, MINIMAL)
     (store.home / "usage.csv").write_text(USAGE)
@@ -45,6 +48,28 @@ def ledger(store: Store, warehouse: Warehouse) -> WarehouseLedger:
     ledger = WarehouseLedger(warehouse)
     close(ledger, "2026-01", AFTER, issue=True)
     return ledger
+
+
+@pytest.fixture(scope="module")
+def month(
+    migrated: str,
+    shared_warehouse: Warehouse,
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_blocker: DjangoDbBlocker,
+) -> str:
+    """The books of that month, for tests to copy."""
+    with django_db_blocker.unblock(), copied(migrated, tmp_path_factory.mktemp("month")) as store:
+        filled(store, shared_warehouse)
+    return settled(store.url)
+
+
+@pytest.fixture
+def ledger(
+    month: str, shared_warehouse: Warehouse, tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> Iterator[WarehouseLedger]:
+    """The usage of that month, beside its books."""
+    with django_db_blocker.unblock(), copied(month, tmp_path):
+        yield WarehouseLedger(shared_warehouse)
 
 
 def explainer(ledger: WarehouseLedger | MemoryLedger) -> Explainer:
@@ -106,7 +131,8 @@ def test_a_shared_quarter_shows_whom_it_was_shared_with(ledger: WarehouseLedger)
     )  # fmt: skip
 
 
-def test_later_usage_explains_nothing_differently(ledger: WarehouseLedger, warehouse: Warehouse, store: Store) -> None:
+def test_later_usage_explains_nothing_differently(warehouse: Warehouse, store: Store) -> None:
+    ledger = filled(store, warehouse)
     before = explainer(ledger).days()
     late = HEADER + "k8s:acme,late,n1,GPU-9,T4,,2026-01-05T00:00:00Z,2026-01-05T10:00:00Z,1,,\n"
     (store.home / "late.csv").write_text(late)

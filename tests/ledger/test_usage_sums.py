@@ -150,9 +150,9 @@ def by_summed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def story(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[Story]:
+def story(plain_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[Story]:
     """On an empty ledger. Each statement of a rollup is followed by a moment."""
-    lived = Story(warehouse, Random(7))
+    lived = Story(plain_warehouse, Random(7))
     plain = run.Run.command
 
     def command(self: run.Run, statement: str, **parameters: Any) -> None:
@@ -161,7 +161,7 @@ def story(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sto
 
     monkeypatch.setattr(run.Run, "command", command)
     yield lived
-    clear(warehouse)
+    clear(plain_warehouse)
 
 
 def test_sums_say_what_the_pages_say_at_every_moment(story: Story) -> None:

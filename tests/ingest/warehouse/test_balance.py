@@ -73,8 +73,12 @@ def fault(warehouse: Warehouse, name: str, from_minute: int, to_minute: int) -> 
     warehouse.insert("fault", table.append_column("received_at", now(1)))
 
 
-@pytest.fixture
-def fleet(warehouse: Warehouse) -> Warehouse:
+@pytest.fixture(scope="module")
+def fleet(shared_warehouse: Warehouse) -> Warehouse:
+    return planted(shared_warehouse)
+
+
+def planted(warehouse: Warehouse) -> Warehouse:
     """Four hours: a shared card, a MIG instance and its GPU, a card that moved, one retired, one new, one imported."""
     card(warehouse, "GPU-S", "n1", START, END)
     watched(warehouse, "GPU-S", "n1", 0, 120)

@@ -17,21 +17,29 @@ from tests.services.engine import EngineProcess
 from urllib3.response import BaseHTTPResponse
 
 from cardhour_ingest.warehouse.client import Warehouse
+from cardhour_ingest.warehouse.migrate import create_database
 
 TABLE = "CREATE OR REPLACE TABLE usage (hour UInt32, card LowCardinality(String), mj Nullable(UInt64)) ORDER BY hour"
 
 ROWS = [[hour, f"GPU-{hour % 8}", None] for hour in range(20_000)]
 
 
+@pytest.fixture(scope="module")
+def database(engine_process: EngineProcess) -> Iterator[Warehouse]:
+    """A database without a table: each test makes its own anew."""
+    target = engine_process.target("over_http")
+    create_database(target)
+    with Warehouse(target) as opened:
+        yield opened
+
+
 @pytest.fixture(params=[False, "lz4", "zstd", "gzip"])
-def client(
-    request: pytest.FixtureRequest, engine_process: EngineProcess, served_warehouse: Warehouse
-) -> Iterator[Client]:
+def client(request: pytest.FixtureRequest, engine_process: EngineProcess, database: Warehouse) -> Iterator[Client]:
     """As anyone would make it, session and all; bodies compressed in each way there is."""
     opened = clickhouse_connect.get_client(
         dsn=engine_process.url,
         password=engine_process.token,
-        database=served_warehouse.target.database,
+        database=database.target.database,
         compress=request.param,
     )
     opened.command(TABLE)
@@ -141,31 +149,29 @@ def test_an_unknown_setting_or_database_is_an_error(engine_process: EngineProces
     ],
 )
 def test_a_body_that_ends_early_inserts_nothing(
-    engine_process: EngineProcess, served_warehouse: Warehouse, encoding: str, packed: type[bytes]
+    engine_process: EngineProcess, database: Warehouse, encoding: str, packed: type[bytes]
 ) -> None:
-    served_warehouse.command(TABLE)
+    database.command(TABLE)
     body = packed(b"".join(b"%d\tGPU\t%d\n" % (hour, hour * hour) for hour in range(10_000)))
-    query = f"database={served_warehouse.target.database}&query=INSERT%20INTO%20usage%20FORMAT%20TSV"
+    query = f"database={database.target.database}&query=INSERT%20INTO%20usage%20FORMAT%20TSV"
     headers = {"Content-Encoding": encoding}
     # Text has no end of its own: only what is compressed can be known to be cut.
     for cut in () if encoding == "identity" else (1, len(body) // 2):
         assert post(engine_process, body[:-cut], query, headers | auth(engine_process)).status == 400
-        assert served_warehouse.value("SELECT count() FROM usage") == 0
+        assert database.value("SELECT count() FROM usage") == 0
     assert post(engine_process, body, query, headers | auth(engine_process)).status == 200
-    assert served_warehouse.value("SELECT count() FROM usage") == 10_000
+    assert database.value("SELECT count() FROM usage") == 10_000
 
 
-def test_rows_may_follow_the_statement_in_address_or_body(
-    engine_process: EngineProcess, served_warehouse: Warehouse
-) -> None:
-    served_warehouse.command(TABLE)
-    database = f"database={served_warehouse.target.database}"
-    post(engine_process, "INSERT INTO usage (hour, card) FORMAT TSV\n1\ta\n", database)
-    post(engine_process, "2\tb\n", f"{database}&query=INSERT+INTO+usage+(hour,card)+FORMAT+TSV")
-    post(engine_process, "", f"{database}&query=INSERT+INTO+usage+(hour,card)+FORMAT+TSV%0A3%09c%0A")
-    post(engine_process, "INSERT INTO usage (hour, card) VALUES (4, 'FORMAT TSV\n')", database)
-    post(engine_process, "INSERT INTO `usage` (`hour`) FORMAT RowBinary\n\x05\x00\x00\x00", database)
-    assert served_warehouse.value("SELECT groupArray(hour) FROM (SELECT hour FROM usage ORDER BY hour)") == [
+def test_rows_may_follow_the_statement_in_address_or_body(engine_process: EngineProcess, database: Warehouse) -> None:
+    database.command(TABLE)
+    named = f"database={database.target.database}"
+    post(engine_process, "INSERT INTO usage (hour, card) FORMAT TSV\n1\ta\n", named)
+    post(engine_process, "2\tb\n", f"{named}&query=INSERT+INTO+usage+(hour,card)+FORMAT+TSV")
+    post(engine_process, "", f"{named}&query=INSERT+INTO+usage+(hour,card)+FORMAT+TSV%0A3%09c%0A")
+    post(engine_process, "INSERT INTO usage (hour, card) VALUES (4, 'FORMAT TSV\n')", named)
+    post(engine_process, "INSERT INTO `usage` (`hour`) FORMAT RowBinary\n\x05\x00\x00\x00", named)
+    assert database.value("SELECT groupArray(hour) FROM (SELECT hour FROM usage ORDER BY hour)") == [
         1,
         2,
         3,

@@ -36,9 +36,19 @@ def held(card: str, claim: Claim, start_ms: int, length_ms: int = QUARTER_MS, *,
     )
 
 
-@pytest.fixture
-def ledger(warehouse: Warehouse) -> Warehouse:
+@pytest.fixture(scope="module")
+def ledger(shared_warehouse: Warehouse) -> Warehouse:
     """Team a holds an H100 for the quarters before and after Shanghai's midnight, team b an L40S for a second."""
+    return filled(shared_warehouse)
+
+
+@pytest.fixture
+def own_ledger(warehouse: Warehouse) -> Warehouse:
+    """The same, for a test that changes it."""
+    return filled(warehouse)
+
+
+def filled(warehouse: Warehouse) -> Warehouse:
     facts = Facts(
         usage=(
             held("GPU-1", TEAM_A, SHANGHAI_MIDNIGHT - QUARTER_MS, active=QUARTER_MS * 500_000),
@@ -117,47 +127,47 @@ def test_billable_usage_is_cut_where_a_price_changes(ledger: Warehouse) -> None:
     ]
 
 
-def test_what_an_invoice_froze_stays_when_the_ledger_moves_on(ledger: Warehouse) -> None:
+def test_what_an_invoice_froze_stays_when_the_ledger_moves_on(own_ledger: Warehouse) -> None:
     cuts = [SHANGHAI_MIDNIGHT]
-    rows = billable(ledger, FROM, TO, cuts)
+    rows = billable(own_ledger, FROM, TO, cuts)
     lines = [(row, "attempt-1", line) for line, row in enumerate(rows, start=1)]
-    issued = freeze(ledger, FROM, TO, cuts, lines)["attempt-1"]
+    issued = freeze(own_ledger, FROM, TO, cuts, lines)["attempt-1"]
     assert issued.billable_us_by_line == {1: QUARTER_US, 2: QUARTER_US, 3: 1_001_000}
 
     late = Facts(usage=(held("GPU-1", TEAM_B, SHANGHAI_MIDNIGHT),), cards=(Card(card="GPU-1"),))
-    put(ledger, late, [SHANGHAI_MIDNIGHT])
-    roll_up(ledger)
+    put(own_ledger, late, [SHANGHAI_MIDNIGHT])
+    roll_up(own_ledger)
 
-    assert frozen(ledger, "attempt-1") == issued
-    again = freeze(ledger, FROM, TO, cuts, [(row, "attempt-2", line) for row, _, line in lines])
+    assert frozen(own_ledger, "attempt-1") == issued
+    again = freeze(own_ledger, FROM, TO, cuts, [(row, "attempt-2", line) for row, _, line in lines])
     assert again["attempt-2"].digest != issued.digest
-    assert {line: row.billable_us for line, row in frozen_usage(ledger, "attempt-1", FROM, TO, cuts)} == {
+    assert {line: row.billable_us for line, row in frozen_usage(own_ledger, "attempt-1", FROM, TO, cuts)} == {
         line: row.billable_us for row, _, line in lines
     }
 
 
-def test_invoices_frozen_together_are_as_if_frozen_alone(ledger: Warehouse) -> None:
+def test_invoices_frozen_together_are_as_if_frozen_alone(own_ledger: Warehouse) -> None:
     cuts = [SHANGHAI_MIDNIGHT]
-    rows = billable(ledger, FROM, TO, cuts)
+    rows = billable(own_ledger, FROM, TO, cuts)
     split = [(row, "a" if row.owner == TEAM_A.owner else "b", 1) for row in rows]
-    together = freeze(ledger, FROM, TO, cuts, split)
-    alone = freeze(ledger, FROM, TO, cuts, [(row, "b alone", 1) for row, name, _ in split if name == "b"])
+    together = freeze(own_ledger, FROM, TO, cuts, split)
+    alone = freeze(own_ledger, FROM, TO, cuts, [(row, "b alone", 1) for row, name, _ in split if name == "b"])
     assert {name: each.billable_us_by_line for name, each in together.items()} == {
         "a": {1: 2 * QUARTER_US},
         "b": {1: 1_001_000},
     }
     assert together["b"].digest == alone["b alone"].digest
-    assert frozen(ledger, "never").billable_us_by_line == {}
+    assert frozen(own_ledger, "never").billable_us_by_line == {}
 
 
-def test_frozen_quarters_are_found_by_line_card_and_time(ledger: Warehouse) -> None:
-    rows = billable(ledger, FROM, TO)
-    freeze(ledger, FROM, TO, [], [(row, "one", 1) for row in rows])
-    found = frozen_quarters(ledger, "one", 1, "GPU-1", FROM, SHANGHAI_MIDNIGHT)
+def test_frozen_quarters_are_found_by_line_card_and_time(own_ledger: Warehouse) -> None:
+    rows = billable(own_ledger, FROM, TO)
+    freeze(own_ledger, FROM, TO, [], [(row, "one", 1) for row in rows])
+    found = frozen_quarters(own_ledger, "one", 1, "GPU-1", FROM, SHANGHAI_MIDNIGHT)
     assert [(each.start_ms, each.owner, each.billable_us) for each in found] == [
         (SHANGHAI_MIDNIGHT - QUARTER_MS, "k8s:a", QUARTER_US)
     ]
-    assert frozen_quarters(ledger, "one", 2, "GPU-1", FROM, TO) == []
+    assert frozen_quarters(own_ledger, "one", 2, "GPU-1", FROM, TO) == []
 
 
 def test_a_balance_accounts_for_every_microsecond(ledger: Warehouse) -> None:
@@ -185,24 +195,24 @@ def test_sums_are_asked_by_the_reviewed_statement() -> None:
     assert usage_statement(("owner", "model"), owners=1, summed=summed) == golden.read_text(encoding="utf-8")
 
 
-def test_a_long_history_in_shreds_is_asked_in_bounded_statements(ledger: Warehouse) -> None:
+def test_a_long_history_in_shreds_is_asked_in_bounded_statements(own_ledger: Warehouse) -> None:
     """Every other hour has sums: the longest stretches of them are used, as many as the statement may have."""
     hours = [FROM // HOUR_MS - 400 + 2 * number for number in range(150)]
     hours += [FROM // HOUR_MS - before for before in (3, 2, 1, 0)]
-    ledger.command(
+    own_ledger.command(
         "INSERT INTO page_write (hour, writing, done) SELECT arrayJoin({hours:Array(UInt32)}), 1, 1", hours=hours
     )
-    ledger.command(
+    own_ledger.command(
         "INSERT INTO hour_summed SELECT hour, uniqExact(writing, done) FROM page_write"
         " WHERE hour < {first:UInt32} GROUP BY hour",
         first=FROM // HOUR_MS,
     )
-    summed = hours_summed(ledger, hours[0], TO // HOUR_MS)
+    summed = hours_summed(own_ledger, hours[0], TO // HOUR_MS)
     assert len(summed) == STRETCHES_MAX + 2
     assert FROM // HOUR_MS - 2 in summed, "the longest stretch"
     assert FROM // HOUR_MS not in summed, "words without sums"
-    everything = usage(ledger, FROM - 500 * HOUR_MS, TO, by=("owner",))
-    assert everything == usage(ledger, FROM, TO, by=("owner",))
+    everything = usage(own_ledger, FROM - 500 * HOUR_MS, TO, by=("owner",))
+    assert everything == usage(own_ledger, FROM, TO, by=("owner",))
 
 
 @pytest.mark.parametrize("others", [0, 1, 8], ids=lambda others: f"{others + 1}_owners")
