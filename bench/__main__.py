@@ -123,21 +123,25 @@ PARTS: dict[str, Callable[[Path, int, bool], list[Figure]]] = {
 @click.command()
 @click.option("--only", type=click.Choice(list(PARTS)), multiple=True, help="Run this part alone. May be repeated.")
 @click.option("--full", is_flag=True, help="Also the large ones: 100 000 cards, a million messages. Minutes and 10 GB.")
+@click.option("--customers", type=click.IntRange(2), help="Of the part invoices. [default: 200; --full: 10000]")
 @click.option("--days", type=click.IntRange(1, 100), default=7, show_default=True, help="Simulated days of the stages.")
 @click.option(
     "--json", "file", type=click.Path(path_type=Path), default=RESULT, show_default=True, help="Where figures go."
 )
 @click.option("--folder", type=click.Path(path_type=Path), help="Where to work. [default: a temporary folder]")
-def main(only: Sequence[str], full: bool, days: int, file: Path, folder: Path | None) -> None:
+def main(only: Sequence[str], full: bool, customers: int | None, days: int, file: Path, folder: Path | None) -> None:
     """Measure the pipeline on this machine."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     found = []
+    parts = PARTS
+    if customers is not None:
+        parts = PARTS | {"invoices": lambda work, _days, _full: invoices.measure(work, customers=customers)}
     # A folder of its own for each part: what one leaves behind must not slow another.
     for name in only or PARTS:
         work = Path(tempfile.mkdtemp(prefix=f"cardhour-bench-{name}-", dir=folder))
         try:
-            figures = PARTS[name](work, days, full)
+            figures = parts[name](work, days, full)
         finally:
             shutil.rmtree(work, ignore_errors=True)
         if name not in ("stages", "accuracy"):

@@ -91,7 +91,7 @@ def write(customers: int, months: Months) -> None:
         batch_size=LOT,
     )
     known = list(Customer.objects.order_by("pk"))
-    book = PriceBook.objects.create(issuer=issuer)
+    book = PriceBook.objects.create()
     for at in range(MODELS):
         Price.objects.create(
             book=book, model=f"H{at:03d}", currency="USD", unit_nano=2_490_000_000, valid_from_ms=0, recorded_at_ms=0

@@ -12,15 +12,19 @@ from msgspec import structs
 
 from cardhour_billing.answers.known_today import known_today
 from cardhour_billing.answers.verification import verify
+from cardhour_billing.frozen.document import decode
 from cardhour_billing.frozen.inputs import read_inputs
 from cardhour_billing.models import Invoice
 from cardhour_billing.usage.ledger import WarehouseLedger
-from cardhour_contract.moment import CARD_HOUR_US
+from cardhour_contract.clock import SystemClock
+from cardhour_contract.moment import CARD_HOUR_US, DAY_MS
 from cardhour_ingest.importer import import_csv
 from cardhour_ingest.warehouse.client import Warehouse
+from cardhour_ingest.warehouse.expiry import expire
 from cardhour_ingest.warehouse.usage import BillableUsage
 from tests.billing.books import ACME, ISSUER, PRICE, apply, close, issued
 from tests.billing.conftest import Store
+from tests.billing.golden import assert_golden
 from tests.billing.in_process import Installation
 from tests.billing.memory_ledger import MemoryLedger
 from tests.billing.test_commands import HEADER
@@ -182,15 +186,42 @@ def test_a_quarter_changed_in_the_warehouse_is_found(store: Store, warehouse: Wa
     close(ledger, "2026-01", AFTER, issue=True, files=True)
     invoice = Invoice.objects.get(kind="invoice")
     assert all(check.agrees for check in verify(invoice, ledger))
-    hour = 1_767_571_200_000 // 3_600_000 + 3  # 2026-01-05T03
-    warehouse.command(
-        f"ALTER TABLE billed_quarter UPDATE billable_us = [900000000, 900000000, 1, 900000000] WHERE hour = {hour}"
-        " SETTINGS mutations_sync = 1"
+    warehouse.command(  # the third quarter of the day's fourth hour
+        "ALTER TABLE billed_quarter UPDATE billable_us = arrayMap((us, at) -> if(at = 15, 1, us), billable_us,"
+        " arrayEnumerate(billable_us)) WHERE 1 SETTINGS mutations_sync = 1"
     )
     found = {check.what: check.findings for check in verify(invoice, ledger) if not check.agrees}
     assert found["frozen quarters are those that the document shows"][0].startswith(
         "line 1, 2026-01-05: 9.750000000 card-hours are frozen"
     )
+
+
+def test_an_invoice_verifies_when_its_raw_records_have_expired(
+    store: Store, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    """Ten hours at 1.616532: 16.17. Of then is left what was frozen, and the pages; late usage is still adjusted."""
+    apply(store.home, MINIMAL)
+    ledger = WarehouseLedger(warehouse)
+
+    def used(day: str, hours: int) -> None:
+        (tmp_path / f"{day}.csv").write_text(
+            f"{HEADER}k8s:acme,job-1,n1,GPU-0,T4,,{day}T00:00:00Z,{day}T{hours:02d}:00:00Z,1,,\n"
+        )
+        import_csv(warehouse, tmp_path / f"{day}.csv")
+
+    used("2026-01-05", 10)
+    close(ledger, "2026-01", AFTER, issue=True, files=True)
+    (invoice,) = issued()
+    assert expire(warehouse, SystemClock().now_ms() + 400 * DAY_MS, 30)
+    assert warehouse.value("SELECT count() FROM usage_record") == 0
+    assert [check.findings for check in verify(invoice, ledger) if not check.agrees] == []
+    assert [line.difference.amount for line in known_today(invoice, ledger)] == [0]
+    assert_golden(decode(bytes(invoice.frozen)), "after_retention")
+    used("2026-01-20", 2)
+    close(ledger, "2026-02", "2026-03-10T00:00:00Z", issue=True, files=True)
+    late = issued()[1]
+    assert [(line.kind, line.amount) for line in decode(bytes(late.frozen)).lines] == [("adjustment", "3.23")]
+    assert [check.findings for check in verify(late, ledger) if not check.agrees] == []
 
 
 def test_verifying_at_the_command_line(installation: Installation) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 import pyarrow as pa
 from msgspec import Struct
@@ -19,6 +20,12 @@ from cardhour_ingest.warehouse.usage import BillableUsage, cut_quarters, quarter
 
 INVOICES_ASKED_MAX = 1_000
 """Invoices in one question: their names travel with it, some 100 bytes each."""
+
+DAY_QUARTERS = 96
+"""Quarters of a row, at most; a part of a span that is frozen at once is whole days of it."""
+
+RUN_DAYS_MAX = 500_000
+"""Days of cards that are put together at once: some 400 MiB of quarters. A month of 100,000 cards is six parts."""
 
 QUARTERS_DIGESTED_MAX = 20_000_000
 """Quarters digested at once: a number of 8 bytes each and some 20 of text, and the engine holds them all."""
@@ -55,21 +62,27 @@ def freeze(
 ) -> dict[str, FrozenUsage]:
     """Copy the quarters that invoices bill into ``billed_quarter`` and return what was frozen, by invoice.
 
-    lines: on which line of which invoice each usage of ``billable`` (same span and cuts) is. The pages are read once,
-    however many invoices there are. The name of an invoice is fresh for each attempt: one that never became an invoice
-    leaves rows nobody refers to. The caller compares the sums with what it rated, since the ledger may have moved.
+    lines: on which line of which invoice each usage of ``billable`` (same span and cuts) is. Each page is read once,
+    however many invoices there are; it is fastest where usage comes in the order in which ``billable`` gave it. The
+    name of an invoice is fresh for each attempt: one that never became an invoice leaves rows nobody refers to. The
+    caller compares the sums with what it rated, since the ledger may have moved.
     """
     table = f"freeze_{secrets.token_hex(6)}"
     warehouse.command(
         "CREATE TABLE {line:Identifier} (owner String, cluster String, node String, card String, model String,"
-        " segment UInt32, invoice String, line UInt32) ENGINE = Memory",
+        " invoice String, line UInt32, first UInt32, last UInt32, run UInt32,"
+        " place UInt64 MATERIALIZED cityHash64(owner, cluster, node, card, model)) ENGINE = Memory",
         line=table,
     )
-    rows = _line_table(lines)
+    span, segments = quarters(from_ms, to_ms), segment_of_quarters(from_ms, to_ms, cuts_ms)
+    rows = _run_table(lines, cut_quarters(from_ms, to_ms, cuts_ms))
+    step = max(1, RUN_DAYS_MAX // max(1, rows.num_rows)) * DAY_QUARTERS
     try:
         warehouse.insert(table, rows)
-        segments = segment_of_quarters(from_ms, to_ms, cuts_ms)
-        warehouse.command(sql("queries/freeze"), line=table, **quarters(from_ms, to_ms), segments=segments)
+        for start in range(span["from"], span["to"], step):
+            end = min(start + step, span["to"])
+            there = segments[start - span["from"] : end - span["from"]]
+            warehouse.command(sql("queries/freeze"), line=table, segments=there, **{"from": start, "to": end})
     finally:
         warehouse.command("DROP TABLE {line:Identifier}", line=table)
     return frozen_all(warehouse, rows["invoice"].unique().to_pylist())
@@ -138,12 +151,21 @@ def _batches(sizes: dict[str, int]) -> Iterator[list[str]]:
         yield together
 
 
-def _line_table(lines: Iterable[tuple[BillableUsage, str, int]]) -> pa.Table:
-    rows = [
-        (each.owner, each.cluster, each.node, each.card, each.model, each.segment_start_ms // QUARTER_MS, invoice, line)
-        for each, invoice, line in lines
-    ]
-    names = ("owner", "cluster", "node", "card", "model", "segment", "invoice", "line")
-    types = (*[pa.string()] * 5, pa.uint32(), pa.string(), pa.uint32())
-    columns = zip(*rows, strict=True) if rows else [()] * len(names)
+def _run_table(lines: Iterable[tuple[BillableUsage, str, int]], segments: Sequence[int]) -> pa.Table:
+    """Runs of segments, one after the other, in which one holder has one card on one line of one invoice."""
+    following = dict(pairwise(segments))
+    runs: list[list[str | int]] = []
+    place: tuple[str | int, ...] = ()
+    last = -1
+    for each, invoice, line in lines:
+        segment = each.segment_start_ms // QUARTER_MS
+        there = each.owner, each.cluster, each.node, each.card, each.model, invoice, line
+        if there == place and following.get(last) == segment:
+            runs[-1][-2] = segment
+        else:
+            runs.append([*there, segment, segment, len(runs)])
+        place, last = there, segment
+    names = ("owner", "cluster", "node", "card", "model", "invoice", "line", "first", "last", "run")
+    types = (*[pa.string()] * 6, *[pa.uint32()] * 4)
+    columns = zip(*runs, strict=True) if runs else [()] * len(names)
     return pa.table({name: pa.array(list(c), t) for name, t, c in zip(names, types, columns, strict=True)})

@@ -77,8 +77,8 @@ CREATE TABLE ledger_breach (
 ) ENGINE = ReplacingMergeTree(version)
 ORDER BY (hour, card, quarter);
 
--- What each issued invoice froze: its quarters, as they were billed. A row has those of one holder on one card in one hour, as nearly
--- every hour is held by one: a month of a large fleet is 288 million quarters, and written one by one they took most of a close.
+-- What each issued invoice froze: its quarters, as they were billed. A row has those of one holder on one card in one day: a month of
+-- a large fleet is 288 million quarters, and written one by one, or hour by hour, they took most of a close.
 CREATE TABLE billed_quarter (
     invoice     String COMMENT 'the invoice''s id in the money store',
     line        UInt32 COMMENT 'position of the line',
@@ -89,7 +89,7 @@ CREATE TABLE billed_quarter (
     owner       LowCardinality(String),
     hour        UInt32,
     quarter     UInt8 COMMENT 'the first of the row',
-    billable_us Array(UInt64) COMMENT 'of that quarter and those after it in the hour; 0 where nothing is billed'
+    billable_us Array(UInt64) COMMENT 'of that quarter and those after it, of one day at the most; 0 where nothing is billed'
 ) ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(toDateTime(hour * 3600, 'UTC'))
 ORDER BY (invoice, line, card, node, owner, hour, quarter);

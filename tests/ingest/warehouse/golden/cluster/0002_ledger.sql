@@ -88,7 +88,7 @@ CREATE TABLE billed_quarter_local ON CLUSTER 'fleet' (
     owner       LowCardinality(String),
     hour        UInt32,
     quarter     UInt8 COMMENT 'the first of the row',
-    billable_us Array(UInt64) COMMENT 'of that quarter and those after it in the hour; 0 where nothing is billed'
+    billable_us Array(UInt64) COMMENT 'of that quarter and those after it, of one day at the most; 0 where nothing is billed'
 ) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
 PARTITION BY toYYYYMM(toDateTime(hour * 3600, 'UTC'))
 ORDER BY (invoice, line, card, node, owner, hour, quarter);
