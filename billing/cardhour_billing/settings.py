@@ -123,6 +123,7 @@ X_FRAME_OPTIONS = "DENY"
 CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if host != "*"] if CONFIG.web.https else []
 
 API_CALLS_PER_MINUTE = CONFIG.web.api_calls_per_minute
+CHECK_EINVOICES = CONFIG.billing.check_einvoices
 
 LOGGING_CONFIG = None  # structlog is configured by each command; Django adds no handler of its own
 

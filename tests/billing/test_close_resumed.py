@@ -32,6 +32,7 @@ def test_a_close_that_was_cut_off_issues_the_rest_and_nothing_twice(
         return issue(customer, rated, frozen, clock=clock, who=who)
 
     with monkeypatch.context() as patched:
+        patched.setattr(zone_close, "ISSUED_AT_ONCE", 2)
         patched.setattr(zone_close, "issue", cut_off)
         with pytest.raises(KeyboardInterrupt):
             close(ledger, "2026-01", AFTER, issue=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from django.db import DatabaseError, connection, transaction
 from msgspec.structs import replace
+from pytest_django.fixtures import Settings
 
 from cardhour_billing.config import BillingConfig, BillingSettings, StoreSettings, WebSettings
 from cardhour_billing.documents import invoice_pdf, invoice_xlsx, renderers, rendering
@@ -17,9 +18,11 @@ from cardhour_billing.documents.renderers import RENDERERS
 from cardhour_billing.documents.rendering import content_of, render_missing, unrendered
 from cardhour_billing.einvoice import ubl
 from cardhour_billing.einvoice.checking import checked
+from cardhour_billing.einvoice.gate import broken
 from cardhour_billing.frozen.document import InvoiceDocument, decode, encode
 from cardhour_billing.models import AuditLog, Invoice, RenderedDocument
 from cardhour_billing.scheduler import run_due
+from cardhour_billing.sending.invoice_mail import invoice_letter, kept_xml
 from cardhour_contract.errors import InvariantBroken, Refuse
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, close, issued
 from tests.billing.conftest import Store
@@ -163,6 +166,34 @@ def test_a_document_that_cannot_be_typeset_keeps_no_other_from_being(
     with pytest.raises(InvariantBroken, match="1 issued invoices"):
         close(ledger, "2026-01", AFTER, issue=True, files=True)
     assert kept(issued("beta")[0])["pdf"] == b"fine"
+
+
+def test_with_the_official_rules_on_an_xml_that_breaks_one_is_neither_kept_nor_sent(
+    store: Store, ledger: MemoryLedger, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """BR-CO-10 holds the sum of the lines against their total: one is a cent off, and the other invoice is fine."""
+
+    def off_by_a_cent(document: InvoiceDocument) -> bytes:
+        xml = ubl.render(document)
+        if document.customer.id == "beta":
+            xml = xml.replace(b">16.17</cbc:LineExtensionAmount>", b">16.16</cbc:LineExtensionAmount>", 1)
+        return xml
+
+    issuer = ISSUER + 'tax_id = "US123"\ncountry = "US"\n'
+    customer = ACME.replace('name = "Acme Ltd"', 'name = "Acme Ltd"\ncountry = "US"\nemail = "ap@acme.example"')
+    apply(store.home, issuer + customer + customer.replace("acme", "beta"))
+    ledger.hold("k8s:beta", "T4", "2026-01-05T00:00:00Z", "2026-01-05T10:00:00Z", card="GPU-1")
+    monkeypatch.setitem(RENDERERS, "xml", off_by_a_cent)
+    settings.CHECK_EINVOICES = True
+    with pytest.raises(InvariantBroken, match=r"1 issued invoices.*EC-2026-0002 breaks.*BR-CO-10"):
+        close(ledger, "2026-01", AFTER, issue=True, files=True)
+    assert (set(kept(issued()[0])), kept(issued("beta")[0])) == ({"pdf", "csv", "xml"}, {})
+    with pytest.raises(Refuse, match="EC-2026-0002 has no PDF yet"):
+        invoice_letter(issued("beta")[0])
+    settings.CHECK_EINVOICES = False  # kept unchecked, and checked before it leaves
+    render_missing(CLOCK, who="tests")
+    settings.CHECK_EINVOICES = True
+    assert list(broken(kept_xml([*issued(), *issued("beta")]))) == ["EC-2026-0002"]
 
 
 def test_many_documents_are_made_by_several_processes_in_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:

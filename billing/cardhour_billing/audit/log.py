@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -24,25 +25,38 @@ WHO_CHARS_MAX = 150
 SUBJECT_CHARS_MAX = 256
 
 
+Change = tuple[str, str, dict[str, Any]]
+"""Action, subject, detail, which is of what JSON has, without fractions."""
+
+
 def audit(clock: Clock, who: str, action: str, subject: str, detail: dict[str, Any]) -> None:
-    """Record one deliberate change. ``detail`` is of what JSON has, without fractions."""
+    """Record one deliberate change."""
+    audit_all(clock, who, [(action, subject, detail)])
+
+
+def audit_all(clock: Clock, who: str, changes: Iterable[Change]) -> None:
+    """Record deliberate changes, one entry each, in their order."""
     with transaction.atomic():
         # 1. Nobody else is between reading the head and committing the next entry; were it otherwise, the unique key of
         # ``previous`` would let only one of the two stand.
         until_commit("audit-chain")
         head = AuditLog.objects.order_by("-position").values_list("position", "digest").first()
-        position, previous = (head[0] + 1, head[1]) if head else (1, FIRST)
-        entry = AuditLog(
-            position=position,
-            at_ms=clock.now_ms(),
-            who=who[:WHO_CHARS_MAX],
-            action=action,
-            subject=subject[:SUBJECT_CHARS_MAX],
-            detail=detail,
-            previous=previous,
-        )
-        entry.digest = digest_of(entry)
-        entry.save(force_insert=True)
+        position, previous = head or (0, FIRST)
+        entries: list[AuditLog] = []
+        for action, subject, detail in changes:
+            position += 1
+            entry = AuditLog(
+                position=position,
+                at_ms=clock.now_ms(),
+                who=who[:WHO_CHARS_MAX],
+                action=action,
+                subject=subject[:SUBJECT_CHARS_MAX],
+                detail=detail,
+                previous=previous,
+            )
+            previous = entry.digest = digest_of(entry)
+            entries.append(entry)
+        AuditLog.objects.bulk_create(entries)
 
 
 def digest_of(entry: AuditLog) -> str:

@@ -18,7 +18,7 @@ from cardhour_billing.closing.month_end import close_without, closed_without
 from cardhour_billing.config import BillingSettings
 from cardhour_billing.frozen.document import InvoiceDocument, decode
 from cardhour_billing.invoices.drafting import invoices_of, save_draft
-from cardhour_billing.invoices.issuing import InputsMoved, Issuable, freeze, issue
+from cardhour_billing.invoices.issuing import FrozenQuarters, InputsMoved, Issuable, freeze, issue, lock
 from cardhour_billing.invoices.rated_on import Mark, closed_of, newest_of_catalog
 from cardhour_billing.leases.cover import Covered, bindings_of
 from cardhour_billing.models import Customer, Invoice, MonthEntry
@@ -33,6 +33,9 @@ from cardhour_contract.clock import Clock
 
 AT_ONCE = 100
 """What a crash may cost, and how long others wait for a customer: a second or so."""
+
+ISSUED_AT_ONCE = 10
+"""Documents issued in one transaction, which waits for the disk; others wait for issuer and audit log so long."""
 
 ATTEMPTS_MAX = 3
 """Ratings of a zone before giving up: usage of a closed month that still moves means ingest is catching up."""
@@ -95,14 +98,8 @@ class ZoneClose:
         for attempt in range(1, ATTEMPTS_MAX + 1):
             moved: dict[str, InputsMoved] = {}
             frozen = freeze([self._issuable(customer) for customer in waiting], self._ledger)
-            for customer in waiting:
-                try:
-                    invoice = issue(
-                        customer, self._issuable(customer), frozen[customer.key], clock=self._clock, who=issued_by
-                    )
-                    yield customer, _closed(invoice, newly_issued=True, warnings=self._charges[customer.key].warnings)
-                except InputsMoved as error:
-                    moved[customer.key] = error
+            for at in range(0, len(waiting), ISSUED_AT_ONCE):
+                yield from self._issued(waiting[at : at + ISSUED_AT_ONCE], frozen, issued_by, moved)
             if moved and attempt == ATTEMPTS_MAX:
                 raise next(iter(moved.values()))
             if not moved:
@@ -113,6 +110,27 @@ class ZoneClose:
             for customer in again:
                 if customer not in waiting:
                     yield customer, self._draft(customer)
+
+    def _issued(
+        self,
+        customers: Sequence[Customer],
+        frozen: Mapping[str, FrozenQuarters],
+        issued_by: str,
+        moved: dict[str, InputsMoved],
+    ) -> list[tuple[Customer, ClosedInvoice]]:
+        """The invoices of ``customers``, in one transaction; why those in ``moved`` could not be issued."""
+        made = []
+        with transaction.atomic():
+            lock(customers)
+            for each in customers:
+                try:
+                    invoice = issue(each, self._issuable(each), frozen[each.key], clock=self._clock, who=issued_by)
+                except InputsMoved as error:
+                    moved[each.key] = error
+                else:
+                    warnings = self._charges[each.key].warnings
+                    made.append((each, _closed(invoice, newly_issued=True, warnings=warnings)))
+        return made
 
     def _all_at_once(self, issued_by: str) -> Iterator[tuple[Customer, tuple[ClosedInvoice | None] | None]]:
         """``_at_once`` for each customer, so many in one transaction, for a commit waits for the disk."""
@@ -147,8 +165,13 @@ class ZoneClose:
         return not self.content(customer) or self._too_little(customer)
 
     def _too_little(self, customer: Customer) -> bool:
-        smallest = self._settings.minimum_invoice * 10 ** exponent(customer.currency)
-        return bool(self.content(customer)) and 0 <= self._total(customer).amount < smallest
+        return bool(self.content(customer)) and 0 <= self._total(customer).amount < self._smallest(customer).amount
+
+    def _smallest(self, customer: Customer) -> Money:
+        """The smallest invoice of a customer: its own, or everybody's."""
+        own = customer.minimum_invoice
+        amount = self._settings.minimum_invoice * 10 ** exponent(customer.currency) if own is None else own
+        return Money(amount=amount, currency=customer.currency)
 
     def _total(self, customer: Customer) -> Money:
         return self.content(customer).assess(customer.currency).total
@@ -167,7 +190,7 @@ class ZoneClose:
         return _closed(draft, warnings=self._warnings(customer)) if draft else None
 
     def _warnings(self, customer: Customer) -> tuple[str, ...]:
-        small = f"below the smallest invoice of {self._settings.minimum_invoice} {customer.currency}: carried forward"
+        small = f"below the smallest invoice of {self._smallest(customer)} {customer.currency}: carried forward"
         moved = "comes to another total than was confirmed: look at it, then issue it"
         told = ((small, self._too_little(customer)), (moved, self._moved(customer)))
         return (*self._charges[customer.key].warnings, *(text for text, holds in told if holds))

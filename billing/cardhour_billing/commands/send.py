@@ -33,7 +33,8 @@ def send(what: tuple[str, ...], dry_run: bool, again: bool, yes: bool, form: str
     """
     config = open_store()
     from cardhour_billing.audit.log import login_name
-    from cardhour_billing.sending.invoice_mail import invoice_letter, key_of
+    from cardhour_billing.einvoice.gate import broken
+    from cardhour_billing.sending.invoice_mail import invoice_letter, kept_xml, key_of
     from cardhour_billing.sending.mailing import check_sendable, fate_of, send
     from cardhour_contract.clock import SystemClock
 
@@ -41,10 +42,13 @@ def send(what: tuple[str, ...], dry_run: bool, again: bool, yes: bool, form: str
     with answering():
         found = [invoice for each in what for invoice in _invoices(each)]
         rows, ready = [], []
+        wrong = broken(kept_xml(found))
         for invoice in found:
             fate = fate_of(key_of(str(invoice.number)))
             try:
                 letter = invoice_letter(invoice)
+                if str(invoice.number) in wrong:
+                    raise Refuse(wrong[str(invoice.number)])
             except Refuse as error:
                 rows.append(_row(invoice, "cannot be sent", detail=str(error)))
                 continue

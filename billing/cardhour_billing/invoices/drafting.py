@@ -165,12 +165,21 @@ def write(
 
 
 def write_lines(invoice: Invoice, content: Content, *, in_place_of_others: bool = True) -> None:
-    """Write the lines of a saved draft, in place of those that it may have."""
-    if in_place_of_others:
-        invoice.lines.all().delete()
+    """Write the lines of a saved draft, in place of those that it may have; such as say the same stay."""
     usage = [_usage_row(invoice, at, line) for at, line in enumerate(content.lines, start=1)]
     charges = [_charge_row(invoice, at, each) for at, each in enumerate(content.charges, start=len(usage) + 1)]
-    InvoiceLine.objects.bulk_create(usage + charges)
+    rows = usage + charges
+    if in_place_of_others:
+        known = list(invoice.lines.order_by("position"))
+        if list(map(_said, known)) == list(map(_said, rows)):
+            return
+        invoice.lines.all().delete()
+    InvoiceLine.objects.bulk_create(rows)
+
+
+def _said(row: InvoiceLine) -> list[object]:
+    """All that a line says, but for its id."""
+    return [getattr(row, each.attname) for each in InvoiceLine._meta.concrete_fields if not each.primary_key]
 
 
 def _usage_row(invoice: Invoice, position: int, line: RatedLine) -> InvoiceLine:

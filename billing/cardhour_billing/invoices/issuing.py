@@ -16,6 +16,7 @@ from msgspec import Struct, structs
 from cardhour_billing.audit.log import audit
 from cardhour_billing.charges.grants import draw, moved
 from cardhour_billing.frozen.cover import claims, frozen_quantities
+from cardhour_billing.frozen.document import InvoiceDocument
 from cardhour_billing.frozen.inputs import freeze_inputs
 from cardhour_billing.invoices.drafting import (
     Credited,
@@ -28,7 +29,7 @@ from cardhour_billing.invoices.drafting import (
     write_lines,
 )
 from cardhour_billing.invoices.numbering import take_number
-from cardhour_billing.invoices.rated_on import Mark, closed_of, newest_of_catalog, same_columns
+from cardhour_billing.invoices.rated_on import Mark, changed_since, same_columns
 from cardhour_billing.leases.cover import Covered
 from cardhour_billing.leases.lease import LeaseRow
 from cardhour_billing.models import Customer, Invoice, Issuer
@@ -93,6 +94,18 @@ def freeze(rated: Sequence[Issuable], ledger: Ledger) -> dict[str, FrozenQuarter
     }
 
 
+def lock(customers: Sequence[Customer]) -> None:
+    """Lock what issuing to these customers locks, all of it at once and in the order in which everybody does.
+
+    Whoever issues several documents in one transaction begins so: from the first on it holds the audit log, which
+    others want while they hold a customer.
+    """
+    issuers = Issuer.objects.filter(pk__in={each.issuer_id for each in customers})
+    list(issuers.select_for_update().order_by("pk").values_list("pk"))
+    found = Customer.objects.filter(pk__in=[each.pk for each in customers])
+    list(found.select_for_update().order_by("key").values_list("pk"))
+
+
 def issue(customer: Customer, rated: Issuable, frozen: FrozenQuarters, *, clock: Clock, who: str) -> Invoice:
     """Issue the invoice of ``rated``; one that is issued already is returned as it is.
 
@@ -128,10 +141,12 @@ def _write(customer: Customer, rated: Issuable, inputs: bytes, digest: str, cloc
     _check_current(customer, rated)
     invoice = known or new_document(customer, rated.period)
     at_ms = rated.mark.at_ms
-    finish(invoice, rated.period, rated.content, (inputs, digest), clock=clock, who=who, computed_at_ms=at_ms)
+    frozen = inputs, digest
+    document = finish(invoice, rated.period, rated.content, frozen, clock=clock, who=who, computed_at_ms=at_ms)
     # What the document says was taken of grants and of money paid ahead is taken, with its number or not at all.
     draw(customer, rated.charges, str(invoice.number), clock=clock, who=who)
-    pay_from_prepaid(invoice, clock=clock, who=who)
+    if document.due != document.total:
+        pay_from_prepaid(invoice, clock=clock, who=who)
     return invoice
 
 
@@ -145,8 +160,8 @@ def finish(
     who: str,
     credits: Credited | None = None,
     computed_at_ms: int | None = None,
-) -> None:
-    """Number ``invoice`` and write all of it. In a transaction that holds its issuer and customer.
+) -> InvoiceDocument:
+    """Number ``invoice`` and write all of it; its document. In a transaction that holds its issuer and customer.
 
     computed_at_ms: when what it rests on was read; now, where that is not said.
     """
@@ -157,10 +172,13 @@ def finish(
     due_date = issue_date + timedelta(days=customer.terms_days)
     facts = IssueFacts(number=number, issue_date=issue_date, due_date=due_date, digest=digest)
     computed_ms = now_ms if computed_at_ms is None else computed_at_ms
-    write(invoice, period, content, compose(customer, period, content, facts, credits), computed_ms)
+    document = compose(customer, period, content, facts, credits)
+    write(invoice, period, content, document, computed_ms)
     invoice.hold(())
+    # Still a draft: the triggers let nobody add a line to an issued one.
     fresh = invoice.pk is None
-    invoice.save()  # still a draft: the triggers let nobody add a line to an issued one
+    if fresh:
+        invoice.save()
     write_lines(invoice, content, in_place_of_others=not fresh)
     invoice.state = Invoice.State.ISSUED
     invoice.series, invoice.sequence, invoice.number = series, sequence, number
@@ -169,12 +187,12 @@ def finish(
     invoice.save()
     detail = {"customer": customer.key, "period": invoice.period, "digest": digest}
     audit(clock, who, f"{kind}.issue", number, detail | (structs.asdict(credits) if credits else {}))
+    return document
 
 
 def _check_current(customer: Customer, rated: Issuable) -> None:
-    if newest_of_catalog() != rated.mark.catalog:
-        raise InputsMoved(f"the catalog was changed after {customer.key} was rated; try again")
-    if closed_of([customer])[customer.pk] != rated.mark.closed:
-        raise InputsMoved(f"another month of {customer.key} was closed meanwhile, or a credit note issued; try again")
+    changed = changed_since(rated.mark, customer)
+    if changed:
+        raise InputsMoved(f"{changed}; try again")
     if moved(rated.charges):
         raise InputsMoved(f"a grant of {customer.key} was drawn on meanwhile; try again")

@@ -25,10 +25,9 @@ def take_number(issuer: Issuer, kind: str, today: date) -> tuple[NumberSeries, i
     if not connection.in_atomic_block:
         raise InvariantBroken("a number can only be taken inside the transaction that issues its document")
     Issuer.objects.select_for_update().get(pk=issuer.pk)
-    of_kind = NumberSeries.objects.filter(issuer=issuer, kind=kind, last_issue_date__isnull=False)
-    last_date = of_kind.order_by("-last_issue_date").values_list("last_issue_date", flat=True).first()
-    issue_date = max(today, last_date) if last_date else today
-    series, _ = NumberSeries.objects.get_or_create(issuer=issuer, kind=kind, fiscal_year=issue_date.year)
+    years = {each.fiscal_year: each for each in NumberSeries.objects.filter(issuer=issuer, kind=kind)}
+    issue_date = max([today, *(each.last_issue_date for each in years.values() if each.last_issue_date)])
+    series = years.get(issue_date.year) or NumberSeries(issuer=issuer, kind=kind, fiscal_year=issue_date.year)
     series.last += 1
     series.last_issue_date = issue_date
     series.save()

@@ -26,7 +26,13 @@ SELECT (SELECT max(id) FROM billing_addon), (SELECT max(id) FROM billing_binding
        (SELECT max(id) FROM billing_commitment), (SELECT max(id) FROM billing_contract),
        (SELECT max(id) FROM billing_lease), (SELECT max(id) FROM billing_price), (SELECT max(id) FROM billing_taxrule)
 """
-"""Asked once for each document, where composing it anew each time took as long as writing the document."""
+
+
+_CLOSED = """
+SELECT (SELECT count(*) FROM billing_invoice WHERE customer_id = %s AND state = 'issued')
+       + (SELECT count(*) FROM billing_monthentry WHERE customer_id = %s)
+"""
+"""Both are asked once for each document, where composing them anew each time took as long as writing the document."""
 
 
 class Mark(Struct, frozen=True, kw_only=True):
@@ -44,6 +50,18 @@ def newest_of_catalog() -> Newest:
     with connection.cursor() as cursor:
         cursor.execute(_NEWEST)
         return tuple(cursor.fetchone())
+
+
+def changed_since(mark: Mark, customer: Customer) -> str:
+    """What has changed of a customer's month since ``mark``; empty where nothing has."""
+    if newest_of_catalog() != mark.catalog:
+        return f"the catalog was changed after {customer.key} was rated"
+    with connection.cursor() as cursor:
+        cursor.execute(_CLOSED, [customer.pk, customer.pk])
+        (closed,) = cursor.fetchone()
+    if closed != mark.closed:
+        return f"another month of {customer.key} was closed meanwhile, or a credit note issued"
+    return ""
 
 
 def closed_of(customers: Collection[Customer]) -> dict[int, int]:

@@ -5,6 +5,8 @@ Owns its words, and that only what is rendered is sent. Does not own sending (``
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from cardhour_billing.documents.rendering import kept_content
 from cardhour_billing.figures import day_en, day_zh, grouped, month_en, month_zh
 from cardhour_billing.frozen.document import InvoiceDocument, decode
@@ -24,6 +26,13 @@ def key_of(number: str) -> str:
 def addresses(customer: Customer) -> tuple[str, ...]:
     """Where a customer's mail goes."""
     return tuple(customer.email.splitlines())
+
+
+def kept_xml(invoices: Iterable[Invoice]) -> Iterator[tuple[str, bytes]]:
+    """The kept XML of those invoices that have one, by number."""
+    kept = RenderedDocument.objects.filter(invoice__in=list(invoices), format="xml", absent_because="")
+    for each in kept.select_related("invoice").order_by("pk"):
+        yield str(each.invoice.number), bytes(each.content)
 
 
 def invoice_letter(invoice: Invoice) -> Letter:
