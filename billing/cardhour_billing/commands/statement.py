@@ -77,6 +77,55 @@ def send_mark(key: int, to: str) -> None:
 
 
 @statement.command()
+@click.argument("keys", metavar="STATEMENT...", type=int, nargs=-1, required=True)
+@click.option("--dry-run", is_flag=True, help="Show what would be sent, and send nothing.")
+@click.option("--again", is_flag=True, help="Also what was sent before, or may have been.")
+@click.option("--yes", is_flag=True, help="Send without asking.")
+@format_option
+def send(keys: tuple[int, ...], dry_run: bool, again: bool, yes: bool, form: str) -> None:
+    """Mail statements with PDF and CSV, and a link by which the customer confirms or disputes.
+
+    The link needs [web] url, where customers reach the portal; without it they are asked to answer the mail.
+    """
+    config = open_store()
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.sending.mailing import check_sendable, fate_of
+    from cardhour_billing.statements.mail import key_of, send_statement, statement_letter
+    from cardhour_billing.statements.statement import find_statement
+    from cardhour_contract.clock import SystemClock
+    from cardhour_contract.errors import CardHourError
+
+    clock = SystemClock()
+    check_sendable(config.mail)
+    with answering():
+        found = [find_statement(key) for key in dict.fromkeys(keys)]
+        to = {each.pk: ", ".join(statement_letter(each, config.web.url, clock).recipients) for each in found}
+        fates = {each.pk: fate_of(key_of(each)) for each in found}
+        ready = [each for each in found if fates[each.pk].open or again]
+        if ready and not yes and not dry_run:
+            for each in ready:
+                notes().print(f"Statement {each.pk} to {to[each.pk]}")
+            click.confirm(f"Send {len(ready)} statements?", abort=True, err=True)
+        rows = []
+        for each in found:
+            state, detail = str(fates[each.pk].state), fates[each.pk].detail
+            if each in ready and dry_run:
+                state, detail = "to send", ""
+            elif each in ready:
+                try:
+                    fate = send_statement(each, config.mail, config.web.url, clock=clock, who=login_name(), again=again)
+                    state, detail = fate.state, fate.detail
+                except CardHourError as error:
+                    state, detail = "cannot be sent", str(error)
+            row = {"statement": each.pk, "customer": each.customer.key, "to": to[each.pk]}
+            rows.append(row | {"state": state, "detail": detail or None})
+        print_rows(rows, form, columns=("statement", "customer", "to", "state", "detail"))
+    wrong = [str(row["statement"]) for row in rows if row["state"] not in ("sent", "to send")]
+    if wrong:
+        raise click.ClickException(f"not known to be sent: {', '.join(wrong)}; the detail says why")
+
+
+@statement.command()
 @key_argument
 @click.option("--by", required=True, help="Who confirmed it.")
 def confirm(key: int, by: str) -> None:

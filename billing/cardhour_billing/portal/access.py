@@ -16,7 +16,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db.models import Exists, OuterRef, QuerySet
-from django.http import HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import resolve_url
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -24,6 +24,7 @@ from msgspec import Struct
 
 from cardhour_billing.logins.users import ADMIN, role_of
 from cardhour_billing.models import Customer, Invoice, Statement, StatementEvent
+from cardhour_billing.statements.mail import statement_named_by
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
@@ -98,6 +99,14 @@ def statements_sent_to(customer: Customer) -> QuerySet[Statement]:
     """Statements that a customer may see: those it was sent."""
     sent = StatementEvent.objects.filter(statement=OuterRef("pk"))
     return Statement.objects.filter(Exists(sent), customer=customer)
+
+
+def statement_by_link(token: str, now_ms: int) -> Statement:
+    """The statement that the link of a mail is of, for whoever has the mail."""
+    found = statement_named_by(token, now_ms)
+    if found is None or not found.events.exists():
+        raise Http404
+    return found
 
 
 def signed_in(view: View[P]) -> View[P]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from cardhour_billing.portal.views import budgets, holding, organisation, reports, statements, usage
+from cardhour_billing.portal.views import budgets, holding, organisation, reports, statement_answer, statements, usage
 
 urlpatterns = [
     path("usage/", usage.usage, name="usage"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("statements/", statements.statement_list, name="statements"),
     path("statements/<int:statement_id>/confirm", statements.statement_confirm, name="statement-confirm"),
     path("statements/<int:statement_id>/statement.<str:form>", statements.statement_file, name="statement-file"),
+    path("statements/answer/<str:token>/", statement_answer.answer, name="statement-answer"),
     path("leases/", holding.leases, name="leases"),
     path("balance/", holding.balance, name="balance"),
     path("budgets/", budgets.budgets, name="budgets"),

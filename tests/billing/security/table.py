@@ -82,6 +82,14 @@ PAGES: dict[str, Address] = {
     "statements/<int:statement_id>/statement.<str:form>": Address(
         path="/statements/{statement}/statement.pdf", who=ACME, hidden=RIVAL
     ),
+    # Whoever has the mail answers: a link that we did not sign is of nothing.
+    "statements/answer/<str:token>/": Address(
+        path="/statements/answer/e30:x/",
+        who=frozenset(),
+        methods="GET POST",
+        refusal=404,
+        anonymous=404,
+    ),
     "leases/": Address(path="/leases/", who=CUSTOMERS, own=RIVAL),
     "balance/": Address(path="/balance/", who=CUSTOMERS, own=RIVAL),
     "budgets/": Address(path="/budgets/", who=CUSTOMERS, own=RIVAL),
