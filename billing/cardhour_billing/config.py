@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
@@ -39,6 +40,8 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     port: int = 8000
     allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
     """Host names that the portal answers to."""
+    url: str = ""
+    """Where people reach the portal, such as ``https://billing.example.com``: for links in mail. Empty: no links."""
     https: bool = False
     """Whether people reach the portal by https (through a proxy). Cookies are then sent by https only."""
     failed_logins_max: int = 5
@@ -67,6 +70,8 @@ class BillingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Closed months before the one that is billed, in which what has changed since is billed or credited."""
     minimum_invoice: int = 0
     """Smallest invoice, in units of its currency; what is below it is carried forward."""
+    check_einvoices: bool = False
+    """Whether each XML is held against the official rules before it is kept, and before it is sent."""
     write_off_max: int = 5
     """Most that a payment may leave unpaid and still settle, in units of its currency."""
     dunning_days: tuple[int, ...] = (7, 21, 35)
@@ -115,9 +120,15 @@ def load_config(environ: Mapping[str, str] = os.environ) -> BillingConfig:
     )
     loader.finish()
     _check_url(config.store.url)
+    _check_portal(config.web.url)
     check_webhook(config.webhook)
     check_mail(config.mail)
     return config
+
+
+def _check_portal(url: str) -> None:
+    if url and not (urlsplit(url).scheme in ("http", "https") and urlsplit(url).hostname):
+        raise Refuse(f"[web] url: '{url}' is not an address such as https://billing.example.com")
 
 
 def _check_url(url: str) -> None:

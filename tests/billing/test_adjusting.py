@@ -12,6 +12,7 @@ from cardhour_billing.invoices.crediting import draft_credit, issue_credit, void
 from cardhour_billing.invoices.reissuing import reopen
 from cardhour_billing.models import Invoice, MonthEntry
 from cardhour_billing.money import Money
+from cardhour_contract.errors import Refuse
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, close, issued
 from tests.billing.conftest import Store
 from tests.billing.golden import assert_golden
@@ -234,7 +235,7 @@ def test_a_month_below_the_smallest_invoice_is_carried_forward_line_by_line(stor
     hours(ledger, "2026-02-05", 1)
     hours(ledger, "2026-03-05", 3)
     (draft,) = close(ledger, "2026-01", IN_FEBRUARY, settings=small).invoices
-    assert draft.warnings == ("below the smallest invoice of 50 USD: carried forward",)
+    assert draft.warnings == ("below the smallest invoice of 50.00 USD: carried forward",)
     report = close(ledger, "2026-01", IN_FEBRUARY, issue=True, files=True, settings=small)
     assert (report.invoices, report.without_usage) == ((), ())
     assert {key: str(total) for key, total in report.carried.items()} == {"acme": "21.20"}
@@ -245,10 +246,39 @@ def test_a_month_below_the_smallest_invoice_is_carried_forward_line_by_line(stor
     assert adjusted(closed.document) == [("carried 2026-01", "1", "30.00"), ("carried 2026-02", "1", "10.00")]
     assert closed.document.lines[1].description == "T4: carried forward from 2026-01 上期结转, 3.0000 card-hours 卡时"
     assert (closed.document.net, closed.document.total) == ("70.00", "74.20")
+    assert_golden(closed.document, "carried")
     hours(ledger, "2026-01-21", 1)
     hours(ledger, "2026-04-05", 8)
     (closed,) = close(ledger, "2026-04", "2026-05-10T00:00:00Z", issue=True, files=True, settings=small).invoices
     assert adjusted(closed.document) == [("adjustment 2026-01", "1", "10.00")]
+
+
+def test_a_customer_may_have_a_smallest_invoice_of_its_own(store: Store) -> None:
+    """Everybody's is 50: acme's is 5.50, so that only a month of 5 is carried; 0 carries nothing."""
+    own = ACME.replace('name = "Acme Ltd"', 'name = "Acme Ltd"\nminimum_invoice = "5.50"')
+    beta = ACME.replace("acme", "beta").replace('name = "Acme Ltd"', 'name = "Beta"\nminimum_invoice = "0"')
+    gamma = ACME.replace("acme", "gamma")
+    apply(store.home, ISSUER + own + beta + gamma + PRICE.replace("1.616532", "1"))
+    ledger = MemoryLedger()
+    for at, customer in enumerate(("acme", "beta", "gamma")):
+        hours(ledger, "2026-01-05", 5, owner=f"k8s:{customer}", card=f"GPU-{at}")
+        hours(ledger, "2026-02-05", 6, owner=f"k8s:{customer}", card=f"GPU-{at}")
+    everybody = BillingSettings(minimum_invoice=50)
+    drafts = close(ledger, "2026-01", IN_FEBRUARY, settings=everybody).invoices
+    assert {each.customer: each.warnings for each in drafts} == {
+        "acme": ("below the smallest invoice of 5.50 USD: carried forward",),
+        "beta": (),
+        "gamma": ("below the smallest invoice of 50.00 USD: carried forward",),
+    }
+    first = close(ledger, "2026-01", IN_FEBRUARY, issue=True, settings=everybody)
+    assert ([each.customer for each in first.invoices], sorted(first.carried)) == (["beta"], ["acme", "gamma"])
+    then = close(ledger, "2026-02", IN_MARCH, issue=True, settings=everybody, files=True)
+    assert {each.customer: each.document.total for each in then.invoices} == {"acme": "11.00", "beta": "6.00"}
+    assert [check.findings for check in verify(issued()[0], ledger) if not check.agrees] == []
+    with pytest.raises(Refuse, match=r"minimum_invoice: '5\.505' has more decimals than USD"):
+        apply(store.home, own.replace("5.50", "5.505"))
+    with pytest.raises(Refuse, match="minimum_invoice: -1 is below 0"):
+        apply(store.home, own.replace("5.50", "-1"))
 
 
 def test_a_late_model_without_a_price_keeps_the_next_month_from_being_issued(ledger: MemoryLedger) -> None:

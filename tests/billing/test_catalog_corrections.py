@@ -10,10 +10,12 @@ from cardhour_billing.answers.verification import verify
 from cardhour_billing.catalog.applying import apply_catalog
 from cardhour_billing.catalog.file import read_catalog
 from cardhour_billing.catalog.plan import plan
+from cardhour_billing.frozen.document import decode
 from cardhour_billing.models import Price
 from cardhour_contract.errors import Refuse
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, close, issued, on_sqlite
 from tests.billing.conftest import Store
+from tests.billing.golden import assert_golden
 from tests.billing.memory_ledger import MemoryLedger
 
 __all__ = ["on_sqlite"]
@@ -68,6 +70,7 @@ def test_a_corrected_price_is_settled_with_the_next_document_once(store: Store, 
     newest = Price.objects.latest("pk")
     assert (newest.supersedes is not None, newest.unit_nano) == (True, 8_000_000_000)
     assert bill(ledger, "02") == [("usage", "72.00"), ("commitment", "10.00"), ("adjustment", "-18.00")]
+    assert_golden(decode(bytes(issued()[1].frozen)), "adjustment_price")
     assert bill(ledger, "03") == [("usage", "72.00"), ("commitment", "10.00")]
     # What was issued stays what it is, and can be verified under the price of then.
     assert [invoice.total for invoice in issued()] == [10_000, 6_400, 8_200]

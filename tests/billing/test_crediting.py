@@ -22,6 +22,7 @@ from cardhour_billing.receivables.standing import standing_of
 from cardhour_contract.errors import Refuse
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, issue
 from tests.billing.conftest import Store
+from tests.billing.golden import assert_golden
 from tests.billing.in_process import Desk
 from tests.billing.memory_ledger import MemoryLedger
 
@@ -85,6 +86,7 @@ def test_a_credit_note_is_a_document_of_its_own_series_that_verifies(ledger: Mem
     )  # fmt: skip
     assert line.description == "T4: credit of line 1 of EC-2026-0001 冲减 EC-2026-0001 第 1 行"
     assert (document.net, document.tax[0].tax, document.total) == ("-10.00", "-0.60", "-10.60")
+    assert_golden(document, "credit_note")
     assert NumberSeries.objects.get(kind="credit-note").last == 1
     assert _differences(note, ledger) == []
 

@@ -27,7 +27,10 @@ from = 2026-10-01T00:00:00+08:00
 """
 TO_16 = "to = 2026-10-16T00:00:00+08:00\n"
 ADVANCE = 'billed = "advance"\n'
-AFTER = {"2026-09": "2026-10-05", "2026-10": "2026-11-05", "2026-11": "2026-12-05", "2026-12": "2027-01-05"}
+AFTER = {
+    "2026-09": "2026-10-05", "2026-10": "2026-11-05", "2026-11": "2026-12-05", "2026-12": "2027-01-05",
+    "2027-01": "2027-02-05", "2027-02": "2027-03-05",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -165,6 +168,22 @@ def test_a_fault_that_became_known_late_is_credited_with_the_next_month(store: S
     ledger.fault("GPU-3", "A100", "2026-10-09T16:00:00Z", "2026-10-10T16:00:00Z", node="n8")
     assert [line.source for line in bill(ledger, "2026-11")] == ["lease:acme-1:2026-11-01", "sla:acme-1:2026-10-01"]
     assert [line.source for line in bill(ledger, "2026-12")] == ["lease:acme-1:2026-12-01"]
+
+
+def test_a_fault_that_became_known_three_months_late_is_credited_and_one_of_four_is_not(
+    store: Store, ledger: MemoryLedger
+) -> None:
+    """A day of one of eight cards: of September, which is four months before January, and of October, three before."""
+    apply(store.home, LEASE.replace("2026-10-01", "2026-09-01") + 'sla_credit = "100"\n')
+    for month in ("2026-09", "2026-10", "2026-11", "2026-12"):
+        bill(ledger, month)
+    ledger.fault("GPU-3", "A100", "2026-09-09T16:00:00Z", "2026-09-10T16:00:00Z", node="n8")
+    ledger.fault("GPU-3", "A100", "2026-10-09T16:00:00Z", "2026-10-10T16:00:00Z", node="n8")
+    assert [(line.source, line.amount) for line in bill(ledger, "2027-01")] == [
+        ("lease:acme-1:2027-01-01", "133400.00"),
+        ("sla:acme-1:2026-10-01", "-537.90"),
+    ]
+    assert [line.source for line in bill(ledger, "2027-02")] == ["lease:acme-1:2027-02-01"]
 
 
 def test_usage_and_leases_and_add_ons_stand_on_one_document(store: Store, ledger: MemoryLedger) -> None:

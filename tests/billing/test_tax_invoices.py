@@ -14,6 +14,7 @@ from tests.billing.books import ACME, ISSUER, PRICE, apply, close, issued, on_sq
 from tests.billing.conftest import Store
 from tests.billing.golden import assert_golden
 from tests.billing.memory_ledger import MemoryLedger
+from tests.billing.test_price_kinds import parties, price
 from tests.billing.test_rendering import without_guards
 
 __all__ = ["on_sqlite"]
@@ -123,6 +124,11 @@ from = 2026-01-16T00:00:00+08:00
 )
 
 
+def standard(rate: str) -> str:
+    """One rate for everything."""
+    return f'[[tax]]\ncategory = "standard"\nrate = "{rate}"\nfrom = 2026-01-01T00:00:00Z\n'
+
+
 SINCE = "2026-01-15T14:00:00Z"
 
 
@@ -148,6 +154,18 @@ CASES = {
         EU_ISSUER + CUSTOMER.format(id="lyon", name="Lyon SA", tax_id="FR12345678901") + REVERSE,
         held(("lyon", "A100", 10)),
         ("24.90", "0.00", "24.90"),
+    ),
+    # Three hours at 251.5 are 754.5, so 755 yen, and 10 % of them 75.5, so 76
+    "yen_10": (
+        parties("JPY", "Asia/Tokyo") + price("T4", 'amount = "251.5"') + standard("10"),
+        held(("acme", "T4", 3)),
+        ("755", "76", "831"),
+    ),
+    # 3 × 0.1235 with its tax are 0.371 dinars; without it 0.371 ÷ 1.05 = 0.35333
+    "dinar_5_included": (
+        parties("KWD", "Asia/Kuwait") + price("T4", 'amount = "0.1235"\nincludes_tax = true') + standard("5"),
+        held(("acme", "T4", 3)),
+        ("0.353", "0.018", "0.371"),
     ),
     "eu_exempt": (
         EU_ISSUER + CUSTOMER.format(id="esa", name="Space Agency", tax_id="") + EXEMPT,

@@ -98,7 +98,7 @@ def write() -> None:
     }  # fmt: skip
     _write_users(customers)
     series = NumberSeries.objects.create(issuer=issuer, kind="invoice", fiscal_year=2026)
-    book = PriceBook.objects.create(issuer=issuer, key="list")
+    book = PriceBook.objects.create(key="list")
     for at, month in enumerate(MONTHS):
         for order, (key, *_, hours) in enumerate(_CUSTOMERS):
             grown = {model: each * _GROWTH[at][order % 3] // 100 for model, each in hours.items()}

@@ -193,7 +193,7 @@ def test_every_catalog_example_is_a_catalog_beside_the_first(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.name)
 def test_every_key_of_a_catalog_table_is_documented(noun: Noun[Any]) -> None:
-    heading = f"`[[{noun.name}]]`" if noun.many else f"`[{noun.name}]`"
+    heading = f"`[{noun.name}]`" if noun.alone else f"`[[{noun.name}]]`"
     section = text("catalog.md").split(f"\n## {heading}\n")[1].split("\n## ")[0]
     documented = {
         key for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE) for key in re.findall(r"`(\w+)`", row)

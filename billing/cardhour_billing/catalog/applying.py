@@ -18,7 +18,7 @@ from cardhour_billing.catalog.change import Change
 from cardhour_billing.catalog.noun import CatalogFile
 from cardhour_billing.catalog.nouns import NOUNS
 from cardhour_billing.catalog.plan import plan
-from cardhour_billing.models import Issuer
+from cardhour_billing.models.party import lock_issuers
 from cardhour_contract.clock import Clock
 from cardhour_contract.errors import Refuse
 
@@ -27,7 +27,7 @@ def apply_catalog(file: CatalogFile, shown: Sequence[Change], *, clock: Clock, w
     """Write the changes that were shown, all or none. Refuses where the store has changed since they were planned."""
     writers = {noun.name: noun.write for noun in NOUNS}
     with transaction.atomic():
-        Issuer.objects.select_for_update().first()  # one catalog at a time
+        lock_issuers()  # one catalog at a time
         changes = plan(file, correct=correct)
         if [_seen(change) for change in changes] != [_seen(change) for change in shown]:
             raise Refuse("the catalog was changed by someone else meanwhile: run the command again")

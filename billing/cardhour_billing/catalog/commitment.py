@@ -12,6 +12,7 @@ from cardhour_billing.catalog.checks import an_id, an_owner, check, times, valid
 from cardhour_billing.catalog.contract import ContractTable, billed
 from cardhour_billing.catalog.current import current_commitments, current_contracts
 from cardhour_billing.catalog.noun import Noun, Planning
+from cardhour_billing.catalog.recurring import currency_of
 from cardhour_billing.catalog.scheme import parse_hours
 from cardhour_billing.models import Commitment
 from cardhour_billing.money import Money, UnitPrice, exponent, parse_price, read_amount
@@ -90,7 +91,7 @@ def _changes(planning: Planning) -> list[Change]:
             planning.problems.append(f"{located.where}: to: a term that is the whole contract needs an end")
         try:
             from_ms, to_ms = validity(table)
-            currency = table.currency or planning.issuer.currency
+            currency = table.currency or currency_of(planning, customer)
             row = _row(table, table.contract, rows.new_id(), currency, from_ms, to_ms)
         except Refuse:
             continue  # reported with the table

@@ -12,7 +12,7 @@ from cardhour_billing.catalog.change import Change, RowPlan, validity_text
 from cardhour_billing.catalog.checks import an_id, check, times, validity
 from cardhour_billing.catalog.current import current_contracts
 from cardhour_billing.catalog.noun import Noun, Planning
-from cardhour_billing.models import Contract, Customer, Invoice, Issuer, PriceBook
+from cardhour_billing.models import Contract, Customer, Invoice, PriceBook
 from cardhour_billing.money import parse_rate
 from cardhour_billing.rating.commitment import CommitmentRow
 from cardhour_billing.rating.price import LIST_BOOK, ContractRow, contract_overlaps
@@ -81,7 +81,7 @@ def _text(row: ContractRow) -> tuple[str, str]:
 
 def _write(change: Change, recorded_at_ms: int) -> None:
     row: ContractRow = change.row
-    book, _ = PriceBook.objects.get_or_create(issuer=Issuer.objects.get(), key=row.book)
+    book, _ = PriceBook.objects.get_or_create(key=row.book)
     Contract.objects.create(
         customer=Customer.objects.get(key=row.customer),
         key=row.key,

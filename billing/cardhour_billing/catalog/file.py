@@ -74,11 +74,10 @@ def _tables(
     if name not in content:
         return found
     raw = content[name]
-    if isinstance(raw, dict) == noun.many:
-        written = f"[[{name}]]" if noun.many else f"[{name}]"
-        file.problems.append(f"{_where(file.path, lines, name, 0)}: write {written}")
+    if isinstance(raw, dict) and not noun.alone:
+        file.problems.append(f"{_where(file.path, lines, name, 0)}: write [[{name}]]")
         return found
-    tables = raw if noun.many else [raw]
+    tables = [raw] if isinstance(raw, dict) else raw
     if len(lines.get(name, ())) != len(tables):
         lines = {}  # inline tables, or text that looks like a header: better no line than a wrong one
     for at, values in enumerate(tables):

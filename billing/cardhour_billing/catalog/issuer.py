@@ -1,4 +1,4 @@
-"""``[issuer]`` of a catalog: the legal entity that bills. Owns which columns the table sets, and that there is one."""
+"""``[issuer]`` of a catalog: the legal entities that bill. Owns a table's columns, and who they are afterwards."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from cardhour_billing.catalog.change import Change, party_change
 from cardhour_billing.catalog.checks import a_country, a_name, an_endpoint, an_id, check
-from cardhour_billing.catalog.noun import Noun, Planning
+from cardhour_billing.catalog.noun import CatalogFile, Noun, Planning
 from cardhour_billing.models import Issuer
 from cardhour_billing.money import exponent
 from cardhour_billing.month import zone
@@ -27,7 +27,7 @@ class BankTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class IssuerTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[issuer]``: the legal entity that bills."""
+    """``[issuer]``, or ``[[issuer]]`` where there are several: a legal entity that bills."""
 
     name: str
     currency: str
@@ -88,9 +88,25 @@ def lines(address: str | list[str]) -> str:
     return "\n".join(line.strip() for line in parts if line.strip())
 
 
+def issuers_after(file: CatalogFile) -> dict[str, Issuer]:
+    """Who bills, by id, as they would stand once ``file`` was applied: the oldest first. Nothing is saved."""
+    stored = {each.key: each for each in Issuer.objects.order_by("pk")}
+    return stored | {each.table.id: Issuer(key=each.table.id, **columns(each.table)) for each in file.of(IssuerTable)}
+
+
 def _changes(planning: Planning) -> Iterator[Change]:
+    seen: set[str] = set()
     for located in planning.file.of(IssuerTable):
         table = located.table
+        if table.id in seen:
+            planning.problems.append(f"{located.where}: issuer '{table.id}' is in this file twice: give each an id")
+        seen.add(table.id)
+        for other in planning.issuers.values():
+            if other.key != table.id and other.number_prefix == table.number_prefix:
+                planning.problems.append(
+                    f"{located.where}: number_prefix: '{table.number_prefix}' is that of issuer '{other.key}': two "
+                    "documents would have one number"
+                )
         known = Issuer.objects.filter(key=table.id).values().first()
         if change := party_change("issuer", table.id, known, columns(table)):
             yield change
@@ -100,4 +116,4 @@ def _write(change: Change, recorded_at_ms: int) -> None:
     Issuer.objects.update_or_create(key=change.subject, defaults=change.fields)
 
 
-ISSUER = Noun(name="issuer", table=IssuerTable, problems=_problems, changes=_changes, write=_write, many=False)
+ISSUER = Noun(name="issuer", table=IssuerTable, problems=_problems, changes=_changes, write=_write, alone=True)

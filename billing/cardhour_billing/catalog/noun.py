@@ -10,7 +10,7 @@ each has a module of its own, ``<noun>``, and stands in the one list, ``nouns``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -53,8 +53,8 @@ class Planning:
     """What a noun is given to compare its tables with the store. Problems go to ``problems``, each with its place."""
 
     file: CatalogFile
-    issuer: Issuer
-    """As it would stand afterwards; not saved."""
+    issuers: Mapping[str, Issuer]
+    """Who bills, by id, as they would stand afterwards; not saved."""
     customers: set[str]
     """Ids of customers, known and in the file."""
     problems: list[str]
@@ -62,6 +62,11 @@ class Planning:
     """Nothing will be written, so what issued documents rest on may change."""
     correct: bool = False
     """What issued documents rest on may change: what they billed is computed again, and adjusted."""
+
+    @property
+    def issuer(self) -> Issuer:
+        """The first issuer: of all that names none."""
+        return next(iter(self.issuers.values()))
 
     def rests_on(self, located: Located[Any], problems: Iterable[str]) -> None:
         """Complain about a change to what was billed, unless it is meant to correct that."""
@@ -90,5 +95,5 @@ class Noun(Generic[T]):
     """Write one change, recorded at an instant in UTC milliseconds."""
     text: Callable[[Any], tuple[str, str]] = lambda row: ("", "")
     """How a row reads, as a change of it is shown and audited: subject and detail."""
-    many: bool = True
-    """Whether a file has a list of them (``[[price]]``) or one (``[issuer]``)."""
+    alone: bool = False
+    """Whether a file that has one of them may write ``[issuer]`` for ``[[issuer]]``."""

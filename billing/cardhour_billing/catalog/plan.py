@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from cardhour_billing.catalog.change import Change
 from cardhour_billing.catalog.customer import CustomerTable
-from cardhour_billing.catalog.issuer import IssuerTable, columns
+from cardhour_billing.catalog.issuer import issuers_after
 from cardhour_billing.catalog.noun import CatalogFile, Planning
 from cardhour_billing.catalog.nouns import NOUNS
-from cardhour_billing.models import Customer, Issuer
+from cardhour_billing.models import Customer
 from cardhour_contract.errors import Refuse
 
 
@@ -22,13 +22,15 @@ def plan(file: CatalogFile, *, simulated: bool = False, correct: bool = False) -
     what is wanted.
     """
     problems = list(file.problems)
-    issuer = _issuer(file, problems)
-    if issuer is None:
+    issuers = issuers_after(file)
+    if not issuers:
+        if not any("[issuer]" in problem for problem in problems):
+            problems.append(f"{file.path}: [issuer] is missing: give name, currency and timezone")
         raise Refuse(*problems)
     customers = {*Customer.objects.values_list("key", flat=True), *(each.table.id for each in file.of(CustomerTable))}
     planning = Planning(
         file=file,
-        issuer=issuer,
+        issuers=issuers,
         customers=customers | file.unreadable,
         problems=problems,
         simulated=simulated,
@@ -38,15 +40,3 @@ def plan(file: CatalogFile, *, simulated: bool = False, correct: bool = False) -
     if problems:
         raise Refuse(*problems)
     return tuple(changes)
-
-
-def _issuer(file: CatalogFile, problems: list[str]) -> Issuer | None:
-    """The issuer as it would stand afterwards."""
-    stored, wanted = Issuer.objects.first(), next(iter(file.of(IssuerTable)), None)
-    if wanted is None:
-        if stored is None and not any("[issuer]" in problem for problem in problems):
-            problems.append(f"{file.path}: [issuer] is missing: give name, currency and timezone")
-        return stored
-    if stored and stored.key != wanted.table.id:
-        problems.append(f"{wanted.where}: this installation's issuer is '{stored.key}', and it has one issuer")
-    return Issuer(key=wanted.table.id, **columns(wanted.table))

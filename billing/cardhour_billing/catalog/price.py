@@ -15,7 +15,7 @@ from cardhour_billing.catalog.contract import ContractTable
 from cardhour_billing.catalog.current import current_contracts, current_prices, scheme_json
 from cardhour_billing.catalog.noun import Noun, Planning
 from cardhour_billing.catalog.scheme import BandTable, TierTable, bands, rate
-from cardhour_billing.models import Invoice, InvoiceLine, Issuer, Price, PriceBook
+from cardhour_billing.models import Invoice, InvoiceLine, Price, PriceBook
 from cardhour_billing.money import UnitPrice, exponent
 from cardhour_billing.rating.price import LIST_BOOK, NEGOTIATED, PriceRow, price_overlaps
 from cardhour_billing.rating.rate_scheme import Band, Rate, tier_text
@@ -156,7 +156,7 @@ def _hours_text(band: Band) -> str:
 
 def _write(change: Change, recorded_at_ms: int) -> None:
     row: PriceRow = change.row
-    book, _ = PriceBook.objects.get_or_create(issuer=Issuer.objects.get(), key=row.book)
+    book, _ = PriceBook.objects.get_or_create(key=row.book)
     Price.objects.create(
         book=book,
         model=row.model,

@@ -18,12 +18,12 @@ def a_price(text: str) -> None:
 
 
 def currency_of(planning: Planning, customer: str) -> str:
-    """What a customer is billed in: by the file, by the store, or as the issuer."""
+    """What a customer is billed in: by the file, by the store, or as its issuer."""
     for located in planning.file.of(CustomerTable):
-        if located.table.id == customer and located.table.currency:
-            return located.table.currency
-    named = any(located.table.id == customer for located in planning.file.of(CustomerTable))
-    stored = None if named else Customer.objects.filter(key=customer).first()
+        if located.table.id == customer:
+            issuer = planning.issuers.get(located.table.issuer, planning.issuer)
+            return located.table.currency or issuer.currency
+    stored = Customer.objects.filter(key=customer).first()
     return stored.currency if stored else planning.issuer.currency
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from django.db.models import Max
-from msgspec import Struct
 
 from cardhour_billing.catalog.current_terms import current_add_ons, current_leases
 from cardhour_billing.charges.billed_before import billed_before
@@ -24,17 +23,6 @@ from cardhour_billing.month import BillingPeriod, Month, billing_period, local_d
 from cardhour_billing.rating.charge import Charge
 from cardhour_billing.receivables.standing import in_force
 
-SLA_CATCH_UP_MONTHS = 1
-"""Months before the one that is billed whose faults are credited where they became known late: for each of them the
-ledger is read once more."""
-
-
-class Windows(Struct, frozen=True, kw_only=True):
-    """What a customer's document bills: periods, and credits for faulted time."""
-
-    prices: Window
-    faults: Window
-
 
 def recurring(zone: ZoneMonth) -> Answer:
     """The lines of leases, of credits for faulted time and of add-ons."""
@@ -44,7 +32,7 @@ def recurring(zone: ZoneMonth) -> Answer:
         rows[row.customer].append(row)
     having = [customer for customer in zone.customers if rows[customer.key]]
     windows = _windows(zone, having)
-    earliest_ms = min((each.prices.since_ms for each in windows.values()), default=zone.period.start_ms)
+    earliest_ms = min((each.since_ms for each in windows.values()), default=zone.period.start_ms)
     # A period that falls due in a window may have been billed, in part, when it began.
     since = month_of(local_day(earliest_ms, zone.period.timezone)).minus(2)
     billed = {} if zone.afresh else billed_before(having, since)
@@ -58,9 +46,9 @@ def recurring(zone: ZoneMonth) -> Answer:
         findings = list(_in_other_currency(asked.customer, mine))
         if findings:
             return Charges(findings=tuple(findings))
-        prices = list(price_charges(mine, windows[customer].prices, before, zone.taxes))
+        prices = list(price_charges(mine, windows[customer], before, zone.taxes))
         own = [row for row in mine if isinstance(row, LeaseRow)]
-        credits = list(sla_charges(own, windows[customer].faults, before, zone.taxes, faulted))
+        credits = list(sla_charges(own, windows[customer], before, zone.taxes, faulted))
         ordered = [*(each for each in prices if each.kind == "lease"), *credits]
         charges = (*ordered, *(each for each in prices if each.kind == "add-on"))
         return Charges(charges=charges, findings=tuple(_untaxed(zone, charges)))
@@ -68,26 +56,22 @@ def recurring(zone: ZoneMonth) -> Answer:
     return answer
 
 
-def _windows(zone: ZoneMonth, customers: Sequence[Customer]) -> dict[str, Windows]:
-    """How far back each customer's document looks: as far as late usage is adjusted, and over what was carried."""
+def _windows(zone: ZoneMonth, customers: Sequence[Customer]) -> dict[str, Window]:
+    """How far back each customer's document looks, for rent and for faults: as far as late usage is adjusted, and over
+    what was carried."""
     alone = zone.afresh or not zone.settings.adjust_months
     carried = {} if alone else _carried(customers, zone.period.month)
     drafts = _drafts(customers, zone.period)
-    back = (0, 0) if alone else (zone.settings.adjust_months, SLA_CATCH_UP_MONTHS)
-    found = {}
-    for customer in customers:
-        first = carried.get(customer.key, zone.period.month)
-        prices, faults = (
-            Window(
-                since_ms=billing_period(min(first, zone.period.month.minus(months)), zone.period.timezone).start_ms,
-                until_ms=zone.period.end_ms,
-                timezone=zone.period.timezone,
-                elsewhere_ms=tuple(drafts.get(customer.key, ())),
-            )
-            for months in back
+    earliest = zone.period.month.minus(0 if alone else zone.settings.adjust_months)
+    return {
+        customer.key: Window(
+            since_ms=billing_period(min(carried.get(customer.key, earliest), earliest), zone.period.timezone).start_ms,
+            until_ms=zone.period.end_ms,
+            timezone=zone.period.timezone,
+            elsewhere_ms=tuple(drafts.get(customer.key, ())),
         )
-        found[customer.key] = Windows(prices=prices, faults=faults)
-    return found
+        for customer in customers
+    }
 
 
 def _carried(customers: Sequence[Customer], month: Month) -> dict[str, Month]:
@@ -114,13 +98,13 @@ def _drafts(customers: Sequence[Customer], period: BillingPeriod) -> dict[str, l
     return found
 
 
-def _faulted(zone: ZoneMonth, rows: Mapping[str, Sequence[Row]], windows: Mapping[str, Windows]) -> Faulted:
+def _faulted(zone: ZoneMonth, rows: Mapping[str, Sequence[Row]], windows: Mapping[str, Window]) -> Faulted:
     """Faulted time of the leases that credit it. The ledger is read once for each span, however many leases have it."""
     spans: dict[tuple[int, int], list[tuple[LeaseRow, int]]] = {}
     for customer, window in windows.items():
         for row in rows[customer]:
             if isinstance(row, LeaseRow):
-                for period, held in sla_spans(row, window.faults):
+                for period, held in sla_spans(row, window):
                     spans.setdefault(held, []).append((row, period.start_ms))
     found: dict[tuple[str, int], int] = {}
     for (from_ms, to_ms), asked in spans.items():

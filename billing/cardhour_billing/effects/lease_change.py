@@ -19,8 +19,9 @@ from cardhour_billing.charges.billed_before import billed_before
 from cardhour_billing.leases.inputs import Billed, source_of
 from cardhour_billing.leases.lease import LeaseRow, overlaps
 from cardhour_billing.leases.proration import Period, anniversary_ms
-from cardhour_billing.models import Issuer, Lease
+from cardhour_billing.models import Lease
 from cardhour_billing.models.bitemporal import NOT_SUPERSEDED
+from cardhour_billing.models.party import lock_issuers
 from cardhour_billing.money import Money
 from cardhour_billing.month import local_day, month_of
 from cardhour_contract.clock import Clock
@@ -141,7 +142,7 @@ def _price(row: LeaseRow, period: Period) -> Money:
 def record(change: LeaseChange, *, clock: Clock, who: str, action: str) -> None:
     """Write the row that was shown. Refuses where the lease has changed since."""
     with transaction.atomic():
-        Issuer.objects.select_for_update().first()  # as a catalog does: one change of the books at a time
+        lock_issuers()  # as a catalog does: one change of the books at a time
         if lease_row(find_lease(change.before.key)) != change.before:
             raise Refuse(f"lease {change.before.key} was changed by someone else meanwhile: run the command again")
         record_lease(change.after, change.before.id, clock.now_ms())

@@ -37,6 +37,11 @@ class Issuer(models.Model):
         return self.name
 
 
+def lock_issuers() -> None:
+    """Keep everybody from issuing, and from changing the catalog, until the end of this transaction."""
+    list(Issuer.objects.select_for_update().order_by("pk"))
+
+
 class Customer(models.Model):
     """Who is billed. ``key`` is the id of the catalog."""
 
@@ -62,6 +67,8 @@ class Customer(models.Model):
     """Available money below this is low. Minor units of ``currency``."""
     terms_days = models.PositiveIntegerField(default=30)
     """Days from issue to due date."""
+    minimum_invoice = models.BigIntegerField(null=True, blank=True)
+    """A month below this is carried forward. Minor units of ``currency``; empty: as ``[billing]`` says."""
 
     class Meta:
         ordering = ("key",)

@@ -5,17 +5,13 @@ from __future__ import annotations
 from django.db import models
 
 from cardhour_billing.models.bitemporal import Bitemporal
-from cardhour_billing.models.party import KEY_CHARS_MAX, NAME_CHARS_MAX, Issuer
+from cardhour_billing.models.party import KEY_CHARS_MAX, NAME_CHARS_MAX
 
 
 class PriceBook(models.Model):
-    """A named list of prices. ``list`` is what a customer without a contract pays."""
+    """A named list of prices, whoever bills. ``list`` is what a customer without a contract pays."""
 
-    issuer = models.ForeignKey(Issuer, on_delete=models.PROTECT, related_name="price_books")
-    key = models.CharField(max_length=KEY_CHARS_MAX, default="list")
-
-    class Meta:
-        constraints = (models.UniqueConstraint(fields=("issuer", "key"), name="price_book_key_unique"),)
+    key = models.CharField(max_length=KEY_CHARS_MAX, default="list", unique=True)
 
     def __str__(self) -> str:
         return self.key

@@ -102,9 +102,11 @@ def _lease(row: Lease, timezone: str) -> dict[str, str]:
 def _customer(row: Customer, _timezone: str) -> dict[str, str]:
     texts = ("name", "legal_name", "address", "tax_id", "country", "endpoint", "buyer_reference", "po_number", "email",
              "language", "currency", "timezone")  # fmt: skip
-    low = row.low_balance
+    low, smallest = row.low_balance, row.minimum_invoice
     return {
-        "id": row.key, **{name: getattr(row, name) for name in texts}, "terms_days": str(row.terms_days),
+        "id": row.key, "issuer": row.issuer.key, **{name: getattr(row, name) for name in texts},
+        "terms_days": str(row.terms_days),
+        "minimum_invoice": _minor(smallest, row.currency) if smallest is not None else "",
         "prepaid": "yes" if row.prepaid else "", "low_balance": _minor(low, row.currency) if low is not None else "",
     }  # fmt: skip
 
@@ -173,9 +175,12 @@ FORMS = {
                 Field(key="po_number", label=_("Purchase order")),
                 Field(key="email", label=_("E-mail"), kind="lines", help=_("One a line.")),
                 Field(key="language", label=_("Language"), kind="choice", choices=("zh-hans", "en")),
+                Field(key="issuer", label=_("Issuer"), help=_("Its id. Empty: the first.")),
                 Field(key="currency", label=_("Currency"), help=_("Empty: the issuer’s.")),
                 Field(key="timezone", label=_("Time zone"), help=_("Empty: the issuer’s.")),
                 Field(key="terms_days", label=_("Days to pay"), kind="number"),
+                Field(key="minimum_invoice", label=_("Smallest invoice"),
+                      help=_("A smaller month is carried forward. Empty: as for everybody; 0: never.")),
                 Field(key="prepaid", label=_("Prepaid"), kind="flag"), Field(key="low_balance", label=_("Low balance")),
             ),
         ),

@@ -149,7 +149,10 @@ CUSTOMERS = Noun(
         Fact(name=_("Language"), text=plain("language")),
         Fact(name=_("Currency"), text=plain("currency")),
         Fact(name=_("Time zone"), text=plain("timezone")),
+        Fact(name=_("Issuer"), text=lambda row, _look: row.issuer.name),
         Fact(name=_("Days to pay"), text=plain("terms_days")),
+        Fact(name=_("Smallest invoice"), text=lambda row, _look: amount(row.minimum_invoice, row.currency)
+             if row.minimum_invoice is not None else ""),
         Fact(name=_("Low balance"), text=lambda row, _look: amount(row.low_balance, row.currency)
              if row.low_balance is not None else ""),
     ),
