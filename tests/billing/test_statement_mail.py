@@ -51,7 +51,7 @@ def mailed(statement: Statement, settings: MailSettings, portal: str = PORTAL, *
 def link_of(post: Post) -> str:
     body = post.received[-1][1].get_body()
     assert body is not None
-    links: set[str] = set(re.findall(r"https://billing\.example\.com(/\S+)", body.get_content()))
+    links: set[str] = set(re.findall(re.escape(PORTAL.rstrip("/")) + r"(/\S+)", body.get_content()))
     assert len(links) == 1
     return links.pop()
 
