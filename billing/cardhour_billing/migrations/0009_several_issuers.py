@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     """Forward only."""
 
     dependencies = [
-        ("billing", "0007_budgets"),
+        ("billing", "0008_pages"),
     ]
 
     operations = [
