@@ -12,7 +12,19 @@ from typing import Literal
 from cardhour_contract.identity import workload_key
 from cardhour_contract.moment import DAY_MS, HOUR_MS, QUARTER_MS
 from cardhour_contract.record import Basis, CardState
-from tests.ledger.facts import Attribution, BasisWord, Card, CardRow, Claim, Facts, FaultRow, Retraction, Scan, UsageRow
+from tests.ledger.facts import (
+    Attribution,
+    BasisWord,
+    Card,
+    CardRow,
+    Claim,
+    Facts,
+    FaultRow,
+    GivenUp,
+    Retraction,
+    Scan,
+    UsageRow,
+)
 from tests.ledger.fleet import MIDNIGHT_MS as T
 
 GPU = Card(card="gpu")
@@ -120,6 +132,13 @@ def moved(*usage: UsageRow, card_rows: tuple[CardRow, ...] = ()) -> Facts:
     return Facts(cards=(GPU,), usage=usage, card_rows=card_rows, scans=scans)
 
 
+def listed(*days: tuple[float, bool]) -> tuple[Scan, ...]:
+    """Scans of the card's own node, so many days from midnight, that list it or do not."""
+    return tuple(
+        Scan(node="gpu-home", at_ms=T + int(day * DAY_MS), cards=("gpu",) if there else ()) for day, there in days
+    )
+
+
 def word(basis: Basis, at_ms: int, node: str = "gpu-home") -> BasisWord:
     return BasisWord(node=node, at_ms=T + at_ms, basis=basis)
 
@@ -167,6 +186,18 @@ SELDOM = (
         attributions=(answer(),),
         retractions=(back("owner", "k8s:a"),),
     ),
+    # Of two claims of one process the named one counts, and of two answers the later.
+    Facts(cards=(GPU,), usage=(row("unknown:x", process=1), row("k8s:a", process=1))),
+    Facts(
+        cards=(GPU,),
+        usage=(row("unknown:x", process=1),),
+        attributions=(answer(), replace(answer(), at_ms=T + 1, claim=Claim(owner="k8s:b", workload="v"))),
+    ),
+    # Given up at midnight, and a moment later; missed for thirty days by midnight; put back at midnight.
+    Facts(cards=(GPU,), given_up=(GivenUp(card="gpu", from_ms=T),)),
+    Facts(cards=(GPU,), given_up=(GivenUp(card="gpu", from_ms=T + 1),)),
+    Facts(cards=(GPU,), scans=listed((-40, True), (-30, False), (0, False))),
+    Facts(cards=(GPU,), scans=listed((-40, True), (-35, False), (-1 / 24, False), (0, True))),
     moved(row("k8s:a", node="n2")),
     moved(card_rows=(replace(seen(0, 700), node="n2"),)),
     moved(row("k8s:a", node="n1"), row("k8s:b", node="n2"), card_rows=(replace(seen(0, 900), node="n1"),)),

@@ -16,6 +16,7 @@ from tests.ledger.fleet import HOURS_MS
 from tests.ledger.instant import holders, is_system, is_unknown, owner_share, weights, workload_shares
 from tests.ledger.page import QUARTERS
 from tests.ledger.places import home_at
+from tests.ledger.retired import retired_hour
 from tests.ledger.sight import Sight, meets, sight_of
 
 
@@ -27,6 +28,7 @@ def census(fleets: Iterable[Facts]) -> Counter[str]:
         for card in facts.cards:
             sights = {hour_ms: sight_of(facts, card.card, hour_ms) for hour_ms in HOURS_MS}
             bases = {each.card.basis for each in sights.values()}
+            gone = {hour_ms: retired_hour(facts, card.card, hour_ms) for hour_ms in HOURS_MS}
             for window in _quarters():
                 sight = sights[window.start_ms - window.start_ms % HOUR_MS]
                 told = [row for row in facts.usage if row.card == card.card and meets(row.start_ms, row.end_ms, window)]
@@ -40,6 +42,8 @@ def census(fleets: Iterable[Facts]) -> Counter[str]:
                 homes = {home_at(sight.stays, at_ms) for at_ms in (window.start_ms, window.end_ms - 1)}
                 counts["moved"] += len(homes) > 1
                 counts["told_by_another_node"] += any(row.node not in homes for row in told if sight.stays)
+                counts["retired"] += gone[window.start_ms - window.start_ms % HOUR_MS] and not told
+                counts["retired_and_used"] += gone[window.start_ms - window.start_ms % HOUR_MS] and bool(told)
                 counts["basis_changed"] += len(bases) > 1 and bool(told)
                 counts["late_attribution"] += any(row.process in late and is_unknown(row.claim.owner) for row in told)
     return counts

@@ -80,7 +80,7 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """The contested cards that a node has at a time."""
+    """Which of the cards that more than one node claims, or that are given up, a node has at a time."""
 
     node: str
     at_ms: int
@@ -122,6 +122,14 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GivenUp:
+    """Staff say that a card is gone from a time on."""
+
+    card: str
+    from_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BasisWord:
     """A node says on which basis its cards count."""
 
@@ -157,6 +165,7 @@ class Facts:
     scans: tuple[Scan, ...] = ()
     moves: tuple[Move, ...] = ()
     words: tuple[BasisWord, ...] = ()
+    given_up: tuple[GivenUp, ...] = ()
 
 
 def relabelled(facts: Facts, number: int) -> Facts:
@@ -204,6 +213,7 @@ def relabelled(facts: Facts, number: int) -> Facts:
         scans=tuple(replace(each, node=label(each.node), cards=tuple(map(label, each.cards))) for each in facts.scans),
         moves=tuple(replace(each, card=label(each.card), node=label(each.node)) for each in facts.moves),
         words=tuple(replace(each, node=label(each.node)) for each in facts.words),
+        given_up=tuple(replace(each, card=label(each.card)) for each in facts.given_up),
     )
 
 

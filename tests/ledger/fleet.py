@@ -1,18 +1,11 @@
 """Random fleets: small, crowded and awkward on purpose.
 
-Owns the Hypothesis strategy of facts and of ways to send the same facts differently. Does not own what they mean.
+Owns the Hypothesis strategy of facts. Does not own what they mean, nor other ways to send them (``resending``).
 Everything happens around one midnight: cards are contested, processes are seen twice with different claims and
 rates, rows touch, overlap, repeat and are empty, spans cross quarters and the day, names come late.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import replace
-from itertools import pairwise
-from math import gcd, lcm
-from random import Random
-from typing import TypeVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -28,6 +21,7 @@ from tests.ledger.facts import (
     Claim,
     Facts,
     FaultRow,
+    GivenUp,
     Move,
     Retraction,
     Scan,
@@ -35,8 +29,7 @@ from tests.ledger.facts import (
 )
 from tests.ledger.instant import is_unknown
 from tests.ledger.places import home
-
-Row = TypeVar("Row")
+from tests.ledger.retired import MISSED_MS
 
 MIDNIGHT_MS = parse_rfc3339("2026-03-01T00:00:00Z")
 HOURS_MS = (MIDNIGHT_MS - HOUR_MS, MIDNIGHT_MS)
@@ -88,7 +81,7 @@ _byte_rates = st.sampled_from((GIB, 80 * GIB - 7, 1, 0, None))
 
 @st.composite
 def fleets(draw: st.DrawFn) -> Facts:
-    """One to three cards: a whole GPU, sometimes a MIG instance beside it, sometimes one known from imports alone."""
+    """A whole GPU, sometimes a MIG instance beside it, one known from imports alone, one that its node misses."""
     basis = draw(st.sampled_from((Basis.PROCESS, Basis.PROCESS, Basis.ALLOCATION)))
     cards = [Card(card="gpu-0", basis=basis)]
     if draw(st.booleans()):
@@ -97,7 +90,12 @@ def fleets(draw: st.DrawFn) -> Facts:
     if draw(st.integers(0, 3)) == 0:
         cards.append(Card(card="imported-2", model="T4", cluster="edge", imported_only=True))
     usage = [row for each in cards for row in draw(_usage(each))]
-    contested = draw(st.integers(0, 3)) == 0
+    missed: list[Scan] = []
+    if draw(st.integers(0, 3)) == 0:
+        cards.append(Card(card="old-3", basis=basis))
+        usage += draw(st.just([]) | _usage(cards[-1]))
+        missed = draw(_misses(cards[-1]))
+    contested = draw(st.integers(0, 2)) == 0
     nodes = [home(each) for each in cards] + (list(CLAIMANTS) if contested else [])
     return Facts(
         cards=tuple(cards),
@@ -105,9 +103,10 @@ def fleets(draw: st.DrawFn) -> Facts:
         card_rows=tuple(row for each in cards if not each.imported_only for row in draw(_card_rows(each.card))),
         faults=tuple(row for told in draw(st.lists(_faults(), max_size=2)) for row in told),
         attributions=tuple(draw(st.just([]) | st.lists(_attributions(usage), min_size=1, max_size=4))),
-        retractions=tuple(draw(st.just([]) | st.just([]) | st.lists(_retractions, min_size=1, max_size=3))),
-        scans=tuple(draw(_scans())) if contested else (),
-        moves=tuple(draw(st.lists(_moves, max_size=1))) if contested else (),
+        retractions=tuple(draw(st.just([]) | st.lists(_retractions, min_size=1, max_size=4))),
+        scans=(*(draw(_scans()) if contested else ()), *missed),
+        moves=tuple(draw(st.just([]) | st.lists(_moves, min_size=1, max_size=3))) if contested else (),
+        given_up=tuple(draw(st.just([]) | st.lists(_given_up, min_size=1, max_size=2))),
         words=tuple(draw(st.just([]) | st.lists(_words(nodes), min_size=1, max_size=3))),
     )
 
@@ -116,7 +115,7 @@ def fleets(draw: st.DrawFn) -> Facts:
 def _usage(draw: st.DrawFn, card: Card) -> list[UsageRow]:
     """A few spans by a few processes, so that some speak twice of the same time."""
     rows: list[UsageRow] = []
-    for number in draw(st.lists(st.integers(0, len(USUAL) - 1), min_size=8, max_size=13)):
+    for number in draw(st.lists(st.integers(0, len(USUAL) - 1), min_size=9, max_size=14)):
         usual = CLAIMS[USUAL[number]]
         claim = draw(st.just(usual) | st.just(usual) | st.sampled_from(CLAIMS))
         rows += draw(_span(card, process=number, claim=claim))
@@ -216,8 +215,23 @@ def _scans(draw: st.DrawFn) -> list[Scan]:
     return [Scan(node=node, at_ms=draw(_times), cards=("gpu-0",) if there else ()) for node, there in seen]
 
 
+@st.composite
+def _misses(draw: st.DrawFn, card: Card) -> list[Scan]:
+    """Its node had it long ago and misses it since, for thirty days up to some moment; then it may be there again."""
+    gone_ms = draw(_departures)
+    seen = [(gone_ms - MISSED_MS - DAY_MS, True), (gone_ms - MISSED_MS, False)]
+    after_ms = st.sampled_from((-DAY_MS, -1, 0, 0, 1, DAY_MS)).map(lambda late_ms: gone_ms + late_ms)
+    seen += draw(st.lists(st.tuples(after_ms | _times, st.sampled_from((False, False, False, True))), max_size=3))
+    return [Scan(node=home(card), at_ms=at_ms, cards=(card.card,) if there else ()) for at_ms, there in seen]
+
+
+_departures = st.sampled_from(
+    tuple(hour_ms + late_ms for hour_ms in (*HOURS_MS, HOURS_MS[-1] - 5 * DAY_MS) for late_ms in (-1, 0, 0, 1))
+)
+_given_up = st.builds(GivenUp, card=st.sampled_from(("gpu-0", "old-3")), from_ms=_departures)
 _sightings = st.tuples(st.sampled_from(CLAIMANTS), st.booleans())
-_moves = st.builds(Move, card=st.just("gpu-0"), node=st.sampled_from(CLAIMANTS), from_ms=_times)
+_within = st.sampled_from(tuple(MIDNIGHT_MS + each for each in (-450_000, -60_000, -1, 60_000, 450_000)))
+_moves = st.builds(Move, card=st.just("gpu-0"), node=st.sampled_from(CLAIMANTS), from_ms=_times | _within)
 
 
 def _words(nodes: list[str]) -> st.SearchStrategy[BasisWord]:
@@ -238,61 +252,6 @@ _retractions = st.builds(
     ),
     _subjects,
     _times,
-    st.sampled_from((1, 60_000, 400_000, QUARTER_MS, HOUR_MS, HOUR_MS)),
-    st.sampled_from((True, True, False)),
+    st.sampled_from((1, 60_000, 400_000, QUARTER_MS, HOUR_MS, HOUR_MS, HOUR_MS)),
+    st.sampled_from((True, True, True, False)),
 )
-
-
-def resent(facts: Facts) -> st.SearchStrategy[Facts]:
-    """The same facts sent differently: cut where the parts are exact, repeated, and in another order.
-
-    One seed decides all of it: choices for each of a thousand rows would outweigh those of the fleet itself.
-    """
-    return st.builds(_resent, st.just(facts), st.integers(0, 2**32 - 1))
-
-
-def _resent(facts: Facts, seed: int) -> Facts:
-    chance = Random(seed)
-    usage: list[UsageRow] = []
-    for row in facts.usage:
-        usage += cut(row, chance.choice((1, 1, 2, 3, 60)))
-        usage += chance.choice(((), (row,)))
-    return Facts(
-        cards=facts.cards,
-        scans=_shuffled(chance, (*facts.scans, *facts.scans[:1])),
-        moves=facts.moves + facts.moves[:1],
-        words=_shuffled(chance, (*facts.words, *facts.words[:1])),
-        usage=_shuffled(chance, usage),
-        card_rows=_shuffled(chance, (*facts.card_rows, *facts.card_rows[:1])),
-        faults=_shuffled(chance, (*facts.faults, *facts.faults[:1])),
-        attributions=_shuffled(chance, (*facts.attributions, *facts.attributions[:1])),
-        retractions=_shuffled(chance, (*facts.retractions, *facts.retractions[:1])),
-    )
-
-
-def _shuffled(chance: Random, rows: Sequence[Row]) -> tuple[Row, ...]:
-    return tuple(chance.sample(rows, len(rows)))
-
-
-def cut(row: UsageRow, parts: int) -> list[UsageRow]:
-    """``row`` in at most ``parts`` rows, cut only where both integrals stay whole numbers at the same rate."""
-    length_ms = row.end_ms - row.start_ms
-    step_ms = lcm(*(length_ms // _common(length_ms, each) for each in (row.active, row.memory))) if length_ms else 0
-    if not step_ms or length_ms == step_ms:
-        return [row]
-    ends = sorted({length_ms // step_ms * number // parts * step_ms for number in range(parts + 1)})
-    return [
-        replace(
-            row,
-            start_ms=row.start_ms + start_ms,
-            end_ms=row.start_ms + end_ms,
-            active=None if row.active is None else row.active * (end_ms - start_ms) // length_ms,
-            memory=None if row.memory is None else row.memory * (end_ms - start_ms) // length_ms,
-        )
-        for start_ms, end_ms in pairwise(ends)
-    ]
-
-
-def _common(length_ms: int, integral: int | None) -> int:
-    """The number of equal parts in which an integral stays whole."""
-    return length_ms if integral is None else gcd(length_ms, integral)

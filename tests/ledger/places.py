@@ -43,7 +43,7 @@ def stays(facts: Facts, card: str) -> tuple[Stay, ...]:
     Staff may move it at any time; what counts from then on is the node that they named.
     """
     claimants = {each.node for each in facts.scans if card in each.cards}
-    scans = [each for each in facts.scans if each.node in claimants and not _taken_back(facts, each)]
+    scans = [each for each in facts.scans if each.node in claimants and not taken_back(facts, each)]
     if len(claimants) < 2 or not scans:
         return ()
     found = _listings(scans, card)
@@ -89,7 +89,7 @@ def cluster_at(facts: Facts, card: Card, hour_ms: int) -> str:
     return f"of-{node}" if node else card.cluster
 
 
-def _taken_back(facts: Facts, scan: Scan) -> bool:
+def taken_back(facts: Facts, scan: Scan) -> bool:
     return any(each.names(scan) and each.covers(scan.at_ms, scan.at_ms + 1) for each in facts.retractions)
 
 

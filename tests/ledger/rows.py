@@ -126,6 +126,19 @@ def move_rows(facts: Facts) -> Iterable[dict[str, Any]]:
         yield row | {"recorded_at": RECEIVED_AT}
 
 
+def given_up_rows(facts: Facts) -> Iterable[dict[str, Any]]:
+    for each in facts.given_up:
+        row = {"card": each.card, "from_ms": each.from_ms, "reason": "burnt", "who": "staff"}
+        yield row | {"recorded_at": RECEIVED_AT}
+
+
+def node_rows(facts: Facts) -> Iterable[dict[str, Any]]:
+    """The last word of each node that scans."""
+    for node in sorted({each.node for each in facts.scans}):
+        seen_at_ms = max(each.at_ms for each in facts.scans if each.node == node)
+        yield {"node": node, "cluster": "main", "boot_id": "boot", "seen_at_ms": seen_at_ms}
+
+
 def word_rows(facts: Facts) -> Iterable[dict[str, Any]]:
     """What each node said of its basis; what a card's nodes said first is the card's own."""
     first = {
@@ -146,8 +159,9 @@ def workload_row(claim: Claim) -> dict[str, Any]:
 
 
 def card_rows_of(card: Card, facts: Facts) -> Iterable[dict[str, Any]]:
-    claimants = {node: f"of-{node}" for node in _claimants(facts, card.card)}
+    claimants = {node: f"of-{node}" for node in _claimants(facts, card.card) if node != home(card)}
     for node, cluster in (claimants or {home(card): card.cluster}).items():
+        listed_ms = [each.at_ms for each in facts.scans if each.node == node and card.card in each.cards]
         yield {
             "card": card.card,
             "scanned": int(not card.imported_only),
@@ -157,5 +171,5 @@ def card_rows_of(card: Card, facts: Facts) -> Iterable[dict[str, Any]]:
             "parent": card.parent,
             "memory_bytes": 0,
             "first_seen_ms": 0,
-            "last_seen_ms": 0,
+            "last_seen_ms": max(listed_ms, default=0),
         }

@@ -20,12 +20,15 @@ from tests.ledger.facts import Claim, Facts
 from tests.ledger.page import Entry, Page, Unobserved
 from tests.ledger.places import basis_at, cluster_at, home
 from tests.ledger.reference import page, raw_rows
+from tests.ledger.retired import retired_hour
 from tests.ledger.rows import (
     attribution_rows,
     card_rows,
     card_rows_of,
     fault_rows,
+    given_up_rows,
     move_rows,
+    node_rows,
     retraction_rows,
     scan_rows,
     usage_rows,
@@ -49,9 +52,9 @@ FROM card_hour FINAL"""
 
 FACTS = (
     *("usage_record", "card_record", "fault", "attribution", "retraction", "workload"),
-    *("card", "node_basis", "node_scan", "card_move"),
+    *("card", "node", "node_basis", "node_scan", "card_move", "card_retired"),
 )
-PAGES = ("dirty_hour", "card_hour", "ledger_breach", "page_write", "usage_sum", "hour_summed")
+PAGES = ("card_retirement", "dirty_hour", "card_hour", "ledger_breach", "page_write", "usage_sum", "hour_summed")
 """What a rollup leaves, and the marks that it needs."""
 DERIVED = ("card_home", *PAGES)
 
@@ -67,6 +70,8 @@ def put(warehouse: Warehouse, facts: Facts, hours_ms: Sequence[int]) -> None:
     _insert(warehouse, "retraction", retraction_rows(facts))
     _insert(warehouse, "workload", [workload_row(each) for each in _claims(facts)])
     _insert(warehouse, "card", [row for each in facts.cards for row in card_rows_of(each, facts)])
+    _insert(warehouse, "card_retired", given_up_rows(facts))
+    _insert(warehouse, "node", node_rows(facts))
     _insert(warehouse, "node_basis", word_rows(facts))
     _insert(warehouse, "node_scan", scan_rows(facts))
     _insert(warehouse, "card_move", move_rows(facts))
@@ -112,7 +117,7 @@ def read(warehouse: Warehouse, facts: Facts) -> dict[tuple[str, int], Stored]:
 
 
 def expected(facts: Facts, hours_ms: Sequence[int], *, sent: Facts | None = None) -> dict[tuple[str, int], Stored]:
-    """The pages that must exist: those of every scanned card, and those of an imported card where it has rows.
+    """The pages that must exist: of every scanned card that is not retired, and of any other where it has rows.
 
     sent: the same facts as they were sent, where they were cut or repeated: that changes the raw rows, not the page.
     """
@@ -128,7 +133,8 @@ def expected(facts: Facts, hours_ms: Sequence[int], *, sent: Facts | None = None
         for at in hours_ms
     }
     imported = {each.card for each in facts.cards if each.imported_only}
-    return {key: each for key, each in stored.items() if each.raw_rows or key[0] not in imported}
+    unwatched = {key for key in stored if key[0] in imported or retired_hour(facts, *key)}
+    return {key: each for key, each in stored.items() if each.raw_rows or key not in unwatched}
 
 
 def clear(warehouse: Warehouse, tables: Iterable[str] = (*FACTS, *DERIVED)) -> None:

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 
 from tests.ledger.census import census
 from tests.ledger.facts import Facts
-from tests.ledger.fleet import PATIENT, cut, fleets
+from tests.ledger.fleet import PATIENT, fleets
+from tests.ledger.resending import cut
 
 HARD_CASES = (
     "three_denominators",
@@ -25,6 +26,8 @@ HARD_CASES = (
     "moved",
     "told_by_another_node",
     "basis_changed",
+    "retired",
+    "retired_and_used",
 )
 
 

@@ -19,10 +19,11 @@ from tests.ledger.cases import (
     three_then_seven,
 )
 from tests.ledger.facts import Attribution, Card, CardRow, Claim, Facts, FaultRow, Retraction, UsageRow
-from tests.ledger.fleet import GIB, cut
+from tests.ledger.fleet import GIB
 from tests.ledger.fleet import MIDNIGHT_MS as T
 from tests.ledger.page import Entry, Page, Unobserved
 from tests.ledger.reference import page
+from tests.ledger.resending import cut
 
 QUARTER_US = 900_000_000
 

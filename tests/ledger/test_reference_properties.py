@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from cardhour_contract.moment import QUARTER_US
 from tests.ledger.facts import Facts, relabelled, together
-from tests.ledger.fleet import HOURS_MS, PATIENT, fleets, resent
+from tests.ledger.fleet import HOURS_MS, PATIENT, fleets
 from tests.ledger.page import QUARTERS, Page
 from tests.ledger.reference import page
+from tests.ledger.resending import resent
 
 
 def pages(facts: Facts) -> dict[tuple[str, int], Page]:

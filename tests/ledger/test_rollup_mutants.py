@@ -6,12 +6,15 @@ of it. A snippet that is no longer in its statement fails the test, so that a mu
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
 
+from cardhour_ingest.warehouse import retirement
 from cardhour_ingest.warehouse.client import ConstraintViolated, Warehouse
+from cardhour_ingest.warehouse.retirement import FOREVER, Retired, retirements
 from cardhour_ingest.warehouse.rollup import roll_up, run
 from cardhour_ingest.warehouse.sql import sql
 from tests.ledger.cases import SELDOM
@@ -151,6 +154,12 @@ MUTANTS = (
     Mutant(
         "cluster_of_the_latest_home", "page_key", "if(c.node != '', c.cluster, p.latest_cluster)", "p.latest_cluster"
     ),
+    Mutant(
+        "no_page_of_the_hour_in_which_it_is_given_up",
+        "page_key",
+        "from <= w.hour::UInt64 * 3600000 AND",
+        "from < (w.hour::UInt64 + 1) * 3600000 AND",
+    ),
     Mutant("imported_reads_silent", "page_key", "'imported', 'silent'", "'silent', 'silent'"),
 )
 
@@ -190,7 +199,7 @@ def differs(filled: Warehouse, sample: list[Facts], right: dict[tuple[str, int],
     finally:
         clear(filled, PAGES)
         mark(filled, together(sample), HOURS_MS)
-    return any(found.get(key) != stored for key, stored in right.items())
+    return found != right
 
 
 def test_the_rollup_as_it_is_agrees_on_the_sample(
@@ -215,4 +224,33 @@ def test_a_wrong_ledger_is_caught(
         return text.replace(mutant.right, mutant.wrong) if name == f"rollup/{mutant.statement}" else sql(name)
 
     monkeypatch.setattr(run, "sql", load)
+    assert differs(filled, sample, right)
+
+
+RULES: dict[str, Callable[..., list[Retired]]] = {
+    "nothing_is_ever_retired": lambda scans, told: [],
+    "staff_are_not_heard": lambda scans, told: retirements(scans),
+    "only_staff_are_heard": lambda scans, told: retirements([each for each in scans if each.listed], told),
+    "gone_for_ever": lambda scans, told: [
+        Retired(found[0].from_ms, FOREVER) for found in [retirements(scans, told)] if found
+    ],
+    "what_was_once_gone_is_forgotten": lambda scans, told: [
+        each for each in retirements(scans, told) if each.until_ms == FOREVER
+    ],
+    "a_millisecond_late": lambda scans, told: [
+        each._replace(from_ms=each.from_ms + 1) for each in retirements(scans, told)
+    ],
+}
+"""Wrong ideas of when a card is gone."""
+
+
+@pytest.mark.parametrize("idea", RULES)
+def test_a_wrong_retirement_is_caught(
+    idea: str,
+    filled: Warehouse,
+    sample: list[Facts],
+    right: dict[tuple[str, int], Stored],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(retirement, "retirements", RULES[idea])
     assert differs(filled, sample, right)
