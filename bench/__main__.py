@@ -66,7 +66,11 @@ def run_rollup(folder: Path, days: int, full: bool) -> list[Figure]:
 
 
 def run_usage(folder: Path, days: int, full: bool) -> list[Figure]:
-    return usage.measure(folder, cards=CARDS_FULL if full else CARDS)
+    return usage.measure(folder, usage.Fleet(cards=CARDS_FULL if full else CARDS))
+
+
+def run_holders(folder: Path, days: int, full: bool) -> list[Figure]:
+    return usage.measure(folder, usage.CROWDED)
 
 
 def run_reports(folder: Path, days: int, full: bool) -> list[Figure]:
@@ -110,6 +114,7 @@ PARTS: dict[str, Callable[[Path, int, bool], list[Figure]]] = {
     "memory": run_memory,
     "rollup": run_rollup,
     "usage": run_usage,
+    "holders": run_holders,
     "reports": run_reports,
     "documents": run_documents,
     "rating": run_rating,

@@ -27,15 +27,32 @@ from cardhour_ingest.dead_letter import DeadLetter
 from cardhour_ingest.kafka_source import KafkaSource
 from cardhour_ingest.kafka_topics import create_topics
 from cardhour_ingest.loop import Limits, Loop
+from cardhour_ingest.memory import seldom_collect
 from cardhour_ingest.reading import read
 from cardhour_ingest.source import Message, Position, Source
 from cardhour_ingest.tables import Facts, facts_of
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.connect import WarehouseSettings, open_warehouse
 
-CASES = ((16, 4), (128, 4), (1024, 4), (128, 1), (128, 16))
-"""Rows of a message and partitions of the topic. 16: a minute of eight cards with one process each; 1024: an hour of
-them from a node that was offline."""
+
+class Shape(NamedTuple):
+    """What one message reports of a node's eight cards."""
+
+    minutes: int
+    processes: int
+    """On each card."""
+
+    @property
+    def rows(self) -> int:
+        return CARDS * self.minutes * (self.processes + 1)
+
+
+CARDS = 8
+MINUTE, BUSY_MINUTE, MINUTES, HOUR = Shape(1, 1), Shape(1, 8), Shape(8, 1), Shape(64, 1)
+"""16 and 72 rows: what an agent sends each minute; 128 and 1024: what one sends that was offline."""
+
+CASES = ((MINUTE, 4), (BUSY_MINUTE, 4), (MINUTES, 4), (HOUR, 4), (BUSY_MINUTE, 1), (BUSY_MINUTE, 16))
+"""Messages, and partitions of the topic."""
 
 NODES = 500
 
@@ -84,33 +101,34 @@ class Counted:
         self._source.close()
 
 
-def reports(rows: int) -> Iterator[Report]:
-    """Endless, each of ``rows`` rows, half of them usage: nodes of eight cards take turns, minute after minute."""
+def reports(shape: Shape) -> Iterator[Report]:
+    """Endless: nodes take turns, minute after minute."""
     start_ms = floor_to(SystemClock().now_ms() - DAY_MS, DAY_MS)
-    minutes = rows // 16
     while True:
         for number in range(NODES):
-            yield _report(f"node-{number}", start_ms, minutes)
-        start_ms += minutes * MINUTE_MS
+            yield _report(f"node-{number}", start_ms, shape)
+        start_ms += shape.minutes * MINUTE_MS
 
 
-def _report(node: str, start_ms: int, minutes: int) -> Report:
-    end_ms = start_ms + minutes * MINUTE_MS
+def _report(node: str, start_ms: int, shape: Shape) -> Report:
+    end_ms = start_ms + shape.minutes * MINUTE_MS
     spans = [(at, at + MINUTE_MS) for at in range(start_ms, end_ms, MINUTE_MS)]
-    cards = [f"GPU-{node}-{at}" for at in range(8)]
+    cards = [f"GPU-{node}-{at}" for at in range(CARDS)]
     usage = tuple(
         UsageRecord(
             card=card,
-            process=process_key(node, "boot", 100 + at, 5),
+            process=process_key(node, "boot", 100 + at + CARDS * number, 5),
             owner=f"k8s:team-{at}",
-            workload=f"job-{at}",
+            workload=f"job-{at}-{number}",
+            share=1_000 // shape.processes,
             started_at_ms=start,
             ended_at_ms=end,
-            active=61 * 10_000 * MINUTE_MS,
-            memory=40_000_000_000 * MINUTE_MS,
+            active=61 * 10_000 * MINUTE_MS // shape.processes,
+            memory=40_000_000_000 * MINUTE_MS // shape.processes,
         )
         for start, end in spans
         for at, card in enumerate(cards)
+        for number in range(shape.processes)
     )
     observed = tuple(
         CardRecord(card=card, started_at_ms=start, ended_at_ms=end, energy_mj=24_000)
@@ -130,11 +148,11 @@ def _report(node: str, start_ms: int, minutes: int) -> Report:
     )
 
 
-def produce(stream: StreamSettings, rows: int, messages: int) -> int:
+def produce(stream: StreamSettings, shape: Shape, messages: int) -> int:
     """Fill the topic; returns the bytes of all bodies."""
     producer = KafkaProducer(bootstrap_servers=list(stream.bootstrap_servers), linger_ms=20, acks=1)
     size = 0
-    for number, report in enumerate(islice(reports(rows), messages)):
+    for number, report in enumerate(islice(reports(shape), messages)):
         body = encode_packed(report)
         size += len(body)
         headers = envelope_headers(Envelope(id=f"{report.node}/boot/{number}", source=f"/nodes/{report.node}"))
@@ -154,11 +172,11 @@ def ingested(stream: StreamSettings, warehouse: Warehouse, messages: int) -> Spe
     return Speed(totals.usage_rows + totals.card_rows, elapsed_ns, cpu_ns)
 
 
-def ready_facts(rows: int, messages: int) -> Iterator[Facts]:
+def ready_facts(shape: Shape, messages: int) -> Iterator[Facts]:
     """The same rows, as the batches that the loop makes of them."""
-    batch = Limits().batch_rows // rows
+    batch = Limits().batch_rows // shape.rows
     pending = []
-    for number, report in enumerate(islice(reports(rows), messages)):
+    for number, report in enumerate(islice(reports(shape), messages)):
         headers = envelope_headers(Envelope(id=f"{report.node}/boot/{number}", source=f"/nodes/{report.node}"))
         received_at_ms = report.wall_ms + 1_000
         position = Position("bench/0", number)
@@ -171,10 +189,10 @@ def ready_facts(rows: int, messages: int) -> Iterator[Facts]:
         yield facts_of(pending)[0]
 
 
-def limit(warehouse: Warehouse, rows: int, messages: int) -> Speed:
+def limit(warehouse: Warehouse, shape: Shape, messages: int) -> Speed:
     """Inserting ready Arrow tables, and nothing else."""
     count, elapsed_ns, cpu_ns = 0, 0, 0
-    for facts in ready_facts(rows, messages):
+    for facts in ready_facts(shape, messages):
         started_ns, started_cpu_ns = time.perf_counter_ns(), time.process_time_ns()
         for table in ("card_record", "usage_record"):
             warehouse.insert(table, facts.tables[table])
@@ -187,24 +205,25 @@ def limit(warehouse: Warehouse, rows: int, messages: int) -> Speed:
 def measure(folder: Path, *, rows: int = 400_000) -> list[Figure]:
     """Each case on a topic and a database of its own. ``rows``: of each case."""
     found = []
+    seldom_collect()
     with running_broker(folder / "kafka") as broker, open_warehouse(WarehouseSettings(database="keep"), folder):
         for each, partitions in CASES:
-            found += _case(folder, broker.bootstrap_servers, each, partitions, rows // each)
+            found += _case(folder, broker.bootstrap_servers, each, partitions, rows // each.rows)
     return found
 
 
-def _case(folder: Path, servers: str, rows: int, partitions: int, messages: int) -> list[Figure]:
-    name = f"bench_{rows}_{partitions}"
+def _case(folder: Path, servers: str, shape: Shape, partitions: int, messages: int) -> list[Figure]:
+    name = f"bench_{shape.rows}_{partitions}"
     stream = StreamSettings(
         kind="kafka", bootstrap_servers=(servers,), topic=name, dead_letter_topic=f"{name}-dead", group=name
     )
     create_topics(stream, partitions=partitions, replicas=1)
-    size = produce(stream, rows, messages)
+    size = produce(stream, shape, messages)
     with open_warehouse(WarehouseSettings(database=f"{name}_limit"), folder) as warehouse:
-        put = limit(warehouse, rows, messages)
+        put = limit(warehouse, shape, messages)
     with open_warehouse(WarehouseSettings(database=name), folder) as warehouse:
         done = ingested(stream, warehouse, messages)
-    of = f"{rows} rows a message of {size // messages} bytes, {partitions} partitions, {done.rows} rows"
+    of = f"{shape.rows} rows a message of {size // messages} bytes, {partitions} partitions, {done.rows} rows"
     return [
         Figure(name="ingest.rows_per_s", value=done.rows_per_s, of=of),
         Figure(name="limit.rows_per_s", value=put.rows_per_s, of=of),

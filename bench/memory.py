@@ -20,19 +20,19 @@ from tests.services.engine import running_engine
 from tests.services.kafka_broker import running_broker
 
 from bench.figures import Figure, resident_mib, watched
-from bench.ingest import Counted, produce
+from bench.ingest import MINUTE, Counted, produce
 from cardhour_contract.settings import Secret, StreamSettings
 from cardhour_ingest.kafka_source import KafkaSource
 from cardhour_ingest.kafka_topics import create_topics
 from cardhour_ingest.loop import Loop
-from cardhour_ingest.memory import keep_small
+from cardhour_ingest.memory import keep_small, seldom_collect
 from cardhour_ingest.warehouse.connect import WarehouseSettings, open_warehouse
 
 PARTS = 4
 """The memory is read after each: a leak shows as a rise from one to the next."""
 
-ROWS = 16
-"""Rows of a message: small ones put the most objects into a batch."""
+SHAPE = MINUTE
+"""Small messages put the most objects into a batch."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +87,7 @@ def measure(folder: Path, messages: int) -> list[Figure]:
             bootstrap_servers=(broker.bootstrap_servers,), name="embedded", messages=messages, home=str(folder / "home")
         )
         create_topics(embedded.stream, partitions=4, replicas=1)
-        produce(embedded.stream, ROWS, messages)
+        produce(embedded.stream, SHAPE, messages)
         remote = msgspec.structs.replace(embedded, name=made.target.database, url=server.url, token=server.token)
         return [*_figures(remote, "against a server"), *_figures(embedded, "engine in the process")]
 
@@ -97,7 +97,7 @@ def _figures(job: Job, of: str) -> list[Figure]:
     answer = subprocess.run(command, check=True, capture_output=True).stdout
     found = []
     for each in msgspec.json.decode(answer, type=list[Reading]):
-        said = f"after {each.messages} messages of {ROWS} rows, {of}"
+        said = f"after {each.messages} messages of {SHAPE.rows} rows, {of}"
         found.append(Figure(name="ingest.peak_mib", value=each.peak_mib, of=said))
         found.append(Figure(name="ingest.resident_mib", value=each.resident_mib, of=said))
     return found
@@ -109,6 +109,7 @@ def _ingest(job: Job) -> list[Reading]:
     if job.url:
         sys.meta_path.insert(0, _NotInstalled())
         keep_small()
+    seldom_collect()
     found: list[Reading] = []
     done = 0
     source = KafkaSource(job.stream)

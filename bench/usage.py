@@ -1,7 +1,7 @@
 """Questions to a month of the ledger: usage of one customer, and of all, from sums and from pages.
 
-Owns the pages, made inside the engine: every card busy all the time, its holder another every quarter hour. Sums of an
-hour are one row for each holder and quarter, however many cards there are.
+Owns the pages, made inside the engine: every card busy all the time, its holders others every quarter hour. Sums of an
+hour are one row for each holder and quarter, however many cards there are: so what counts is how many hold one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.figures import MIB, Figure, watched
 from cardhour_contract.clock import SystemClock
@@ -20,20 +20,43 @@ from cardhour_ingest.warehouse.sums import sum_hours
 from cardhour_ingest.warehouse.usage import quarters, usage, usage_statement
 
 DAYS = 30
-OWNERS = 200
+
+
+class Fleet(NamedTuple):
+    """Who holds how much, in every quarter hour."""
+
+    cards: int
+    holders: int = 200
+    tenants: int = 1
+    """Of each card, at a time."""
+
+    def __str__(self) -> str:
+        return f"a month of {self.cards} cards and {self.holders} holders"
+
+
+CROWDED = Fleet(cards=2_000, holders=10_000, tenants=5)
 
 PAGES = """INSERT INTO card_hour
-WITH arrayMap(q -> concat('k8s:team-', toString((number + q) % 200)), range(4)) AS owners,
-     arrayMap(q -> concat('node-', toString(intDiv(number, 8))), range(4)) AS nodes,
-     arrayMap(q -> 900000000::UInt64, range(4)) AS whole,
-     arrayMap(q -> 549000000::UInt64, range(4)) AS active,
-     arrayMap(q -> 34332275390::UInt64, range(4)) AS memory,
+WITH range(4 * {tenants:UInt32}) AS places,
+     arrayMap(i -> intDiv(i, {tenants:UInt32}), places) AS quarters,
+     arrayMap(i -> (number * {tenants:UInt32} + i) % {holders:UInt32}, places) AS teams,
+     arrayMap(team -> concat('k8s:team-', leftPad(toString(team), 5, '0')), teams) AS owners,
+     arrayMap(i -> concat('node-', toString(intDiv(number, 8))), places) AS nodes,
+     arrayMap(i -> 900000000::UInt64, places) AS held,
+     arrayMap(i -> intDiv(900000000, {tenants:UInt32})::UInt64, places) AS billed,
+     arrayMap(i -> 549000000::UInt64, places) AS active,
+     arrayMap(i -> 34332275390::UInt64, places) AS memory,
+     arrayMap(i -> 0::UInt64, places) AS none,
      arrayMap(q -> 0::UInt64, range(4)) AS nothing
-SELECT {hour:UInt32}, concat('GPU-', toString(number)), 'bench', 'H100', 0,
-       range(4), nodes, owners, whole, whole, active, whole, memory, nothing,
-       range(4), nodes, owners, arrayMap(q -> number % 5000, range(4)), whole, whole, active, whole, memory, nothing,
+SELECT hour, concat('GPU-', toString(number)), 'bench', 'H100', 0,
+       quarters, nodes, owners, held, billed, active, held, memory, none,
+       quarters, nodes, owners, arrayMap(i -> number % 5000, places), held, billed, active, held, memory, none,
        nothing, nothing, nothing, [], [], [], 480, now64(6)
-FROM numbers({cards:UInt32})"""
+FROM (SELECT {hour:UInt32} + intDiv(n, {cards:UInt32}) AS hour, n % {cards:UInt32} AS number
+      FROM (SELECT number AS n FROM numbers({hours:UInt32} * {cards:UInt32})))"""
+
+PAGES_AT_ONCE = 48_000
+"""Made in one statement, of whole hours: an insert costs its share however few rows it has."""
 
 WRITTEN = """INSERT INTO page_write (hour, writing, done)
 SELECT {first:UInt32} + intDiv(number, 2), 1, number % 2 FROM numbers({words:UInt32})"""
@@ -41,26 +64,29 @@ SELECT {first:UInt32} + intDiv(number, 2), 1, number % 2 FROM numbers({words:UIn
 Answer = list[dict[str, Any]]
 Ask = Callable[[], Answer]
 
-ALONE = "k8s:team-7"
+ALONE = "k8s:team-00007"
 BY = ("owner", "model")
 
 
-def measure(folder: Path, *, cards: int) -> list[Figure]:
+def measure(folder: Path, fleet: Fleet) -> list[Figure]:
     """Time of each question, asked a second time: the first reads from disk."""
     month_ms = floor_to(SystemClock().now_ms() - 40 * DAY_MS, DAY_MS)
     span = (month_ms, month_ms + DAYS * DAY_MS)
     with open_warehouse(WarehouseSettings(database="usage"), folder) as warehouse:
-        return [*_made(warehouse, *span, cards), *_asked(warehouse, *span, f"a month of {cards} cards")]
+        return [*_made(warehouse, *span, fleet), *_asked(warehouse, *span, fleet)]
 
 
-def _made(warehouse: Warehouse, from_ms: int, to_ms: int, cards: int) -> list[Figure]:
+def _made(warehouse: Warehouse, from_ms: int, to_ms: int, fleet: Fleet) -> list[Figure]:
     """The pages of a month, and their sums."""
     first, end = from_ms // HOUR_MS, to_ms // HOUR_MS
-    pages = cards * (end - first)
-    of = f"{pages} pages, a month of {cards} cards"
+    pages = fleet.cards * (end - first)
+    step = max(1, PAGES_AT_ONCE // fleet.cards)
+    of = f"{pages} pages, {fleet}"
     with watched() as filling:
-        for hour in range(first, end):
-            warehouse.command(PAGES, hour=hour, cards=cards)
+        for hour in range(first, end, step):
+            warehouse.command(PAGES, hour=hour, hours=min(step, end - hour), **fleet._asdict())
+    if warehouse.value("SELECT count() FROM card_hour FINAL") != pages:
+        raise RuntimeError(f"not {pages} pages")
     warehouse.command(WRITTEN, first=first, words=2 * (end - first))
     with watched() as summing:
         while sum_hours(warehouse, quiet_s=0):
@@ -70,11 +96,11 @@ def _made(warehouse: Warehouse, from_ms: int, to_ms: int, cards: int) -> list[Fi
         Figure(name="ledger.bytes_a_page", value=float(warehouse.value(size, table="card_hour")) / pages, of=of),
         Figure(name="ledger.pages_written_per_s", value=pages / filling.seconds, of=f"{of}, constraints checked"),
         Figure(name="sums.mib", value=float(warehouse.value(size, table="usage_sum")) / MIB, of=of),
-        Figure(name="sums.cpu_ms_an_hour", value=summing.cpu_seconds * 1_000 / (end - first), of=f"of {cards} cards"),
+        Figure(name="sums.cpu_ms_an_hour", value=summing.cpu_seconds * 1_000 / (end - first), of=of),
     ]
 
 
-def _asked(warehouse: Warehouse, from_ms: int, to_ms: int, of: str) -> list[Figure]:
+def _asked(warehouse: Warehouse, from_ms: int, to_ms: int, fleet: Fleet) -> list[Figure]:
     found = []
     for name, only in (("one_customer", [ALONE]), ("all_customers", [])):
         asks: dict[str, Ask] = {
@@ -86,11 +112,11 @@ def _asked(warehouse: Warehouse, from_ms: int, to_ms: int, of: str) -> list[Figu
             ask()
             with watched() as watch:
                 answers.append(ask())
-            said = f"{of}, from {kept}"
+            said = f"{fleet}, from {kept}"
             found.append(Figure(name=f"usage.query_{name}_s", value=watch.seconds, of=said))
             found.append(Figure(name=f"usage.query_{name}_cpu_s", value=watch.cpu_seconds, of=said))
             found.append(Figure(name=f"usage.query_{name}_peak_mib", value=watch.peak_mib, of=said))
-        if answers[0] != answers[1] or len(answers[0]) != (1 if only else OWNERS):
+        if answers[0] != answers[1] or len(answers[0]) != (1 if only else fleet.holders):
             raise RuntimeError(f"not what was to be measured: {len(answers[0])} groups")
     return found
 

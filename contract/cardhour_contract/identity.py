@@ -15,12 +15,11 @@ NAME_BYTES_MAX = 256
 
 def key_of(*parts: str) -> int:
     """An unsigned 64-bit key of the parts, in order."""
-    digest = blake2b(digest_size=8)
+    pieces: list[bytes] = []
     for part in parts:
         encoded = part.encode()
-        digest.update(len(encoded).to_bytes(4, "little"))
-        digest.update(encoded)
-    return int.from_bytes(digest.digest(), "little")
+        pieces += (len(encoded).to_bytes(4, "little"), encoded)
+    return int.from_bytes(blake2b(b"".join(pieces), digest_size=8).digest(), "little")
 
 
 def process_key(node: str, boot_id: str, pid: int, start_ticks: int) -> int:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import sys
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -121,6 +121,7 @@ class Envelope(Struct, frozen=True, kw_only=True):
 Headers = list[tuple[str, bytes]]
 
 REQUIRED = ("ce_specversion", "ce_id", "ce_source", "ce_type", "content-type")
+KNOWN = frozenset({*REQUIRED, "ce_time"})
 
 
 def envelope_headers(envelope: Envelope) -> Headers:
@@ -139,14 +140,16 @@ def envelope_headers(envelope: Envelope) -> Headers:
 
 def read_envelope(headers: Iterable[tuple[str, bytes]]) -> Envelope:
     """The attributes of a message, of whatever type; raises Reject naming the header that is missing or wrong."""
-    found: Mapping[str, str]
     try:
-        found = {name.lower(): value.decode() for name, value in headers}
+        pairs = [(name, value.decode()) for name, value in headers]
     except UnicodeDecodeError as error:
         raise Reject("bad_envelope", f"a header is not UTF-8: {error}", path="headers") from error
-    for name in REQUIRED:
-        if not found.get(name):
-            raise Reject("bad_envelope", "the header is missing", path=f"headers.{name}")
+    found = dict(pairs)
+    if not KNOWN.issuperset(found):  # a signature, some writer's capitals, or headers that are not ours
+        found = {name.lower(): text for name, text in pairs}
+    if not all(map(found.get, REQUIRED)):
+        missing = next(name for name in REQUIRED if not found.get(name))
+        raise Reject("bad_envelope", "the header is missing", path=f"headers.{missing}")
     if found["ce_specversion"] != "1.0":
         raise Reject("bad_envelope", f"'{found['ce_specversion']}' is not 1.0", path="headers.ce_specversion")
     sent_at_ms = None

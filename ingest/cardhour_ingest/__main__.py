@@ -9,6 +9,7 @@ import logging
 import signal
 import sys
 import threading
+from importlib.util import find_spec
 from types import FrameType
 
 import click
@@ -17,9 +18,8 @@ import structlog
 from cardhour_contract.errors import CardHourError, Refuse
 from cardhour_ingest import config, service
 from cardhour_ingest.kafka_topics import check_topic, create_topics
-from cardhour_ingest.memory import keep_small
+from cardhour_ingest.memory import keep_small, seldom_collect
 from cardhour_ingest.warehouse.connect import migrate_warehouse, open_warehouse
-from cardhour_ingest.warehouse.engine_http import serve_engine
 from cardhour_ingest.warehouse.rollup import RollupResult, roll_up
 
 EXIT_REFUSED, EXIT_FAILED = 2, 1
@@ -40,6 +40,7 @@ def run() -> None:
     settings = config.load()
     if settings.warehouse.url:
         keep_small()
+    seldom_collect()
     totals = service.run(settings, _stop_on_signals())
     click.echo(f"Stored {totals.messages} reports, {totals.dead_letters} dead letters among them.", err=True)
 
@@ -101,6 +102,10 @@ def rollup() -> None:
 @cli.command()
 def engine() -> None:
     """Serve this machine's embedded ClickHouse engine to the user's other commands, and nothing else."""
+    if find_spec("chdb") is None:
+        raise Refuse("The embedded engine is not installed: run `pip install 'cardhour-ingest[embedded]'`.")
+    from cardhour_ingest.warehouse.engine_http import serve_engine
+
     settings = config.load()
     serve_engine(settings.home, _stop_on_signals(), settings.warehouse, lambda url: click.echo(f"Serving at {url}."))
 

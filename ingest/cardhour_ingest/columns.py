@@ -7,15 +7,19 @@ rejects its whole report, with the path to the first one. Does not own bytes (``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from itertools import islice
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from msgspec import Struct
 
-from cardhour_contract.moment import QUARTER_MS
+from cardhour_contract.moment import HOUR_MS, QUARTER_MS
 from cardhour_contract.wire import BRIDGED, CARD_COLUMNS, HAS_ACTIVE, HAS_ENERGY, HAS_MEMORY, USAGE_COLUMNS
 from cardhour_ingest.reading import Arrived
 
@@ -39,12 +43,27 @@ ROWS = {"usage": attrgetter("usage_rows"), "cards": attrgetter("card_rows")}
 CODES = {"usage": USAGE_COLUMNS, "cards": CARD_COLUMNS}
 
 
+NAMES_MAX = 65_536
+"""Strings that are remembered from one batch to the next: those of some thousand nodes, and about 10 MB."""
+
+
 class Names:
-    """Every string of a batch once, so that each is checked and hashed once however many rows use it."""
+    """Every string once, so that each is checked and hashed once however many rows use it.
+
+    Nodes say the same strings minute after minute: whoever reads many batches keeps one of these until it is ``full``.
+    """
 
     def __init__(self) -> None:
         self.texts: list[str] = []
         self._ids: dict[str, int] = {}
+        self._places = array("q", [self.id_of("")])
+        self._known: dict[tuple[str, ...], int] = {}
+        self._tested: dict[Callable[[str], bool], bytearray] = {}
+        self._dictionary = pa.array([], pa.string())
+
+    @property
+    def full(self) -> bool:
+        return len(self.texts) >= NAMES_MAX or len(self._places) >= 4 * NAMES_MAX
 
     def id_of(self, text: str) -> int:
         found = self._ids.get(text)
@@ -52,6 +71,37 @@ class Names:
             found = self._ids[text] = len(self.texts)
             self.texts.append(text)
         return found
+
+    def place_of(self, strings: tuple[str, ...]) -> int:
+        """Where the ids of a report's strings begin in ``ids``, one after the other."""
+        found = self._known.get(strings)
+        if found is None:
+            found = self._known[strings] = len(self._places)
+            self._places.extend(map(self.id_of, strings))
+        return found
+
+    @property
+    def ids(self) -> Array:
+        """The ids at all places. The first is no report's: where an index out of range points until it is rejected."""
+        return np.array(self._places, np.int64)
+
+    def where(self, test: Callable[[str], bool]) -> Array:
+        """Which names a test holds for, by id. It is asked once of each."""
+        answers = self._tested.setdefault(test, bytearray())
+        answers.extend(map(test, islice(self.texts, len(answers), None)))
+        return np.frombuffer(bytes(answers), np.bool_)
+
+    def dictionary(self, ids: Array) -> pa.DictionaryArray:
+        """The names with these ids, as a column of which each says its own once."""
+        used = np.bincount(ids, minlength=1) > 0
+        places = (np.cumsum(used) - 1)[ids].astype(np.int32)
+        known, rest = np.flatnonzero(used[: len(self._dictionary)]), np.flatnonzero(used[len(self._dictionary) :])
+        if len(rest) > len(self._dictionary) // 4:
+            self._dictionary = pa.array(self.texts, pa.string())
+            return self.dictionary(ids)
+        newer = pa.array([self.texts[len(self._dictionary) + each] for each in rest.tolist()], pa.string())
+        texts = pa.concat_arrays([self._dictionary.take(pa.array(known)), newer])
+        return pa.DictionaryArray.from_arrays(places, texts)
 
 
 class Columns:
@@ -88,43 +138,35 @@ class Columns:
         length: Array = self.values["ended_at_ms"] - self.values["started_at_ms"]
         return length
 
+    @cached_property
+    def hour(self) -> Array:
+        """The hour since the epoch that each row starts in."""
+        hours: Array = self.values["started_at_ms"] // HOUR_MS
+        return hours
+
     def pick(self, rows: Array) -> Columns:
         """Some of the rows: a mask, or indexes, where one may repeat."""
         values = {name: column[rows] for name, column in self.values.items()}
         return Columns(self.kind, self.names, self.report[rows], self.row[rows], values)
 
 
-class StringIndexes(Struct, frozen=True, kw_only=True):
-    """Where each report's strings stand among a batch's names."""
+class Places(Struct, frozen=True, kw_only=True):
+    """Where the ids of each report's strings are."""
 
     ids: Array
-    """Name ids, the strings of one report after those of another."""
     first: Array
     """For each report, where its own begin in ``ids``."""
     count: Array
     """For each report, how many it has."""
 
 
-def index_strings(arrived: Sequence[Arrived], names: Names) -> StringIndexes:
-    """Reports of one node mostly carry the same strings, so each distinct tuple is looked up once."""
-    ids: list[int] = []
-    known: dict[tuple[str, ...], int] = {}
-    first, count = [], []
-    for each in arrived:
-        strings = each.report.strings
-        if strings not in known:
-            known[strings] = len(ids)
-            ids.extend(map(names.id_of, strings))
-        first.append(known[strings])
-        count.append(len(strings))
-    # One id more, at the end: where an index out of range points until its report is rejected.
-    ids.append(names.id_of(""))
-    return StringIndexes(ids=np.array(ids), first=np.array(first), count=np.array(count))
+def places_of(arrived: Sequence[Arrived], names: Names) -> Places:
+    strings = [each.report.strings for each in arrived]
+    first, count = np.array(list(map(names.place_of, strings))), np.array(list(map(len, strings)))
+    return Places(ids=names.ids, first=first, count=count)
 
 
-def join(
-    kind: str, arrived: Sequence[Arrived], names: Names, strings: StringIndexes
-) -> tuple[Columns, dict[str, Array]]:
+def join(kind: str, arrived: Sequence[Arrived], names: Names, places: Places) -> tuple[Columns, dict[str, Array]]:
     """All rows of ``kind``, and for each string column the rows whose index its report does not have."""
     codes = CODES[kind]
     pieces: Iterable[tuple[bytes, ...]] = map(attrgetter(*codes), (getattr(each.report, kind) for each in arrived))
@@ -135,10 +177,11 @@ def join(
     rows = np.array([ROWS[kind](each.report) for each in arrived])
     report = np.repeat(np.arange(len(arrived)), rows)
     row = np.arange(len(report)) - np.repeat(np.cumsum(rows) - rows, rows)
+    first, count = places.first[report], places.count[report]
     unknown = {}
     for name in NAMES[kind]:
-        unknown[name] = values[name] >= strings.count[report]
-        values[name] = strings.ids[np.where(unknown[name], -1, strings.first[report] + values[name])]
+        unknown[name] = values[name] >= count
+        values[name] = places.ids[np.where(unknown[name], 0, first + values[name])]
     return Columns(kind, names, report, row, values), unknown
 
 
@@ -148,7 +191,9 @@ def split_at_quarters(columns: Columns) -> tuple[Columns, Array]:
     The parts are exact, or there are none: an integral is divided only where every part of it is a whole number. Rows
     must run forward; empty ones vanish.
     """
-    columns = columns.pick(columns.length_ms > 0)
+    lasting = columns.length_ms > 0
+    if not lasting.all():
+        columns = columns.pick(lasting)
     start, end = columns["started_at_ms"], columns["ended_at_ms"]
     first = start // QUARTER_MS
     parts = ((end - 1) // QUARTER_MS - first + 1).astype(np.int64)

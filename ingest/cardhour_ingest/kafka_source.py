@@ -53,6 +53,10 @@ SESSION_MS = 10_000
 """How long after a process vanished its partitions go to another. Heartbeats have a thread of their own, so that a slow
 insert does not look like a death."""
 
+METADATA_MS = 15_000
+"""How old what we know of the topic may be: a group that began before every broker knew of a new topic, or of more
+partitions, shares them out by then. With the client's five minutes it would sit there and read nothing."""
+
 COMMIT_MS = 5_000
 """How long to try one commit. The loop tries again, and a batch is safe in the warehouse by then."""
 
@@ -174,6 +178,7 @@ class KafkaSource:
                 max_poll_records=POLL_RECORDS,
                 max_partition_fetch_bytes=PARTITION_BYTES,
                 fetch_max_bytes=ANSWER_BYTES,
+                metadata_max_age_ms=METADATA_MS,
                 session_timeout_ms=self._session_timeout_ms,
                 heartbeat_interval_ms=min(3_000, self._session_timeout_ms // 3),
                 # Eager: every rebalance takes every partition away and starts it again at its committed offset,

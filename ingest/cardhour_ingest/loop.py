@@ -1,7 +1,7 @@
 """The loop of ingest: poll, read, batch, store, commit.
 
-Owns the order of storing and committing, batching, and what to do when the warehouse or the broker does not answer.
-Does not own what is right or wrong with a message (``reading``, ``rules``).
+Owns the order of storing and committing, when a batch is full, and what to do when the warehouse or the broker does not
+answer. Does not own what a batch holds (``batch``), nor what is right or wrong with a message (``reading``, ``rules``).
 
 Every step may be repeated, and a process may die between any two: what was stored and not committed is delivered and
 stored again, under the same keys, and quantities are measured on the union.
@@ -24,12 +24,14 @@ import structlog
 from msgspec import Struct, structs
 
 from cardhour_contract.clock import Clock, SystemClock
-from cardhour_contract.errors import Reject, Retry
-from cardhour_ingest.dead_letter import DEAD_MAX, DeadLetter, Limit, dead, table_of
-from cardhour_ingest.reading import ANYONE, Arrived, read
-from cardhour_ingest.source import Message, Position, Source
-from cardhour_ingest.tables import Facts, dirty_hour, facts_of
-from cardhour_ingest.trust import KeyRing, Trust
+from cardhour_contract.errors import Retry
+from cardhour_ingest.batch import Batch
+from cardhour_ingest.columns import Names
+from cardhour_ingest.dead_letter import DEAD_MAX, DeadLetter, Limit, table_of
+from cardhour_ingest.reading import ANYONE
+from cardhour_ingest.source import Position, Source
+from cardhour_ingest.tables import Facts, dirty_hour
+from cardhour_ingest.trust import KeyRing
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.facts import hours_of_processes, insert_facts
 
@@ -38,9 +40,8 @@ log = structlog.get_logger(__name__)
 POLL_MS = 500
 """Longest wait in one poll: how late a request to stop, or the age of a batch, may be noticed."""
 
-MESSAGES_MAX = 3_000
-"""Messages that fill a batch however few rows they have: one of 16 rows takes some 5 KB until it is stored, four times
-its body. Only who catches up has so many within ``batch_age_ms``, and then inserts several times a second."""
+MESSAGES_MAX = 20_000
+"""Messages that fill a batch however few rows they have: of each, 150 bytes are kept to commit it."""
 
 BACK_OFF_FIRST_S = 0.5
 BACK_OFF_MAX_S = 30.0
@@ -53,7 +54,7 @@ T = TypeVar("T")
 class Limits(Struct, frozen=True, kw_only=True):
     """When a batch is full, and when ingest stops instead of writing dead letters."""
 
-    batch_rows: int = 100_000
+    batch_rows: int = 200_000
     batch_age_ms: int = 5_000
     dead_letters_max: int = DEAD_MAX
 
@@ -71,33 +72,8 @@ class Totals(Struct, frozen=True, kw_only=True):
         return Totals(**{name: getattr(self, name) + getattr(other, name) for name in structs.asdict(self)})
 
 
-class Batch:
-    """What was polled and is not stored yet."""
-
-    def __init__(self, since_ms: int) -> None:
-        self.since_ms = since_ms
-        self.arrived: list[Arrived] = []
-        self.letters: list[DeadLetter] = []
-        self.positions: list[Position] = []
-        self.rows = 0
-        self._strings: dict[tuple[str, ...], tuple[str, ...]] = {}
-
-    def add(self, message: Message, trust: Trust = ANYONE) -> None:
-        self.positions.append(message.position)
-        try:
-            arrived = read(message, trust=trust)
-        except Reject as error:
-            self.letters.append(dead(message, error))
-        else:
-            # Reports of one node say the same strings each minute: kept once, a batch takes a quarter less memory.
-            strings = arrived.report.strings
-            structs.force_setattr(arrived.report, "strings", self._strings.setdefault(strings, strings))
-            self.arrived.append(arrived)
-            self.rows += arrived.rows
-
-
 class Writing(Struct, frozen=True, kw_only=True):
-    """A batch that is on its way into the warehouse. The messages are let go: they take more memory than their rows."""
+    """A batch that is on its way into the warehouse."""
 
     positions: list[Position]
     facts: Facts
@@ -135,6 +111,7 @@ class Loop:
         self._stop = stop or threading.Event()
         self._progress: Callable[[Totals], None] = lambda totals: None
         self._dead = Limit(dead_max=self._limits.dead_letters_max)
+        self._names = Names()
         self._under_way: tuple[Writing, Future[None]] | None = None
         self.totals = Totals()
 
@@ -195,11 +172,10 @@ class Loop:
         """
         if not batch.positions:
             return
-        facts, rejected = facts_of(batch.arrived)
-        letters = batch.letters + [dead(batch.arrived[at].message, error) for at, error in rejected.items()]
+        facts = batch.facts()
         self._finish()
-        self._dead.count(accepted=len(batch.positions) - len(letters), letters=letters)
-        writing = Writing(positions=batch.positions, facts=facts, letters=letters)
+        self._dead.count(accepted=len(batch.positions) - len(batch.letters), letters=batch.letters)
+        writing = Writing(positions=batch.positions, facts=facts, letters=batch.letters)
         self._under_way = (writing, writer.submit(self._write, writing))
         if not self._full(batch):
             self._finish()
@@ -249,7 +225,9 @@ class Loop:
         return self._full(batch) or (aged and bool(batch.positions))
 
     def _new_batch(self) -> Batch:
-        return Batch(self._clock.monotonic_ms())
+        if self._names.full:
+            self._names = Names()
+        return Batch(self._clock.monotonic_ms(), self._names)
 
 
 def drain(

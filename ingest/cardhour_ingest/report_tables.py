@@ -7,6 +7,7 @@ Owns which field of a report becomes which column, and the hours that faults cha
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 
 import pyarrow as pa
 
@@ -128,6 +129,22 @@ def attribution(arrived: Sequence[Arrived]) -> pa.Table:
         "workload": pa.array([workload_key(one.owner, one.workload) for _, one in late], pa.uint64()),
         "share": pa.array([one.share for _, one in late], pa.uint16()),
     })  # fmt: skip
+
+
+OCCASIONAL = {
+    "card": (card, attrgetter("report.scan")),
+    "node_scan": (node_scan, attrgetter("report.scan")),
+    "process": (process, attrgetter("report.processes")),
+    "fault": (fault, attrgetter("report.faults")),
+    "attribution": (attribution, attrgetter("report.attributions")),
+}
+"""Tables of what few reports have, each with its part of a report."""
+
+
+def occasional(arrived: Sequence[Arrived]) -> dict[str, pa.Table]:
+    """Those of these tables that have rows: even an empty one takes a while to make."""
+    saying = {name: [each for each in arrived if part(each)] for name, (_, part) in OCCASIONAL.items()}
+    return {name: OCCASIONAL[name][0](those) for name, those in saying.items() if those}
 
 
 def ingest_batch(arrived: Sequence[Arrived]) -> pa.Table:

@@ -27,7 +27,6 @@ from cardhour_ingest.trust import KeyRing
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.compare import compare
 from cardhour_ingest.warehouse.connect import open_warehouse
-from cardhour_ingest.warehouse.engine_http import serve_engine
 from cardhour_ingest.warehouse.expiry import expire
 from cardhour_ingest.warehouse.rollup import roll_up, sweep
 
@@ -173,6 +172,9 @@ def _served(
     if not warehouse.target.embedded:
         yield
         return
+    # chDB is an optional part of the installation: a machine that speaks to a server does without.
+    from cardhour_ingest.warehouse.engine_http import serve_engine
+
     ended = threading.Event()
 
     def serve() -> None:

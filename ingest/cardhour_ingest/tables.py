@@ -16,7 +16,6 @@ from msgspec import Struct
 
 from cardhour_contract.errors import Reject
 from cardhour_contract.identity import workload_key
-from cardhour_contract.moment import HOUR_MS
 from cardhour_ingest import report_tables
 from cardhour_ingest.columns import Array, Columns, Names
 from cardhour_ingest.reading import Arrived
@@ -52,11 +51,14 @@ class Facts(Struct, frozen=True, kw_only=True):
         return int(self.tables[table].num_rows) if table in self.tables else 0
 
 
-def facts_of(arrived: Sequence[Arrived]) -> tuple[Facts, dict[int, Reject]]:
-    """The batch's rows, without those of the reports that are rejected: why, by the report's index."""
+def facts_of(arrived: Sequence[Arrived], names: Names | None = None) -> tuple[Facts, dict[int, Reject]]:
+    """The reports' rows, without those of the reports that are rejected: why, by the report's index.
+
+    names: kept by who reads many batches.
+    """
     if not arrived:
         return Facts(tables={}, dirty=frozenset(), attributed=frozenset()), {}
-    names = Names()
+    names = Names() if names is None else names
     usage, cards, rejected = accepted_columns(arrived, names)
     good = [each for index, each in enumerate(arrived) if index not in rejected]
     batch = _Batch(arrived, names)
@@ -67,12 +69,8 @@ def facts_of(arrived: Sequence[Arrived]) -> tuple[Facts, dict[int, Reject]]:
     tables = {
         "node": report_tables.node(good),
         "node_basis": report_tables.node_basis(good),
-        "card": report_tables.card(good),
-        "node_scan": report_tables.node_scan(good),
-        "process": report_tables.process(good),
+        **report_tables.occasional(good),
         "workload": _workload(workloads),
-        "fault": report_tables.fault(good),
-        "attribution": report_tables.attribution(good),
         "card_record": batch.card_record(cards),
         "usage_record": usage_record,
         "ingest_batch": report_tables.ingest_batch(good),
@@ -80,6 +78,19 @@ def facts_of(arrived: Sequence[Arrived]) -> tuple[Facts, dict[int, Reject]]:
     dirty = batch.hours(usage) | batch.hours(cards) | report_tables.fault_hours(good)
     attributed = frozenset(late.process for each in good for late in each.report.attributions)
     return Facts(tables=tables, dirty=frozenset(dirty), attributed=attributed), rejected
+
+
+def joined(parts: Sequence[Facts]) -> Facts:
+    """The rows of all parts. Names stand in one dictionary a column, as one insert needs them."""
+    tables: dict[str, list[pa.Table]] = {}
+    for part in parts:
+        for name, table in part.tables.items():
+            tables.setdefault(name, []).append(table)
+    return Facts(
+        tables={name: pa.concat_tables(found).unify_dictionaries() for name, found in tables.items()},
+        dirty=frozenset().union(*(part.dirty for part in parts)),
+        attributed=frozenset().union(*(part.attributed for part in parts)),
+    )
 
 
 def dirty_hour(hours: Iterable[Hour], mark: int) -> pa.Table:
@@ -108,7 +119,7 @@ class _Batch:
             **self._common(usage),
             "process": usage["process"],
             "basis": usage["basis"],
-            "owner": self._low_cardinality(usage["owner"]),
+            "owner": self._names.dictionary(usage["owner"]),
             "workload": self._workload_keys(usage, workloads),
             "share": usage["share"],
             "bridged": usage.bridged,
@@ -121,19 +132,17 @@ class _Batch:
 
     def hours(self, columns: Columns) -> set[Hour]:
         nodes = len(self._names.texts)
-        pairs = np.unique(
-            columns["started_at_ms"] // HOUR_MS * np.uint64(nodes) + self._node[columns.report].astype("u8")
-        )
+        pairs = np.unique(columns.hour * np.uint64(nodes) + self._node[columns.report].astype("u8"))
         return {(pair // nodes, self._names.texts[pair % nodes]) for pair in pairs.tolist()}
 
     def _common(self, columns: Columns) -> dict[str, Any]:
         return {
-            "hour": (columns["started_at_ms"] // HOUR_MS).astype(np.uint32),
-            "card": self._low_cardinality(columns["card"]),
+            "hour": columns.hour.astype(np.uint32),
+            "card": self._names.dictionary(columns["card"]),
             "start_ms": columns["started_at_ms"],
             "batch": self._key[columns.report],
             "end_ms": columns["ended_at_ms"],
-            "node": self._low_cardinality(self._node[columns.report]),
+            "node": self._names.dictionary(self._node[columns.report]),
             "received_at": pa.array(self._received_at_ms[columns.report]).cast(report_tables.RECEIVED_AT),
         }
 
@@ -148,13 +157,6 @@ class _Batch:
             keys[at] = key
         found: Array = keys[place]
         return found
-
-    def _low_cardinality(self, ids: Array) -> pa.Array:
-        """A dictionary column of the names that these rows use."""
-        used = np.bincount(ids, minlength=1) > 0
-        places = np.cumsum(used) - 1
-        dictionary = [self._names.texts[each] for each in np.flatnonzero(used).tolist()]
-        return pa.DictionaryArray.from_arrays(places[ids].astype(np.int32), pa.array(dictionary, pa.string()))
 
 
 def _nullable(columns: Columns, integral: str) -> pa.Array:

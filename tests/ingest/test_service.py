@@ -160,3 +160,18 @@ def test_spools_are_found_in_the_home(tmp_path: Path) -> None:
     assert load(environ).spools == (tmp_path / "spool.db",)
     named = load(environ | {"CARDHOUR_INGEST_SPOOLS": "a.db,/elsewhere/b.db"})
     assert named.spools == (tmp_path / "a.db", Path("/elsewhere/b.db"))
+
+
+def test_ingest_starts_on_a_machine_without_the_embedded_engine(tmp_path: Path) -> None:
+    """chDB and what it brings are an optional part of the installation: who names a server does without."""
+    without = (
+        "import sys\n"
+        "sys.modules.update(dict.fromkeys(('chdb', 'pandas')))\n"
+        "from cardhour_ingest.__main__ import main\n"
+        "sys.argv = ['cardhour-ingest', 'probe']\n"
+        "main()\n"
+    )
+    environ = settings(tmp_path, None) | {"CARDHOUR_WAREHOUSE_URL": "http://127.0.0.1:9"}
+    probed = subprocess.run([sys.executable, "-c", without], env=environ, capture_output=True, text=True, check=False)
+    assert probed.returncode == 1
+    assert "cardhour-ingest: the warehouse did not answer" in probed.stderr
