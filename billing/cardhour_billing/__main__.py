@@ -52,6 +52,7 @@ COMMANDS = {
     "node": ("cardhour_billing.commands.node:node", "Keys by which nodes sign: enrol, rotate, revoke, list."),
     "payment": ("cardhour_billing.commands.payment:payment", "Money received: what it pays, and what was given back."),
     "margin": ("cardhour_billing.commands.margin:margin", "What cards earn and cost, and what a price cut would do."),
+    "report-mail": ("cardhour_billing.commands.report_mail:report_mail", "Monthly usage reports by e-mail."),
     "retract": ("cardhour_billing.commands.retract:retract", "Take wrong usage out of the ledger, after a look."),
     "scheduler": ("cardhour_billing.commands.scheduler:scheduler", "Close months when they are due."),
     "send": ("cardhour_billing.commands.send:send", "Issued invoices by e-mail, once each."),

@@ -41,7 +41,8 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
     """Host names that the portal answers to."""
     url: str = ""
-    """Where people reach the portal, such as ``https://billing.example.com``: for links in mail. Empty: no links."""
+    """Where people reach the portal, such as ``https://billing.example.com``, for links in mail. Empty: links that a
+    page sends begin as the page does, and other mail has none."""
     https: bool = False
     """Whether people reach the portal by https (through a proxy). Cookies are then sent by https only."""
     failed_logins_max: int = 5
@@ -127,8 +128,11 @@ def load_config(environ: Mapping[str, str] = os.environ) -> BillingConfig:
 
 
 def _check_portal(url: str) -> None:
-    if url and not (urlsplit(url).scheme in ("http", "https") and urlsplit(url).hostname):
-        raise Refuse(f"[web] url: '{url}' is not an address such as https://billing.example.com")
+    """Refuse a ``[web] url`` that links cannot begin with."""
+    parts = urlsplit(url)
+    after = parts.path.strip("/") or parts.query or parts.fragment
+    if url and (parts.scheme not in ("http", "https") or not parts.hostname or after):
+        raise Refuse(f"[web] url: '{url}' is not an address such as https://billing.example.com, with nothing after it")
 
 
 def _check_url(url: str) -> None:

@@ -31,6 +31,7 @@ from cardhour_billing.month import Month, billing_period, local_day, month_of
 from cardhour_billing.rating.binding import BindingRow
 from cardhour_billing.usage.ledger import Ledger
 from cardhour_billing.usage.store import opened_ledger
+from cardhour_billing.usage_report.mailing import mail_reports
 from cardhour_contract.clock import Clock, SystemClock
 from cardhour_contract.errors import CardHourError
 from cardhour_contract.moment import HOUR_MS
@@ -66,6 +67,14 @@ def start_scheduler(config: BillingConfig, open_ledger: OpenLedger, clock: Clock
         finally:
             connections.close_all()
 
+    def reports() -> None:
+        try:
+            mail_reports(config, clock)
+        except CardHourError as error:
+            log.warning("monthly reports: trying again at the next check", error=str(error))
+        finally:
+            connections.close_all()
+
     scheduler = BackgroundScheduler(timezone="UTC")
     scheduler.add_job(
         tick,
@@ -79,6 +88,10 @@ def start_scheduler(config: BillingConfig, open_ledger: OpenLedger, clock: Clock
     )
     scheduler.add_job(tick, id="month-close-now", misfire_grace_time=None)
     scheduler.add_job(tell, "interval", minutes=1, id="events", coalesce=True, max_instances=1, misfire_grace_time=None)
+    scheduler.add_job(
+        reports, "interval", minutes=config.billing.check_minutes, id="reports", coalesce=True, max_instances=1,
+        misfire_grace_time=None,
+    )  # fmt: skip
     scheduler.start()
     return scheduler
 

@@ -100,6 +100,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+PASSWORD_RESET_TIMEOUT = 3600  # seconds: what is in a mailbox for longer is found by others
 OTP_TOTP_ISSUER = "CardHour"
 AXES_FAILURE_LIMIT = CONFIG.web.failed_logins_max
 AXES_COOLOFF_TIME = CONFIG.web.lockout_minutes / 60

@@ -1,8 +1,9 @@
-"""A real SMTP server on a free port of 127.0.0.1, for ``test_send``: it accepts, refuses, or breaks off as told."""
+"""A real SMTP server on a free port of 127.0.0.1: it accepts, refuses, or breaks off as told."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from email.parser import BytesParser
 from email.policy import default as policy
 from typing import Any
 
+import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
 
@@ -82,3 +84,28 @@ def post_office(tls: ssl.SSLContext | None = None) -> Iterator[tuple[Post, int]]
         yield post, controller.port
     finally:
         controller.stop()
+
+
+@contextmanager
+def served_mail(monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
+    """A server that the settings of this test name in ``[mail]``."""
+    with post_office() as (post, port):
+        monkeypatch.setenv("CARDHOUR_MAIL_HOST", "127.0.0.1")
+        monkeypatch.setenv("CARDHOUR_MAIL_PORT", str(port))
+        monkeypatch.setenv("CARDHOUR_MAIL_TLS", "none")
+        monkeypatch.setenv("CARDHOUR_MAIL_SENDER", "Example Compute <billing@example.com>")
+        yield post
+
+
+def text_of(message: EmailMessage) -> str:
+    """What a letter says."""
+    body = message.get_body()
+    assert body is not None
+    return str(body.get_content())
+
+
+def link_in(message: EmailMessage, host: str = "http://localhost") -> str:
+    """The path of the first link to the portal in a letter."""
+    found = re.search(rf"{re.escape(host)}(/\S+)", text_of(message))
+    assert found, text_of(message)
+    return found[1]

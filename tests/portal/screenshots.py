@@ -22,10 +22,18 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 LANGUAGES = {"en": "en", "zh": "zh-CN"}
 
 PAGES: dict[str, tuple[tuple[str, str], ...]] = {
-    "": (("sign-in", "/sign-in/"), ("not-found-alone", "/no-such-page")),
+    "": (
+        ("sign-in", "/sign-in/"),
+        ("forgotten", "/forgotten/"),
+        ("invitation", "/invitation/OTAw/sample-invitation/"),
+        ("link-gone", "/new-password/MQ/no-such-token/"),
+        ("not-found-alone", "/no-such-page"),
+    ),
     "chen.yi": (
         ("customer-usage", "/usage/?month=2026-11"),
         ("customer-usage-project", "/usage/?month=2026-11&by=project"),
+        ("customer-subscriptions", "/usage/subscriptions/"),
+        ("customer-profile", "/profile/"),
         ("customer-statements", "/statements/"),
         ("customer-leases", "/leases/"),
         ("customer-balance", "/balance/"),

@@ -19,6 +19,16 @@ from cardhour_contract.moment import parse_rfc3339
 
 STARTS_WITH = "serving "
 ROOT = Path(__file__).parents[2]
+SETTINGS = """
+[web]
+url = "https://portal.example.com"
+[mail]
+host = "127.0.0.1"
+port = 9
+tls = "none"
+sender = "Example Compute <billing@example.com>"
+"""
+"""A mail server that nobody has: pages offer what needs one, and no test sends."""
 
 BEGINS = "2026-11-26T12:00:00Z"
 """When the portal starts, by its own clock, which then goes as any other: the books know the months around this day."""
@@ -51,6 +61,7 @@ def running_portal(home: Path) -> Iterator[str]:
 def main() -> None:
     import django
 
+    (Path(sys.argv[1]) / "cardhour.toml").write_text(SETTINGS, encoding="utf-8")
     django.setup()
     from django.conf import settings
 
@@ -60,12 +71,13 @@ def main() -> None:
     from waitress.server import create_server
 
     from cardhour_billing.wsgi import application
-    from tests.portal import books, facts, usage_books
+    from tests.portal import books, facts, letters, usage_books
 
     call_command("migrate", verbosity=0)
     books.write()
     usage_books.write()
     facts.write(Path(sys.argv[1]))
+    letters.write()
     ahead_ms, machine_ms = parse_rfc3339(BEGINS) - SystemClock().now_ms(), SystemClock.now_ms
     server = create_server(application, host="127.0.0.1", port=0, threads=4)
     with patch.object(SystemClock, "now_ms", lambda clock: machine_ms(clock) + ahead_ms):

@@ -18,8 +18,9 @@ CUSTOMER, MEMBER, OTHER, STAFF, VIEWER, LOST = "chen.yi", "xu.fan", "ada", "lin.
 EVERY_PAGE = (
     ("", "/sign-in/"),
     ("", "/no-such-page"),
+    *(("", each) for each in ("/forgotten/", "/invitation/OTAw/sample-invitation/", "/new-password/MQ/no-such-token/")),
     (CUSTOMER, "/usage/?month=2026-11&by=project"),
-    (CUSTOMER, "/usage/report?from=soon"),
+    *((CUSTOMER, each) for each in ("/usage/report?from=soon", "/usage/subscriptions/")),
     (CUSTOMER, "/statements/"),
     (CUSTOMER, "/leases/"),
     (CUSTOMER, "/balance/"),

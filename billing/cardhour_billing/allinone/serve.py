@@ -34,6 +34,8 @@ LOOP_S = 0.2
 BACKLOG = 1024
 """Connections that may wait to be taken: as many as waitress has of itself."""
 
+BODY_BYTES_MAX = 8_000_000
+"""Of one request: several times the largest catalog that a page takes. What is more is answered 413, and not kept."""
 WEB_THREADS = 4
 """Requests served at once: the pages read SQLite and one engine, which gain nothing from more on a small machine."""
 
@@ -147,6 +149,7 @@ class Portal:
             map=self._sockets,
             sockets=list(sockets),
             threads=WEB_THREADS,
+            max_request_body_size=BODY_BYTES_MAX,
             ident=None,
             clear_untrusted_proxy_headers=True,
         )

@@ -14,7 +14,19 @@ from structlog import get_logger
 
 from cardhour_billing.api.caller import AUTHENTICATE
 from cardhour_billing.api.problem import MEDIA_TYPE, Problem, answer, code_of
-from cardhour_billing.api.routes import balance, invoices, leases, months, payments, statements, usage
+from cardhour_billing.api.routes import (
+    alerts,
+    balance,
+    budgets,
+    invoices,
+    leases,
+    months,
+    organisation,
+    payments,
+    reports,
+    statements,
+    usage,
+)
 from cardhour_billing.api.words import known_only
 from cardhour_contract.errors import Refuse, Retry
 
@@ -45,7 +57,7 @@ api = CardHourApi(
     docs_url=None,  # its pages need a CDN or inline script; docs/api.md needs neither
 )
 api.add_decorator(known_only)
-for module in (usage, months, invoices, statements, payments, leases, balance):
+for module in (usage, months, reports, invoices, statements, payments, leases, balance, budgets, alerts, organisation):
     api.add_router("", module.router)
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from typing import Annotated
 
 from django.db import transaction
 from django.http import HttpResponse
-from ninja import Schema
+from ninja import Header, Schema
 
 from cardhour_billing.api.caller import ApiRequest
 from cardhour_billing.api.problem import Problem
@@ -24,6 +25,17 @@ from cardhour_contract.moment import DAY_MS
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 JSON = "application/json; charset=utf-8"
+
+IdempotencyKey = Annotated[
+    str,
+    Header(
+        alias=HEADER,
+        min_length=1,
+        max_length=IDEMPOTENCY_CHARS_MAX,
+        pattern=r"^[!-~]+$",
+        description="Made up by you, such as a UUID: the same one within a day acts once and is answered alike.",
+    ),
+]
 
 
 def once(request: ApiRequest, act: Callable[[], Schema], clock: Clock, *, status: int = 200) -> HttpResponse:

@@ -44,9 +44,7 @@ def add_budget(
     who: str,
 ) -> Budget:
     """A new budget. Raises Refuse with everything that is wrong with it."""
-    problems = list(_problems(customer, amount, kind, project, model, thresholds, emails))
-    if problems:
-        raise Refuse(*problems)
+    check_budget(customer, amount, kind, project, model, thresholds, emails)
     with transaction.atomic():
         locked(customer)
         if Budget.objects.filter(customer=customer).count() >= BUDGETS_MAX:
@@ -59,6 +57,37 @@ def add_budget(
         audit(
             clock, who, "budget.add", customer.key, {"budget": budget.pk, "of": name_of(budget), "amount": str(amount)}
         )
+    return budget
+
+
+def check_budget(
+    customer: Customer,
+    amount: Money,
+    kind: str,
+    project: str,
+    model: str,
+    thresholds: Sequence[int],
+    emails: Sequence[str],
+) -> None:
+    """Refuse what cannot be a budget, with everything that is wrong with it."""
+    problems = list(_problems(customer, amount, kind, project, model, thresholds, emails))
+    if problems:
+        raise Refuse(*problems)
+
+
+def change_budget(
+    budget: Budget, *, amount: Money, thresholds: Sequence[int], emails: Sequence[str], clock: Clock, who: str
+) -> Budget:
+    """Another amount, other thresholds or addresses. What it is of stays: its alerts tell of that."""
+    check_budget(budget.customer, amount, budget.kind, budget.project, budget.model, thresholds, emails)
+    with transaction.atomic():
+        locked(budget.customer)
+        before = {"amount": str(Money(amount=budget.amount, currency=budget.currency)), "thresholds": budget.thresholds}
+        budget.amount, budget.currency, budget.emails = amount.amount, amount.currency, list(emails)
+        budget.thresholds = [100] if budget.kind == Budget.Kind.BALANCE else sorted(set(thresholds))
+        budget.save(update_fields=["amount", "currency", "emails", "thresholds"])
+        after = {"amount": str(amount), "thresholds": budget.thresholds}
+        audit(clock, who, "budget.change", budget.customer.key, {"budget": budget.pk, "before": before, "after": after})
     return budget
 
 

@@ -38,7 +38,9 @@ def parse_catalog(text: str, path: Path) -> CatalogFile:
     """The same of a text that ``path`` names in messages; it need not be a file."""
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        raise Refuse(f"{path}: nested more deeply than any catalog is") from error
+    except ValueError as error:  # TOML's own, and Python's about a number of thousands of digits
         raise Refuse(f"{path}: {error}") from error
     lines = _header_lines(text)
     file = CatalogFile(path=path)

@@ -10,7 +10,7 @@ from cardhour_billing.store import answering, open_store
 from cardhour_billing.table import format_option, print_rows
 
 ROLES = ("viewer", "billing", "admin", "member")
-COLUMNS = ("login", "of", "role", "active", "last_sign_in")
+COLUMNS = ("login", "of", "role", "email", "active", "invited_until", "last_sign_in")
 
 
 @click.group()
@@ -23,7 +23,9 @@ def user() -> None:
 def list_(form: str) -> None:
     """Every login, whose it is, and its role."""
     open_store()
+    from cardhour_billing.logins.invitation import invited_until_ms
     from cardhour_billing.logins.users import logins, owner_of, role_of
+    from cardhour_contract.moment import format_rfc3339
 
     with answering():
         rows = [
@@ -31,7 +33,9 @@ def list_(form: str) -> None:
                 "login": login.username,
                 "of": owner_of(login) or None,
                 "role": role_of(login) or None,
+                "email": login.email or None,
                 "active": login.is_active,
+                "invited_until": None if (until := invited_until_ms(login)) is None else format_rfc3339(until),
                 "last_sign_in": login.last_login.isoformat(timespec="seconds") if login.last_login else None,
             }
             for login in logins()
@@ -67,6 +71,61 @@ def add(name: str, customer: str | None, staff: bool, role: str | None, password
         login = add_user(name, password, customer=customer, role=role or "", clock=SystemClock(), who=login_name())
         given = role_of(login)
     click.echo(f"Added {name}, {'staff' if staff else f'for customer {customer}'}: {given}.")
+
+
+@user.command()
+@click.argument("email")
+@click.option("--customer", metavar="ID", help="The login will see this customer's pages.")
+@click.option("--staff", is_flag=True, help="The login will be of staff.")
+@click.option("--role", type=click.Choice(ROLES), help="As in cardhour user add.")
+@click.option("--again", is_flag=True, help="Write once more to who was invited; the link before is no good then.")
+def invite(email: str, customer: str | None, staff: bool, role: str | None, again: bool) -> None:
+    """Invite EMAIL: a login of that name, and a letter with a link to set its password.
+
+    The link is good once, and for a week. It needs [mail], and [web] url to say where the portal is.
+    """
+    if not again and bool(customer) == staff:
+        raise click.UsageError("say either --customer ID or --staff")
+    config = open_store()
+    from functools import partial
+
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.logins import invitation
+    from cardhour_billing.logins.users import customer_of_login
+    from cardhour_billing.models import Customer
+    from cardhour_billing.portal_links import portal_link
+    from cardhour_contract.clock import SystemClock
+
+    with answering():
+        known = invitation.find_invited(email.strip().lower()) if again else None
+        owner = customer_of_login(known) if known else Customer.objects.filter(key=customer).first()
+        sending = invitation.Sending(
+            settings=config.mail, link_of=partial(portal_link, config), language=owner.language if owner else "en"
+        )
+        if known:
+            fate = invitation.invite_again(known, sending=sending, clock=SystemClock(), who=login_name())
+        else:
+            fate = invitation.invite(
+                email, customer=customer, role=role or "", sending=sending, clock=SystemClock(), who=login_name()
+            )
+    if fate.state != "sent":
+        raise click.ClickException(f"{email} is invited, but the letter is {fate.state}: {fate.detail}; use --again")
+    click.echo(f"Invited {email}: {fate.detail}.")
+
+
+@user.command("email")
+@click.argument("name")
+@click.argument("address")
+def email_(name: str, address: str) -> None:
+    """Write to login NAME at ADDRESS when it forgot its password; an empty ADDRESS for nowhere."""
+    open_store()
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.logins.users import set_email
+    from cardhour_contract.clock import SystemClock
+
+    with answering():
+        set_email(name, address, clock=SystemClock(), who=login_name())
+    click.echo(f"{name} is written to at {address}." if address else f"{name} has no address.")
 
 
 @user.command("role")

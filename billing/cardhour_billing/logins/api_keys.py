@@ -39,6 +39,9 @@ SCOPES: dict[str, str] = {
     "payments:read": "payments and what they paid",
     "leases:read": "leases, add-ons and commitments",
     "balance:read": "what was paid ahead or granted, and each entry",
+    "budgets:read": "budgets, alerts, and what the webhook was told",
+    "budgets:write": "add, change and remove budgets",
+    "users:read": "logins and API keys of the organisation",
 }
 """What a key may be allowed, and what that is."""
 

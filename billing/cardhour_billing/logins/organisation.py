@@ -14,9 +14,11 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
 
+from cardhour_billing.logins.invitation import Sending, invite
 from cardhour_billing.logins.users import ADMIN, MEMBER, add_user, change_role, remove_user
 from cardhour_billing.models import Customer
 from cardhour_billing.receivables.allocating import locked
+from cardhour_billing.sending.mailing import Fate
 from cardhour_contract.clock import Clock
 from cardhour_contract.errors import Refuse
 
@@ -29,7 +31,11 @@ PASSWORD_BYTES = 15
 
 def members(customer: Customer) -> QuerySet[User]:
     """The logins of a customer, by name."""
-    return User.objects.select_related("portal_user").filter(portal_user__customer=customer).order_by("username")
+    return (
+        User.objects.select_related("portal_user__customer__issuer", "invitation")
+        .filter(portal_user__customer=customer)
+        .order_by("username")
+    )
 
 
 def add_member(customer: Customer, name: str, *, admin: bool, clock: Clock, who: str) -> str:
@@ -41,6 +47,14 @@ def add_member(customer: Customer, name: str, *, admin: bool, clock: Clock, who:
             raise Refuse(f"{customer.key} has {LOGINS_MAX} logins: remove one first")
         add_user(name, password, customer=customer.key, role=ADMIN if admin else MEMBER, clock=clock, who=who)
     return password
+
+
+def invite_member(customer: Customer, email: str, *, admin: bool, sending: Sending, clock: Clock, who: str) -> Fate:
+    """Add a login without a password, and write to it; what became of the letter."""
+    if members(customer).count() >= LOGINS_MAX:
+        raise Refuse(f"{customer.key} has {LOGINS_MAX} logins: remove one first")
+    role = ADMIN if admin else MEMBER
+    return invite(email, customer=customer.key, role=role, sending=sending, clock=clock, who=who)
 
 
 def set_admin(customer: Customer, login: User, *, admin: bool, clock: Clock, who: str) -> None:

@@ -4,7 +4,7 @@
 granted (``credit``), what outsiders hear of (``event``), what was mailed (``mail``), what is unbilled
 (``provisional``), months as pages show them (``usage``), what the bank says (``bank``), what customers were shown of
 their account (``statement``), what cards cost their owner (``cost``), which programs may ask (``api_key``), what a
-customer wants to hear of (``budget``), who did what (``operation``).
+customer wants to hear of (``budget``), who was invited (``login``), who did what (``operation``).
 
 Amounts are integers of the currency's minor unit, prices integers of 1e-9, instants UTC milliseconds. Issued rows
 and facts are insert-only: triggers on SQLite and PostgreSQL refuse what the code should never try.
@@ -24,6 +24,7 @@ from cardhour_billing.models.event import Event, EventDelivery
 from cardhour_billing.models.fapiao import FapiaoEvent, FapiaoRequest, FapiaoRequestLine
 from cardhour_billing.models.invoice import Invoice, InvoiceLine, NumberSeries
 from cardhour_billing.models.lease import AddOn, Lease
+from cardhour_billing.models.login import Invitation, ResetAsk
 from cardhour_billing.models.mail import Mail, MailOutcome
 from cardhour_billing.models.month_entry import MonthEntry
 from cardhour_billing.models.operation import AuditLog, CloseRun, JobRun
@@ -34,7 +35,7 @@ from cardhour_billing.models.provisional import ProvisionalCharge
 from cardhour_billing.models.rendering import RenderedDocument
 from cardhour_billing.models.statement import Statement, StatementEvent
 from cardhour_billing.models.tax import TaxRule
-from cardhour_billing.models.usage import KeptFigures, ReportRun, UsageSnapshot
+from cardhour_billing.models.usage import KeptFigures, ReportRun, ReportSubscription, UsageSnapshot
 
 __all__ = [
     "AddOn",
@@ -62,6 +63,7 @@ __all__ = [
     "FapiaoEvent",
     "FapiaoRequest",
     "FapiaoRequestLine",
+    "Invitation",
     "Invoice",
     "InvoiceLine",
     "Issuer",
@@ -81,6 +83,8 @@ __all__ = [
     "Reminder",
     "RenderedDocument",
     "ReportRun",
+    "ReportSubscription",
+    "ResetAsk",
     "StaffRole",
     "Statement",
     "StatementEvent",

@@ -10,7 +10,8 @@ from cardhour_billing.models.party import NAME_CHARS_MAX, Customer
 class Mail(models.Model):
     """One mail, recorded before it leaves: after a crash its fate is unknown, but not that it was tried."""
 
-    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="mails")
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="mails", null=True, blank=True)
+    """Empty: to staff."""
     key = models.CharField(max_length=NAME_CHARS_MAX)
     """What it is, such as ``invoice INV-2026-0001``."""
     round = models.PositiveIntegerField()

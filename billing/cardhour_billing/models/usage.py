@@ -1,10 +1,12 @@
-"""Months of usage and other figures as they were put together last, so that a page has one row of them to read.
+"""Months of usage and other figures as they were put together last, so that a page has one row of them to read;
+reports that are being made, and who is sent one each month.
 
-Derived: a row can be thrown away and is made again. What is billed is in the invoice.
+A month is derived: a row can be thrown away and is made again. What is billed is in the invoice.
 """
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 
 from cardhour_billing.models.party import NAME_CHARS_MAX, Customer
@@ -75,3 +77,22 @@ class ReportRun(models.Model):
 
     def __str__(self) -> str:
         return f"report {self.pk} of {self.customer_id}"
+
+
+class ReportSubscription(models.Model):
+    """A login is mailed the report of each month once it is closed. What was sent is in ``Mail``."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="report_subscriptions")
+    grouping = models.CharField(max_length=32)
+    form = models.CharField(max_length=8)
+    language = models.CharField(max_length=8)
+    since = models.CharField(max_length=7)
+    """The first month that is sent."""
+    created_at_ms = models.BigIntegerField()
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (models.UniqueConstraint(fields=("user", "grouping", "form"), name="report_subscription_once"),)
+
+    def __str__(self) -> str:
+        return f"report {self.pk} of {self.user_id}"

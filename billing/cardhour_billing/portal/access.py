@@ -14,7 +14,7 @@ from typing import Concatenate, ParamSpec
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
+from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import resolve_url
@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from msgspec import Struct
 
-from cardhour_billing.logins.users import ADMIN, role_of
+from cardhour_billing.logins.users import ADMIN, customer_of_login, role_of
 from cardhour_billing.models import Customer, Invoice, Statement, StatementEvent
 from cardhour_billing.statements.mail import statement_named_by
 
@@ -64,13 +64,7 @@ def capabilities(user: User | AnonymousUser) -> Capabilities:
 
 def customer_of(user: User | AnonymousUser) -> Customer | None:
     """The customer a login belongs to; none for staff, for nobody, and for a login not yet given to a customer."""
-    if user.is_anonymous or user.is_staff:
-        return None
-    try:
-        customer: Customer = user.portal_user.customer
-    except ObjectDoesNotExist:
-        return None
-    return customer
+    return None if user.is_anonymous else customer_of_login(user)
 
 
 def own_customer(request: HttpRequest) -> Customer:

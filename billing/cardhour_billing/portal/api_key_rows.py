@@ -30,6 +30,9 @@ SCOPE_NAMES = {
     "payments:read": _("Read payments"),
     "leases:read": _("Read leases, add-ons and commitments"),
     "balance:read": _("Read the balance and its entries"),
+    "budgets:read": _("Read budgets, alerts and what the webhook was told"),
+    "budgets:write": _("Add, change and remove budgets"),
+    "users:read": _("Read the organisation’s users and API keys"),
 }
 """``SCOPES`` in the language of the page; a test holds the two together."""
 

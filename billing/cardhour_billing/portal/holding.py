@@ -5,20 +5,15 @@ Owns what these pages show. Does not own the rows nor their arithmetic. Amounts 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
-from fractions import Fraction
 
-from cardhour_billing.catalog.current import current_commitments, current_contracts
 from cardhour_billing.catalog.current_terms import current_leases
 from cardhour_billing.leases.lease import LeaseRow
 from cardhour_billing.models import Customer
-from cardhour_billing.money import round_half_away
-from cardhour_billing.month import Month, local_day, month_of
+from cardhour_billing.month import local_day
+from cardhour_billing.month_usage.commitments import CommitmentStanding, UsageOf, standing_of_commitments
 from cardhour_billing.month_usage.content import MonthUsage
 from cardhour_billing.portal.usage_page import BAR_WIDTH, hours_of, part_percent, text_of
-from cardhour_billing.rating.commitment import CommitmentRow, TermDays, term_at
 from cardhour_billing.receivables.credit_view import Booked, bookings, holdings, unbilled_of
 from cardhour_contract.clock import Clock
 from cardhour_contract.moment import DAY_MS
@@ -28,8 +23,6 @@ ENDED_SHOWN_MS = 92 * DAY_MS
 
 ENTRIES_MAX = 200
 """Entries of the credit ledger that the page shows, newest first; the statement has them all."""
-
-UsageOf = Callable[[Month], MonthUsage]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,24 +135,11 @@ def _lease(row: LeaseRow, usage: MonthUsage | None, timezone: str, now_ms: int) 
 
 def commitments_of(customer: Customer, usage_of: UsageOf, clock: Clock) -> list[CommitmentView]:
     """Every commitment under the customer's contracts, in the term that it is now."""
-    today = local_day(clock.now_ms(), customer.timezone)
-    contracts = {row.key: row for row in current_contracts() if row.customer == customer.key}
-    views = []
-    for row in current_commitments():
-        contract = contracts.get(row.contract)
-        if contract is None or row.currency != customer.currency:
-            continue
-        ends = [each for each in (row.to_ms, contract.to_ms) if each is not None]
-        term = term_at(row.term, max(row.from_ms, contract.from_ms), min(ends, default=None), today, customer.timezone)
-        if term is not None:
-            views.append(_commitment(row, term, usage_of, today))
-    return views
+    return [_commitment(each) for each in standing_of_commitments(customer, usage_of, clock)]
 
 
-def _commitment(row: CommitmentRow, term: TermDays, usage_of: UsageOf, today: date) -> CommitmentView:
-    part = Fraction(term.days, term.of_days)
-    used = sum(_counted(row, usage_of(month), term) for month in _months(term.first, min(today, term.last)))
-    whole = round_half_away((row.quantity_us if row.quantity_us is not None else row.amount or 0) * part)
+def _commitment(found: CommitmentStanding) -> CommitmentView:
+    row, whole, used = found.row, found.whole, found.used
 
     def text(value: int) -> str:
         return hours_of(value) if row.quantity_us is not None else text_of(value, row.currency)
@@ -169,36 +149,15 @@ def _commitment(row: CommitmentRow, term: TermDays, usage_of: UsageOf, today: da
         name=row.key,
         contract=row.contract,
         models=", ".join(row.covers),
-        first_day=term.first.isoformat(),
-        last_day=term.last.isoformat(),
+        first_day=found.term.first.isoformat(),
+        last_day=found.term.last.isoformat(),
         committed=text(whole),
         used=text(used),
-        left=text(max(0, whole - used)),
+        left=text(found.left),
         percent=part_percent(used, whole),
         bar=share * BAR_WIDTH // 1000,
         unit="card-hour" if row.quantity_us is not None else row.currency,
     )
-
-
-def _counted(row: CommitmentRow, usage: MonthUsage, term: TermDays) -> int:
-    """What counts of a month: usage by the card-hour, and for money its leases."""
-    first, last = term.first.isoformat(), term.last.isoformat()
-    cells = [
-        cell for cell in usage.cells if cell.kind == "usage" and row.counts(cell.model) and first <= cell.day <= last
-    ]
-    if row.quantity_us is not None:
-        return sum(cell.quantity_us for cell in cells)
-    rents = sum(
-        usage.charged(charge) for charge in usage.charges if charge.kind == "lease" and row.counts(charge.model)
-    )
-    return sum(cell.net for cell in cells) + rents
-
-
-def _months(first: date, last: date) -> Iterator[Month]:
-    month = month_of(first)
-    while month <= month_of(last):
-        yield month
-        month = month.next
 
 
 def balances_of(customer: Customer) -> list[BalanceView]:

@@ -9,12 +9,15 @@ from django.views.i18n import set_language
 from cardhour_billing.api.app import api
 from cardhour_billing.api.problem import no_such_address
 from cardhour_billing.portal import customer_urls, data_urls, staff_urls
-from cardhour_billing.portal.views import api_keys, explain, invoice, profile, sign_in
+from cardhour_billing.portal.views import api_keys, explain, invoice, passwords, profile, sign_in
 
 urlpatterns = [
     path("", sign_in.home, name="home"),
     path("sign-in/", sign_in.SignIn.as_view(), name="login"),
     path("sign-out/", LogoutView.as_view(), name="logout"),
+    path("forgotten/", passwords.forgotten, name="forgotten"),
+    path("new-password/<str:uidb64>/<str:token>/", passwords.NewPassword.as_view(), name="password-new"),
+    path("invitation/<str:uidb64>/<str:token>/", passwords.AcceptInvitation.as_view(), name="invitation"),
     path("second-factor/", profile.code_page, name="second-factor"),
     path("profile/", profile.profile_page, name="profile"),
     path("profile/second-factor/", profile.enrol_page, name="enrol"),

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from msgspec import Struct
 
 from cardhour_billing.audit.log import audit
@@ -84,9 +85,7 @@ def tell_customers_due(settings: WebhookSettings, clock: Clock) -> list[Told]:
 
 def log_of(webhook: CustomerWebhook, now_ms: int, newest: int = 0) -> list[Told]:
     """The events that the webhook is told, oldest first; or the ``newest`` so many, newest first."""
-    events = Event.objects.select_related("customer").filter(
-        customer=webhook.customer_id, kind__in=(*TOLD, TEST), at_ms__gte=webhook.since_ms
-    )
+    events = events_of(webhook)
     if newest:
         found: list[Event] = list(events.order_by("-id")[:newest])
     else:
@@ -95,7 +94,14 @@ def log_of(webhook: CustomerWebhook, now_ms: int, newest: int = 0) -> list[Told]
     tries: dict[int, list[WebhookDelivery]] = {}
     for row in WebhookDelivery.objects.filter(event__in=found).order_by("attempt"):
         tries.setdefault(row.event_id, []).append(row)
-    return [_told(each, tries.get(each.pk, []), now_ms) for each in found]
+    return [told(each, tries.get(each.pk, []), now_ms) for each in found]
+
+
+def events_of(webhook: CustomerWebhook) -> QuerySet[Event]:
+    """What is told to it: its customer's own business, since it was set."""
+    return Event.objects.select_related("customer").filter(
+        customer=webhook.customer_id, kind__in=(*TOLD, TEST), at_ms__gte=webhook.since_ms
+    )
 
 
 def check_url(url: str, settings: WebhookSettings) -> None:
@@ -140,10 +146,11 @@ def _tell(webhook: CustomerWebhook, event: Event, settings: WebhookSettings, clo
             )  # fmt: skip
     except IntegrityError:
         pass  # another process told it at the same moment, and its record says what came of it
-    return _told(event, list(tried.order_by("attempt")), clock.now_ms())
+    return told(event, list(tried.order_by("attempt")), clock.now_ms())
 
 
-def _told(event: Event, tries: Iterable[WebhookDelivery], now_ms: int) -> Told:
+def told(event: Event, tries: Iterable[WebhookDelivery], now_ms: int) -> Told:
+    """Where an event stands after these tries."""
     rows = list(tries)
     delivered = any(each.delivered for each in rows)
     next_at_ms: int | None = None

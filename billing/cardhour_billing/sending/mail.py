@@ -9,11 +9,12 @@ from __future__ import annotations
 import smtplib
 import ssl
 from collections.abc import Sequence
+from email.headerregistry import BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, Policy, default
 from email.utils import format_datetime, make_msgid, parseaddr
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -42,6 +43,8 @@ class Letter(Struct, frozen=True, kw_only=True):
     subject: str
     text: str
     attachments: tuple[Attachment, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    """More of them, such as how to hear no more."""
 
 
 class Posted(Struct, frozen=True, kw_only=True):
@@ -51,14 +54,28 @@ class Posted(Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
+class _OneLine(UnstructuredHeader, BaseHeader):
+    """``List-Unsubscribe`` in one line, however long: folded it would be encoded, and no program follows that."""
+
+    def fold(self, *, policy: Policy[Any]) -> str:
+        return f"List-Unsubscribe: {self}{policy.linesep}"
+
+
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("list-unsubscribe", _OneLine)
+_POLICY = default.clone(header_factory=_HEADERS)
+
+
 def message_of(letter: Letter, settings: MailSettings, clock: Clock) -> EmailMessage:
     """The letter as a message, with a date and an id of its own."""
-    message = EmailMessage()
+    message = EmailMessage(policy=_POLICY)
     message["From"] = settings.sender
     message["To"] = ", ".join(letter.recipients)
     message["Subject"] = letter.subject
     message["Date"] = format_datetime(from_ms(clock.now_ms()))
     message["Message-ID"] = make_msgid(domain=parseaddr(settings.sender)[1].rpartition("@")[2])
+    for name, value in letter.headers:
+        message[name] = value
     message.set_content(letter.text, cte="base64")  # Chinese text in any other form is longer or not safe everywhere
     for each in letter.attachments:
         main, _, sub = each.mime.partition("/")

@@ -50,9 +50,9 @@ def fate_of(key: str) -> Fate:
 
 
 def send(
-    customer: Customer, letter: Letter, settings: MailSettings, *, clock: Clock, who: str, again: bool = False
+    customer: Customer | None, letter: Letter, settings: MailSettings, *, clock: Clock, who: str, again: bool = False
 ) -> Fate:
-    """Send a letter that was not sent yet, or ``again``; what became of it."""
+    """Send a letter that was not sent yet, or ``again``; what became of it. To staff where there is no customer."""
     check_sendable(settings)
     before = fate_of(letter.key)
     if not before.open and not again:

@@ -26,6 +26,14 @@ SHEET_ROWS = 1_000_000
 BOM = b"\xef\xbb\xbf"
 """Without it Excel reads Chinese as noise."""
 
+TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "focus": "text/csv; charset=utf-8",
+    "json": "application/json",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+"""Media types of the forms that a report has."""
+
 _NUMBERS = ("card_hours", "net", "quantity_us")
 
 

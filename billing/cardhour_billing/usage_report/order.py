@@ -21,6 +21,9 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 DAYS_MAX = 400
 """A year and a bit: more than anyone reconciles at once, and a bound on how long a report holds a worker."""
 
+FIRST_YEAR, LAST_YEAR = 2000, 2099
+"""Beyond, the arithmetic of time zones has no answers, and nobody has usage."""
+
 PRICED = ("month", "day", "project", "owner", "model")
 """What amounts are shared out to. Below it a report has card-hours alone: a quarter of an hour has no own price."""
 
@@ -105,6 +108,9 @@ def order_of(customer: Customer, query: Mapping[str, str]) -> Order:
 
 def _day(name: str, text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError as error:
         raise Refuse(f"{name}: '{text}' is not a day such as 2026-10-01") from error
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise Refuse(f"{name}: {text} is not in the years from {FIRST_YEAR} to {LAST_YEAR}")
+    return day

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.test import Client
@@ -35,6 +36,13 @@ class Program:
         headers = {"Idempotency-Key": key} if key else {}
         return _answer(self._client.post(f"/api/v1{path}", body, content_type="application/json", headers=headers))
 
+    def send(self, method: str, path: str, body: object = None, *, key: str = "") -> Answer:
+        """Any method, with a body where there is one."""
+        headers = {"Idempotency-Key": key} if key else {}
+        content = "" if body is None else json.dumps(body)
+        call = self._client.generic
+        return _answer(call(method, f"/api/v1{path}", content, "application/json", headers=headers))
+
     def walk(self, path: str, **query: str | int) -> list[Any]:
         """Every item of a list, page by page; from a cursor on, where ``cursor`` is given."""
         items, cursor = [], str(query.pop("cursor", ""))
@@ -51,6 +59,6 @@ def _answer(response: Any) -> Answer:
     return Answer(
         status=response.status_code,
         headers=response.headers,
-        content=response.content,
+        content=b"".join(response.streaming_content) if response.streaming else response.content,
         json=response.json() if told else None,
     )

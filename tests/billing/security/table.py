@@ -42,6 +42,8 @@ class Address(Struct, frozen=True, kw_only=True):
     """Roles that may have such a page, and for whom acme's does not exist: 404."""
     queries: int = 12
     """Most questions that a GET asks the store, however much there is (``test_queries``)."""
+    signed: bool = False
+    """Its link is all that is asked for: a mail program may send its form without a token."""
     own: frozenset[str] = frozenset()
     """Roles that may, and see other things than acme's: nothing of acme may be on their page."""
 
@@ -54,6 +56,13 @@ PAGES: dict[str, Address] = {
     "sign-in/": Address(path="/sign-in/", who=EVERYBODY, methods="GET POST"),
     "sign-out/": Address(path="/sign-out/", who=EVERYBODY, methods="POST"),
     "language/": Address(path="/language/", who=EVERYBODY, methods="POST"),
+    "forgotten/": Address(path="/forgotten/", who=EVERYBODY, methods="GET POST"),
+    **{
+        f"{word}/<str:uidb64>/<str:token>/": Address(  # for whoever has the link; this one is nobody's
+            path=f"/{word}/MQ/no-such-token/", who=EVERYBODY, methods="GET POST", found=404
+        )
+        for word in ("new-password", "invitation")
+    },
     "second-factor/": Address(path="/second-factor/", who=SIGNED_IN, methods="GET POST"),
     "profile/": Address(path="/profile/", who=SIGNED_IN, methods="GET POST"),
     "profile/second-factor/": Address(path="/profile/second-factor/", who=SIGNED_IN, methods="GET POST"),
@@ -75,6 +84,13 @@ PAGES: dict[str, Address] = {
         path="/usage/report?from=2026-01-01&to=2026-01-31&by=day-model&format=csv", who=CUSTOMERS, own=RIVAL
     ),
     "usage/reports": Address(path="/usage/reports", who=CUSTOMERS, own=RIVAL),
+    "usage/subscriptions/": Address(path="/usage/subscriptions/", who=CUSTOMERS, methods="GET POST", own=RIVAL),
+    "usage/subscriptions/<int:subscription_id>/end": Address(  # one's own, and nobody else's: not a colleague's either
+        path="/usage/subscriptions/{subscription}/end", who=frozenset(), methods="POST", hidden=CUSTOMERS
+    ),
+    "reports/end/<str:token>/": Address(
+        path="/reports/end/no-such-token/", who=EVERYBODY, methods="GET POST", found=404, signed=True
+    ),
     "statements/": Address(path="/statements/", who=CUSTOMERS, own=RIVAL),
     "statements/<int:statement_id>/confirm": Address(
         path="/statements/{statement}/confirm", who=ACME, methods="POST", hidden=RIVAL
@@ -95,6 +111,9 @@ PAGES: dict[str, Address] = {
     "budgets/": Address(path="/budgets/", who=CUSTOMERS, own=RIVAL),
     "budgets/add": Address(path="/budgets/add", who=ORGANISERS, methods="POST"),
     "budgets/webhook": Address(path="/budgets/webhook", who=ORGANISERS, methods="POST"),
+    "budgets/<int:budget_id>/change": Address(
+        path="/budgets/{budget}/change", who=frozenset({"organiser"}), methods="POST", hidden=RIVAL
+    ),
     "budgets/<int:budget_id>/remove": Address(
         path="/budgets/{budget}/remove", who=frozenset({"organiser"}), methods="POST", hidden=RIVAL
     ),
@@ -167,15 +186,35 @@ SCOPES: dict[str, str] = {
     "list_commitments": "leases:read",
     "get_balance": "balance:read",
     "list_balance_entries": "balance:read",
+    "list_month_leased_cards": "usage:read",
+    "get_usage_report": "usage:read",
+    "list_budgets": "budgets:read",
+    "get_budget": "budgets:read",
+    "add_budget": "budgets:write",
+    "change_budget": "budgets:write",
+    "remove_budget": "budgets:write",
+    "list_alerts": "budgets:read",
+    "get_webhook": "budgets:read",
+    "list_deliveries": "budgets:read",
+    "list_users": "users:read",
+    "list_api_keys": "users:read",
 }
 """Operation of the API → the scope it needs."""
 
-QUERY = {"list_usage": "?from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z&by=owner"}
+QUERY = {
+    "list_usage": "?from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z&by=owner",
+    "get_usage_report": "?from=2026-01-01&to=2026-01-31&by=day-model&format=csv",
+}
 BODY: dict[str, object] = {
     "confirm_statement": {"by": "Ada"},
     "dispute_statement": {"lines": [1], "reason": "not ours"},
+    "add_budget": {"amount": "100.00"},
+    "change_budget": {"amount": "200.00"},
 }
 """What an operation must be given to do anything."""
 
-OWN_PATHS = {"get_month", "list_month_usage", "list_month_workloads"}
+OWN_PATHS = {"get_month", "list_month_usage", "list_month_workloads", "list_month_leased_cards"}
 """Operations whose path names nothing of acme's: another customer has such a thing too."""
+
+NOT_THERE = {"get_webhook", "list_deliveries"}
+"""Operations on a thing that a customer may be without, as the other one is."""

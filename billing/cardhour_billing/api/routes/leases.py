@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from ninja import Field, Router, Schema
@@ -11,12 +13,18 @@ from cardhour_billing.api.paging import LIMIT, Cursor, Limit, Paged, page_of
 from cardhour_billing.api.words import CustomerKey, answers
 from cardhour_billing.catalog.current import commitment_row
 from cardhour_billing.catalog.current_terms import add_on_row, lease_row
+from cardhour_billing.config import load_config
 from cardhour_billing.leases.addon import AddOnRow
 from cardhour_billing.leases.lease import LeaseRow
 from cardhour_billing.models import AddOn, Commitment, Contract, Customer, Lease
 from cardhour_billing.models.bitemporal import NOT_SUPERSEDED
 from cardhour_billing.money import Money, card_hours
+from cardhour_billing.month import Month
+from cardhour_billing.month_usage.commitments import CommitmentStanding, standing_of_commitments
+from cardhour_billing.month_usage.content import MonthUsage
+from cardhour_billing.month_usage.keeping import month_usage
 from cardhour_billing.printed import nano_text
+from cardhour_billing.usage.store import opened_ledger
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.moment import format_rfc3339
 
@@ -67,6 +75,17 @@ class AddOns(Paged):
     items: list[AddOnItem]
 
 
+class PresentTerm(Schema):
+    """How a commitment stands in the term that it is now. `used` + `left` = `committed`, until more is used."""
+
+    first_day: str
+    last_day: str
+    committed: str
+    used: str
+    left: str
+    unit: str = Field(description="`card-hour`, or the currency.")
+
+
 class CommitmentItem(Term):
     """What was promised to be used in each term."""
 
@@ -78,6 +97,7 @@ class CommitmentItem(Term):
     card_hours: str | None
     amount: str | None = Field(description="Money a term; null where card-hours are committed.")
     currency: str
+    present_term: PresentTerm | None = Field(description="Null where it is in none today.")
 
 
 class Commitments(Paged):
@@ -109,8 +129,21 @@ def list_commitments(
     request: ApiRequest, customer: CustomerKey = "", limit: Limit = LIMIT, cursor: Cursor = ""
 ) -> dict[str, Any]:
     """What each contract commits to, those that ended too."""
-    rows = _commitments(request.auth.customer(customer))
-    return page_of("commitments", rows, _commitment, limit=limit, cursor=cursor)
+    whose, clock = request.auth.customer(customer), SystemClock()
+    open_ledger = partial(opened_ledger, load_config())
+
+    def usage_of(month: Month) -> MonthUsage:
+        return month_usage(whose, month, open_ledger, clock)
+
+    standings = standing_of_commitments(whose, usage_of, clock)
+    terms = {(each.row.contract, each.row.key): _present(each) for each in standings}
+    return page_of(
+        "commitments",
+        _commitments(whose),
+        lambda row: _commitment(row, terms),
+        limit=limit,
+        cursor=cursor,
+    )
 
 
 def _commitments(customer: Customer) -> Any:
@@ -133,14 +166,26 @@ def _add_on(row: AddOnRow) -> AddOnItem:
     )  # fmt: skip
 
 
-def _commitment(found: Commitment) -> CommitmentItem:
+def _present(found: CommitmentStanding) -> PresentTerm:
+    in_hours, currency = found.row.quantity_us is not None, found.row.currency
+
+    def text(value: int) -> str:
+        return card_hours(value) if in_hours else str(Money(amount=value, currency=currency))
+
+    return PresentTerm(
+        first_day=found.term.first.isoformat(), last_day=found.term.last.isoformat(), committed=text(found.whole),
+        used=text(found.used), left=text(found.left), unit="card-hour" if in_hours else currency,
+    )  # fmt: skip
+
+
+def _commitment(found: Commitment, terms: Mapping[tuple[str, str], PresentTerm]) -> CommitmentItem:
     row = commitment_row(found)
     return CommitmentItem(
         **_term(row.from_ms, row.to_ms), commitment=row.key, contract=row.contract, term=row.term,
         models=list(row.covers), quantity_us=row.quantity_us,
         card_hours=None if row.quantity_us is None else card_hours(row.quantity_us),
         amount=None if row.amount is None else str(Money(amount=row.amount, currency=row.currency)),
-        currency=row.currency,
+        currency=row.currency, present_term=terms.get((row.contract, row.key)),
     )  # fmt: skip
 
 

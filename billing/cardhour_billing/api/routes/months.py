@@ -14,7 +14,8 @@ from cardhour_billing.api.words import CustomerKey, Period, answers
 from cardhour_billing.config import load_config
 from cardhour_billing.models import Customer
 from cardhour_billing.money import Money
-from cardhour_billing.month_usage.content import MonthUsage
+from cardhour_billing.month_usage.content import LeasedCard, MonthUsage
+from cardhour_billing.month_usage.forecast import forecast
 from cardhour_billing.month_usage.keeping import checked_month, month_usage, months_of
 from cardhour_billing.usage.store import opened_ledger
 from cardhour_contract.clock import SystemClock
@@ -43,6 +44,23 @@ class ChargeItem(Schema):
     net: str
 
 
+class ForecastItem(Schema):
+    """What the whole month is expected to come to, at the mean of the last whole days."""
+
+    amount: str
+    low: str
+    high: str
+    daily: str = Field(description="What a day to come is expected to bring of usage.")
+    days: int = Field(description="Whole days that the mean is taken of, at most seven.")
+
+
+class Unpriced(Schema):
+    """Usage that no price holds for: in no figure."""
+
+    model: str
+    quantity_us: int
+
+
 class MonthItem(Schema):
     """A month, as far as it is known. `to_date` is the sum of its usage and of what its charges come to by then."""
 
@@ -54,6 +72,8 @@ class MonthItem(Schema):
     computed_at: str
     to_date: str = Field(description="Without tax.")
     charges: list[ChargeItem]
+    forecast: ForecastItem | None = Field(description="Null for a month that is over, and before its first whole day.")
+    unpriced: list[Unpriced]
 
 
 class Part(Schema):
@@ -89,6 +109,22 @@ class Workloads(Paged):
     items: list[WorkloadItem]
 
 
+class LeasedCardItem(Schema):
+    """A card of a named lease in the month: `used_us` + `idle_us` + `faulted_us` = `leased_us`."""
+
+    lease: str
+    node: str
+    card: str = Field(description="Empty for cards of the lease that nothing was ever heard of, summed.")
+    leased_us: int
+    used_us: int
+    idle_us: int
+    faulted_us: int
+
+
+class LeasedCards(Paged):
+    items: list[LeasedCardItem]
+
+
 @router.get("/months", auth=SCOPE, response=answers(Months), operation_id="list_months", summary="Months")
 def list_months(request: ApiRequest, customer: CustomerKey = "") -> Months:
     """The present month and every month that was billed, newest first."""
@@ -116,6 +152,7 @@ def get_month(request: ApiRequest, period: Period, customer: CustomerKey = "") -
             )
             for each in found.charges
         ],
+        forecast=_forecast(found), unpriced=[Unpriced(model=model, quantity_us=us) for model, us in found.unpriced],
     )  # fmt: skip
 
 
@@ -166,6 +203,43 @@ def list_workloads(
         return [work.project, work.owner, work.workload, work.model]
 
     return page_of_sorted(f"workloads of {period}", sorted(works, key=key), key, limit=limit, cursor=cursor)
+
+
+@router.get(
+    "/months/{period}/leased-cards",
+    auth=SCOPE,
+    response=answers(LeasedCards),
+    operation_id="list_month_leased_cards",
+    summary="Use of leased cards",
+)
+def list_leased_cards(
+    request: ApiRequest, period: Period, customer: CustomerKey = "", limit: Limit = LIMIT, cursor: Cursor = ""
+) -> dict[str, Any]:
+    """How long each card of a named lease was used, idle and faulted: what is paid for and stands still."""
+    cards = [_leased(each) for each in _month(request.auth.customer(customer), period).leased_cards]
+
+    def key(card: LeasedCardItem) -> list[str]:
+        return [card.lease, card.node, card.card]
+
+    return page_of_sorted(f"leased cards of {period}", sorted(cards, key=key), key, limit=limit, cursor=cursor)
+
+
+def _leased(card: LeasedCard) -> LeasedCardItem:
+    leased, used, faulted = sum(card.leased_us), sum(card.used_us), sum(card.faulted_us)
+    return LeasedCardItem(
+        lease=card.lease, node=card.node, card=card.card, leased_us=leased, used_us=used,
+        idle_us=leased - used - faulted, faulted_us=faulted,
+    )  # fmt: skip
+
+
+def _forecast(month: MonthUsage) -> ForecastItem | None:
+    found = forecast(month)
+    if found is None:
+        return None
+    return ForecastItem(
+        amount=_money(month, found.amount), low=_money(month, found.low), high=_money(month, found.high),
+        daily=_money(month, found.daily), days=found.days,
+    )  # fmt: skip
 
 
 def _month(customer: Customer, period: str) -> MonthUsage:

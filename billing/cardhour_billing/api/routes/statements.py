@@ -7,15 +7,14 @@ from typing import Annotated, Any, Literal
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
-from ninja import Field, Header, Router, Schema
+from ninja import Field, Router, Schema
 
 from cardhour_billing.api.caller import ApiRequest, Key
 from cardhour_billing.api.files import FILE_ANSWER, file_answer
-from cardhour_billing.api.once import once
+from cardhour_billing.api.once import IdempotencyKey, once
 from cardhour_billing.api.paging import LIMIT, Cursor, Limit, Paged, page_of
 from cardhour_billing.api.words import PRINTABLE, CustomerKey, Id, answers
 from cardhour_billing.models import Statement
-from cardhour_billing.models.api_key import IDEMPOTENCY_CHARS_MAX
 from cardhour_billing.models.party import NAME_CHARS_MAX
 from cardhour_billing.money import Money
 from cardhour_billing.portal.access import statements_sent_to
@@ -31,16 +30,6 @@ READ, WRITE = Key("statements:read"), Key("statements:write")
 RENDERERS = {"pdf": statement_pdf.render, "csv": statement_csv.render}
 
 LINES_MAX = 1_000
-IdempotencyKey = Annotated[
-    str,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=IDEMPOTENCY_CHARS_MAX,
-        pattern=r"^[!-~]+$",
-        description="Made up by you, such as a UUID: the same one within a day acts once and is answered alike.",
-    ),
-]
 
 
 class Disputed(Schema):

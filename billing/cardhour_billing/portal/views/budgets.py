@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from cardhour_billing.budgets.budget import add_budget, name_of, remove_budget
+from cardhour_billing.budgets.budget import add_budget, change_budget, name_of, remove_budget
 from cardhour_billing.budgets.mail import key_of
 from cardhour_billing.budgets.view import Standing, standing_of_budgets
 from cardhour_billing.config import load_config
 from cardhour_billing.models import Budget, BudgetAlert, Customer, CustomerWebhook
-from cardhour_billing.money import read_amount
-from cardhour_billing.portal.access import customer_admin_only, customer_only, own_customer
+from cardhour_billing.money import Money, read_amount
+from cardhour_billing.portal.access import capabilities, customer_admin_only, customer_only, own_customer
 from cardhour_billing.portal.usage_page import BAR_WIDTH, part_percent, text_of
 from cardhour_billing.sending.customer_webhook import Told, log_of, remove_webhook, send_test, set_webhook
 from cardhour_billing.sending.mailing import fate_of
@@ -37,25 +37,40 @@ def budgets(request: HttpRequest) -> HttpResponse:
 def add(request: HttpRequest) -> HttpResponse:
     """A new budget."""
     customer, form = own_customer(request), request.POST
-    words = form.get("thresholds", "").replace("%", " ").replace(",", " ").replace("，", " ").split()
     try:
-        if not all(word.isdecimal() for word in words):
-            raise Refuse("thresholds: whole percentages such as 80, 100")
         of = form.get("of", "")
         budget = add_budget(
             customer,
-            read_amount(form.get("amount", "").replace(",", "").strip(), customer.currency),
+            _amount(form, customer),
             kind=Budget.Kind.BALANCE if of == "balance" else Budget.Kind.SPEND,
             project=of.removeprefix("project:") if of.startswith("project:") else "",
             model=of.removeprefix("model:") if of.startswith("model:") else "",
-            thresholds=[int(word) for word in words[:100]],
-            emails=form.get("emails", "").replace(",", " ").replace(";", " ").split()[:100],
+            thresholds=_thresholds(form),
+            emails=_emails(form),
             clock=SystemClock(),
             who=request.user.get_username(),
         )
     except Refuse as error:
         return _page(request, problems=error.problems, typed=form, status=422)
     messages.success(request, _("Budget added: it is looked at within the hour.") + f" ({name_of(budget)})")
+    return redirect("budgets")
+
+
+@require_POST
+@customer_admin_only
+def change(request: HttpRequest, budget_id: int) -> HttpResponse:
+    """Another amount, other thresholds or addresses; what it is of stays."""
+    customer, form = own_customer(request), request.POST
+    budget = get_object_or_404(Budget.objects.select_related("customer"), pk=budget_id, customer=customer)
+    try:
+        thresholds = budget.thresholds if budget.kind == Budget.Kind.BALANCE else _thresholds(form)
+        change_budget(
+            budget, amount=_amount(form, customer), thresholds=thresholds, emails=_emails(form), clock=SystemClock(),
+            who=request.user.get_username(),
+        )  # fmt: skip
+    except Refuse as error:
+        return _page(request, problems=error.problems, typed=form, changing=budget, status=422)
+    messages.success(request, _("Budget changed. A threshold that was said this month is not said again."))
     return redirect("budgets")
 
 
@@ -94,6 +109,35 @@ def webhook(request: HttpRequest) -> HttpResponse:
     return redirect("budgets")
 
 
+def _amount(form: QueryDict, customer: Customer) -> Money:
+    return read_amount(form.get("amount", "").replace(",", "").strip(), customer.currency)
+
+
+def _thresholds(form: QueryDict) -> list[int]:
+    words = form.get("thresholds", "").replace("%", " ").replace(",", " ").replace("，", " ").split()
+    if not all(word.isdecimal() for word in words):
+        raise Refuse("thresholds: whole percentages such as 80, 100")
+    return [int(word) for word in words[:100]]
+
+
+def _emails(form: QueryDict) -> list[str]:
+    return form.get("emails", "").replace(",", " ").replace(";", " ").split()[:100]
+
+
+def _changing(request: HttpRequest, customer: Customer) -> dict[str, object]:
+    """The budget whose fields the form has, where the address names one."""
+    number = request.GET.get("change", "")
+    if not (number.isascii() and number.isdigit() and len(number) < 18 and capabilities(request.user).organise):
+        return {}
+    budget = get_object_or_404(Budget, pk=int(number), customer=customer)
+    fields = {
+        "amount": str(Money(amount=budget.amount, currency=budget.currency)),
+        "thresholds": ", ".join(map(str, budget.thresholds)),
+        "emails": ", ".join(budget.emails),
+    }
+    return {"changing": budget, "typed": fields}
+
+
 def _page(request: HttpRequest, *, status: int = 200, **more: object) -> HttpResponse:
     customer, clock = own_customer(request), SystemClock()
     standings = standing_of_budgets(Budget.objects.select_related("customer").filter(customer=customer), clock)
@@ -109,7 +153,7 @@ def _page(request: HttpRequest, *, status: int = 200, **more: object) -> HttpRes
         "projects": list(customer.projects.values_list("key", flat=True)),
         "models": _models(customer),
     }
-    return render(request, "budgets.html", {**facts, **more}, status=status)
+    return render(request, "budgets.html", {**facts, **_changing(request, customer), **more}, status=status)
 
 
 def _models(customer: Customer) -> list[str]:

@@ -35,6 +35,15 @@ from cardhour_billing.usage.store import kept_warehouse
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Refuse, Retry
 
+OTHER_FILES = {
+    b"PK\x03\x04": "a workbook or a ZIP archive",
+    b"\x1f\x8b": "compressed",
+    b"%PDF": "a PDF",
+    b"\xff\xfe": "in UTF-16",
+    b"\xfe\xff": "in UTF-16",
+}
+"""What people upload by mistake, by how it begins: the word that helps is not that a byte is wrong."""
+
 
 @require_safe
 @billing_only
@@ -112,11 +121,14 @@ def _given(request: HttpRequest) -> str:
         return request.POST.get("text", "")
     if (upload.size or 0) > TEXT_BYTES_MAX:
         raise Refuse(f"{upload.name} has more than {TEXT_BYTES_MAX} bytes: apply it with cardhour catalog apply")
+    content: bytes = upload.read()
+    for start, what in OTHER_FILES.items():
+        if content.startswith(start):
+            raise Refuse(f"{upload.name} is {what}: a catalog is a text file (TOML) in UTF-8")
     try:
-        text: str = upload.read().decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Refuse(f"{upload.name} is not a text in UTF-8: {error.reason} at byte {error.start}") from error
-    return text
 
 
 def _form(name: str) -> forms.Form:

@@ -1,4 +1,4 @@
-"""One's own login: password, language, second factor; and the page that asks for a code after the password.
+"""One's own login: password, address, language, second factor; and the page that asks for a code after the password.
 
 Until the code is given, the session may do nothing else (``access.signed_in``).
 """
@@ -11,6 +11,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -18,10 +19,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from cardhour_billing.audit.log import audit
 from cardhour_billing.config import load_config
 from cardhour_billing.logins import second_factor
-from cardhour_billing.logins.users import role_of
+from cardhour_billing.logins.users import chose_password, role_of, set_email
 from cardhour_billing.portal.access import ASK, ENROL, SECOND_FACTOR, signed_in
 from cardhour_billing.portal.qr import qr_path
 from cardhour_contract.clock import SystemClock
@@ -86,21 +86,41 @@ def enrol_page(request: HttpRequest) -> HttpResponse:
 def profile_page(request: HttpRequest) -> HttpResponse:
     """Who one is here; POST changes the password."""
     user = _user(request)
+    if request.method == "POST" and request.POST.get("action") == "email":
+        return _change_email(request, user)
     form = PasswordChangeForm(user, request.POST or None)
     if request.method == "POST" and form.is_valid():
-        form.save()
+        with transaction.atomic():
+            form.save()
+            chose_password(user, how="profile", clock=SystemClock())
         update_session_auth_hash(request, user)
-        audit(SystemClock(), user.get_username(), "user.password", user.get_username(), {})
         messages.success(request, _("Your password is changed. Other sessions of yours are signed out."))
         return redirect("profile")
+    return _profile(request, user, form=form, status=409 if form.is_bound else 200)
+
+
+def _change_email(request: HttpRequest, user: User) -> HttpResponse:
+    """Where a link to a new password goes: only who knows the present password says where."""
+    form, typed = PasswordChangeForm(user), request.POST.get("email", "")
+    if not user.check_password(request.POST.get("password", "")):
+        return _profile(request, user, form=form, typed=typed, email_problem=_("The password is wrong."), status=409)
+    try:
+        set_email(user.get_username(), typed, clock=SystemClock(), who=user.get_username())
+    except Refuse as error:
+        return _profile(request, user, form=form, typed=typed, email_problem=str(error), status=422)
+    messages.success(request, _("Saved."))
+    return redirect("profile")
+
+
+def _profile(request: HttpRequest, user: User, *, status: int, **more: object) -> HttpResponse:
     facts = {
         "section": "profile",
-        "form": form,
         "role": role_of(user),
         "factor": second_factor.standing(user),
         "must": must_have(user),
+        "typed": user.email,
     }
-    return render(request, "profile.html", facts, status=409 if form.is_bound else 200)
+    return render(request, "profile.html", facts | more, status=status)
 
 
 @require_POST

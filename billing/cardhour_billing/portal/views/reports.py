@@ -14,6 +14,7 @@ from cardhour_billing.config import load_config
 from cardhour_billing.models import Customer, ReportRun
 from cardhour_billing.portal.access import customer_only, own_customer
 from cardhour_billing.usage.store import opened_warehouse
+from cardhour_billing.usage_report.formats import TYPES
 from cardhour_billing.usage_report.order import GROUPINGS, order_of
 from cardhour_billing.usage_report.running import LOST_MS, Running
 from cardhour_contract.clock import SystemClock
@@ -21,13 +22,6 @@ from cardhour_contract.errors import Refuse
 
 SHOWN = 5
 """Reports that the page remembers."""
-
-TYPES = {
-    "csv": "text/csv; charset=utf-8",
-    "focus": "text/csv; charset=utf-8",
-    "json": "application/json",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
 
 
 @require_safe

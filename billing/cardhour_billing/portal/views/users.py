@@ -1,4 +1,4 @@
-"""Logins of staff and of customers, for admins: adding, changing the role, disabling, a new password, removing."""
+"""Logins of staff and of customers, for admins: inviting, adding, changing, disabling, a new password, removing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 
 from cardhour_billing.logins import users
+from cardhour_billing.logins.invitation import invite, invite_again
+from cardhour_billing.models import Customer
 from cardhour_billing.portal.access import admin_only
+from cardhour_billing.portal.inviting import can_invite, invited, say, sending_from
 from cardhour_billing.portal.records.catalog_lists import customers
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Refuse
@@ -29,6 +32,8 @@ def user_list(request: HttpRequest) -> HttpResponse:
     """Every login; a post adds one, and its answer is the only page that ever has the password."""
     if request.method != "POST":
         return _list(request)
+    if request.POST.get("action") == "invite":
+        return _invite(request)
     name, owner, role = (request.POST.get(each, "").strip() for each in ("name", "owner", "role"))
     password = users.new_password()
     try:
@@ -51,12 +56,18 @@ def user_page(request: HttpRequest, user_id: int) -> HttpResponse:
 @sensitive_variables("password")
 @admin_only
 def user_change(request: HttpRequest, user_id: int, action: str) -> HttpResponse:
-    """Do one thing to a login: ``role``, ``disable``, ``enable``, ``reset``, ``remove``."""
+    """Do one thing to a login: ``role``, ``email``, ``invite``, ``disable``, ``enable``, ``reset``, ``remove``."""
     login = get_object_or_404(users.logins(), pk=user_id)
     name, who, clock = login.username, request.user.get_username(), SystemClock()
     try:
         if action == "role":
             users.change_role(name, request.POST.get("role", ""), clock=clock, who=who)
+        elif action == "email":
+            users.set_email(name, request.POST.get("email", ""), clock=clock, who=who)
+        elif action == "invite":
+            sending = sending_from(request, _language(login))
+            say(request, login.email, invite_again(login, sending=sending, clock=clock, who=who))
+            return redirect("user", user_id)
         elif action in ("disable", "enable"):
             users.set_active(name, action == "enable", clock=clock, who=who)
         elif action == "reset":
@@ -76,12 +87,32 @@ def user_change(request: HttpRequest, user_id: int, action: str) -> HttpResponse
     return redirect("user", user_id)
 
 
+def _invite(request: HttpRequest) -> HttpResponse:
+    email, owner, role = (request.POST.get(each, "").strip() for each in ("email", "owner", "role"))
+    language = Customer.objects.filter(key=owner).values_list("language", flat=True).first() or ""
+    try:
+        fate = invite(
+            email, customer=owner or None, role=role, sending=sending_from(request, language), clock=SystemClock(),
+            who=request.user.get_username(),
+        )  # fmt: skip
+    except Refuse as error:
+        return _list(request, problems=error.problems, asked=request.POST, status=422)
+    say(request, email, fate)
+    return redirect("users")
+
+
+def _language(login: User) -> str:
+    customer = users.customer_of_login(login)
+    return customer.language if customer else ""
+
+
 def _list(request: HttpRequest, *, status: int = 200, **more: object) -> HttpResponse:
     text = request.GET.get("q", "").strip().replace("\x00", "")[:TEXT_CHARS_MAX]
     found = users.logins()
     if text:
         found = found.filter(
             Q(username__icontains=text)
+            | Q(email__icontains=text)
             | Q(first_name__icontains=text)
             | Q(last_name__icontains=text)
             | Q(portal_user__customer__key__icontains=text)
@@ -94,18 +125,25 @@ def _list(request: HttpRequest, *, status: int = 200, **more: object) -> HttpRes
         "rows": [_row(each) for each in page.object_list],
         "customers": customers(),
         "roles": (*users.STAFF_ROLES, "member"),
+        "can_invite": can_invite(request),
     }
     return render(request, "users.html", {**facts, **more}, status=status)
 
 
 def _row(login: User) -> dict[str, object]:
-    return {"login": login, "role": users.role_of(login), "owner": users.owner_of(login)}
+    return {
+        "login": login,
+        "role": users.role_of(login),
+        "owner": users.owner_of(login),
+        "invited": invited(login, SystemClock().now_ms()),
+    }
 
 
 def _page(request: HttpRequest, login: User, *, status: int = 200, **more: object) -> HttpResponse:
     facts = {
         "section": "users",
         **_row(login),
+        "can_invite": can_invite(request),
         "roles": users.STAFF_ROLES if login.is_staff else users.CUSTOMER_ROLES,
     }
     return render(request, "user.html", {**facts, **more}, status=status)
