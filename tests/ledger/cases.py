@@ -193,6 +193,8 @@ SELDOM = (
         usage=(row("unknown:x", process=1),),
         attributions=(answer(), replace(answer(), at_ms=T + 1, claim=Claim(owner="k8s:b", workload="v"))),
     ),
+    # An answer about a process that has an owner changes nothing.
+    Facts(cards=(GPU,), usage=(row("k8s:b", process=1),), attributions=(answer(),)),
     # Given up at midnight, and a moment later; missed for thirty days by midnight; put back at midnight.
     Facts(cards=(GPU,), given_up=(GivenUp(card="gpu", from_ms=T),)),
     Facts(cards=(GPU,), given_up=(GivenUp(card="gpu", from_ms=T + 1),)),
