@@ -194,7 +194,7 @@ SELDOM = (
         attributions=(answer(), replace(answer(), at_ms=T + 1, claim=Claim(owner="k8s:b", workload="v"))),
     ),
     # An answer about a process that has an owner changes nothing.
-    Facts(cards=(GPU,), usage=(row("k8s:b", process=1),), attributions=(answer(),)),
+    Facts(cards=(GPU,), usage=(row("k8s:b", process=1, share=500),), attributions=(answer(),)),
     # Given up at midnight, and a moment later; missed for thirty days by midnight; put back at midnight.
     Facts(cards=(GPU,), given_up=(GivenUp(card="gpu", from_ms=T),)),
     Facts(cards=(GPU,), given_up=(GivenUp(card="gpu", from_ms=T + 1),)),
