@@ -193,8 +193,12 @@ SELDOM = (
         usage=(row("unknown:x", process=1),),
         attributions=(answer(), replace(answer(), at_ms=T + 1, claim=Claim(owner="k8s:b", workload="v"))),
     ),
-    # An answer about a process that has an owner changes nothing.
-    Facts(cards=(GPU,), usage=(row("k8s:b", process=1, share=500),), attributions=(answer(),)),
+    # An answer changes nothing of the time in which the process had an owner.
+    Facts(
+        cards=(GPU,),
+        usage=(row("unknown:x", 0, 100, process=1), row("k8s:b", 100, 200, process=1)),
+        attributions=(answer(),),
+    ),
     # Given up at midnight, and a moment later; missed for thirty days by midnight; put back at midnight.
     Facts(cards=(GPU,), given_up=(GivenUp(card="gpu", from_ms=T),)),
     Facts(cards=(GPU,), given_up=(GivenUp(card="gpu", from_ms=T + 1),)),
