@@ -29,7 +29,7 @@ from cardhour_contract.wire import (
 from cardhour_ingest.loop import mark
 from cardhour_ingest.reading import CLOCK_SKEW, Arrived, read
 from cardhour_ingest.source import Message, Position
-from cardhour_ingest.tables import facts_of
+from cardhour_ingest.tables import Facts, facts_of
 from cardhour_ingest.trust import UNTRUSTED, EnrolledNodes, Trust
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.facts import insert_facts
@@ -108,6 +108,29 @@ def replay(
     return done
 
 
+def rehearse(
+    warehouse: Warehouse, letters: Sequence[StoredLetter], *, of: Sequence[StoredLetter] = (), unsigned: bool = False
+) -> list[Replayed]:
+    """What ``replay`` would make of letters, as everything stands now. Nothing is written.
+
+    of: all letters that would be replayed together, where these are the first of them: a node's offset is measured
+    over all of its letters.
+    """
+    offsets = _node_offsets(of or letters)
+    trust = _trust(warehouse, letters, unsigned)
+    done: list[Replayed] = []
+    for first in range(0, len(letters), LETTERS_AT_ONCE):
+        some = letters[first : first + LETTERS_AT_ONCE]
+        _, rejected = _read_some(warehouse, some, offsets, trust)
+        done += [_outcome(each.letter, offsets[each.letter], rejected.get(each.letter)) for each in some]
+    return done
+
+
+def for_its_sender(reason: str) -> bool:
+    """Whether a reason says that nobody is known to have sent it: such letters are taken with ``unsigned`` alone."""
+    return reason in UNTRUSTED
+
+
 def decoded(message: Message) -> str:
     """The message's body as JSON as far as it can be read, and why no further."""
     try:
@@ -134,13 +157,27 @@ def _replay_some(
     who: str,
     trust: Mapping[int, Trust],
 ) -> list[Replayed]:
+    # 1. The offsets, before any row: after a crash the letters are read with the same ones, and give the same rows.
+    begun = [Attempt(letter=each.letter, outcome="begun", offset_ms=offsets[each.letter]) for each in letters]
+    record_attempts(warehouse, clock.now_ms(), who, begun)
+    facts, rejected = _read_some(warehouse, letters, offsets, trust)
+    # 2. The facts, and 3. the marks, in the order of ingest's own loop and for its reasons.
+    insert_facts(warehouse, facts.tables)
+    mark(warehouse, facts)
+    # 4. The outcomes, last: a letter that is marked as replayed is wholly in.
+    done = [_outcome(each.letter, offsets[each.letter], rejected.get(each.letter)) for each in letters]
+    record_attempts(warehouse, clock.now_ms(), who, [_attempt(each) for each in done])
+    return done
+
+
+def _read_some(
+    warehouse: Warehouse, letters: Sequence[StoredLetter], offsets: Mapping[int, int], trust: Mapping[int, Trust]
+) -> tuple[Facts, dict[int, Reject]]:
+    """What letters say, and why some of them say nothing that can be taken."""
     stored = messages_of(warehouse, [each.letter for each in letters])
     messages = {each.letter: _message(each, stored[each.letter].headers, stored[each.letter].body) for each in letters}
     # A report whose time of sending looked wrong may have arrived in another copy, whose times were right.
     known = stored_batches(warehouse, [batch_key(each.source_id) for each in letters if not each.begun])
-    # 1. The offsets, before any row: after a crash the letters are read with the same ones, and give the same rows.
-    begun = [Attempt(letter=each.letter, outcome="begun", offset_ms=offsets[each.letter]) for each in letters]
-    record_attempts(warehouse, clock.now_ms(), who, begun)
     arrived: dict[int, Arrived] = {}
     rejected: dict[int, Reject] = {}
     for key, message in messages.items():
@@ -154,14 +191,7 @@ def _replay_some(
                 known.add(report.batch)
     facts, bad = facts_of(list(arrived.values()))
     keys = list(arrived)
-    rejected |= {keys[at]: error for at, error in bad.items()}
-    # 2. The facts, and 3. the marks, in the order of ingest's own loop and for its reasons.
-    insert_facts(warehouse, facts.tables)
-    mark(warehouse, facts)
-    # 4. The outcomes, last: a letter that is marked as replayed is wholly in.
-    done = [_outcome(each.letter, offsets[each.letter], rejected.get(each.letter)) for each in letters]
-    record_attempts(warehouse, clock.now_ms(), who, [_attempt(each) for each in done])
-    return done
+    return facts, rejected | {keys[at]: error for at, error in bad.items()}
 
 
 def _trust(warehouse: Warehouse, letters: Sequence[StoredLetter], unsigned: bool) -> dict[int, Trust]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cardhour_billing.answers.verification import verify
+from cardhour_billing.charges.finding import joined
 from cardhour_billing.config import BillingSettings
 from cardhour_billing.frozen.credit_line import CreditLine
 from cardhour_billing.frozen.document import DocumentLine, InvoiceDocument, decode
@@ -235,7 +236,7 @@ def test_a_month_below_the_smallest_invoice_is_carried_forward_line_by_line(stor
     hours(ledger, "2026-02-05", 1)
     hours(ledger, "2026-03-05", 3)
     (draft,) = close(ledger, "2026-01", IN_FEBRUARY, settings=small).invoices
-    assert draft.warnings == ("below the smallest invoice of 50.00 USD: carried forward",)
+    assert joined(draft.warnings) == "below the smallest invoice of 50.00 USD: carried forward"
     report = close(ledger, "2026-01", IN_FEBRUARY, issue=True, files=True, settings=small)
     assert (report.invoices, report.without_usage) == ((), ())
     assert {key: str(total) for key, total in report.carried.items()} == {"acme": "21.20"}
@@ -284,7 +285,7 @@ def test_a_customer_may_have_a_smallest_invoice_of_its_own(store: Store) -> None
 def test_a_late_model_without_a_price_keeps_the_next_month_from_being_issued(ledger: MemoryLedger) -> None:
     ledger.hold("k8s:acme", "H100", "2026-01-07T00:00:00Z", "2026-01-07T02:00:00Z", card="GPU-2")
     (blocked,) = close(ledger, "2026-02", IN_MARCH, issue=True, files=True).blocked
-    assert blocked.findings == ("2026-01: 2.000000000 card-hours of H100 have no price in USD",)
+    assert joined(blocked.findings) == "2026-01: 2.000000000 card-hours of H100 have no price in USD"
 
 
 def test_frozen_documents_read_back(ledger: MemoryLedger) -> None:

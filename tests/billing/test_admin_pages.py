@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from cardhour_billing.audit.log import audit
 from cardhour_billing.logins.users import role_of
 from cardhour_billing.models import AuditLog
+from cardhour_contract.clock import SystemClock
 from cardhour_contract.signing import PublicKey
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.node_keys import node_keys
@@ -115,6 +116,38 @@ def test_a_nodes_key_is_enrolled_and_revoked_after_a_look(
     assert admin.post("/nodes/revoke/", asked | {"reason": "stolen"}).status_code == 302
     assert (node_keys(warehouse)[0].reason, last_action()[1]) == ("stolen", "node revoke")
     assert admin.post("/nodes/revoke/", {"node": "n2", "key_id": ""}).status_code == 422
+
+
+@ON_ONE
+def test_a_nodes_keys_are_rotated_and_revoked_from_a_time(
+    admin: Client, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over(warehouse, monkeypatch, "cardhour_billing.portal.views.node_keys")
+    first, second = (PublicKey.parse(each).key_id for each in KEYS)
+    asked = {"node": "n1", "key": KEYS[1]}
+    assert "has no other key" in admin.post("/nodes/rotate/", asked).content.decode()
+    admin.post("/nodes/enrol/", {"node": "n1", "key": KEYS[0], "confirmed": "yes"})
+    assert admin.post("/nodes/rotate/", asked | {"overlap": "soon"}).status_code == 422
+    page = admin.post("/nodes/rotate/", asked | {"overlap": "24"}).content.decode()
+    assert first in page
+    assert second in page
+    assert "is refused" in page
+    assert len(node_keys(warehouse)) == 1
+    assert admin.post("/nodes/rotate/", asked | {"overlap": "24", "confirmed": "yes"}).status_code == 302
+    assert last_action() == ("the.admin", "node rotate", "n1")
+    found = {each.key_id: each for each in node_keys(warehouse)}
+    ends_ms = found[first].revoked_from_ms
+    assert ends_ms is not None
+    assert ends_ms > SystemClock().now_ms()
+    assert found[second].revoked_from_ms is None
+
+    asked = {"node": "n1", "key_id": second, "confirmed": "yes", "reason": "stolen", "since": "2026-01-05 08:00"}
+    seen = admin.post("/nodes/revoke/", asked | {"shown_since": ""}).content.decode()
+    assert "2026-01-05 08:00" in seen
+    assert node_keys(warehouse)[1].revoked_from_ms is None  # a time that was typed last is looked at first
+    assert admin.post("/nodes/revoke/", asked | {"since": "noon"}).status_code == 422
+    assert admin.post("/nodes/revoke/", asked | {"shown_since": asked["since"]}).status_code == 302
+    assert {each.key_id for each in node_keys(warehouse) if each.reason == "stolen"} == {second}
 
 
 @ON_ONE

@@ -15,10 +15,11 @@ from cardhour_billing.catalog.current import current_bindings, current_prices
 from cardhour_billing.catalog.current_terms import current_leases
 from cardhour_billing.catalog.file import parse_catalog
 from cardhour_billing.catalog.text import table_text
-from cardhour_billing.models import AuditLog, Binding, Customer, Lease, Price
+from cardhour_billing.models import AuditLog, Binding, Commitment, Customer, Lease, Price
 from cardhour_billing.portal.catalog.effect import NAME, TEXT_BYTES_MAX, months, planned
+from cardhour_billing.portal.records.nouns import NOUNS
 from cardhour_billing.rating.price import PriceRow
-from cardhour_contract.moment import parse_rfc3339
+from cardhour_contract.moment import format_rfc3339, parse_rfc3339
 from cardhour_ingest.importer import import_csv
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.rollup import roll_up
@@ -123,6 +124,81 @@ def test_a_binding_a_lease_and_a_customer_go_the_same_way(client: Client) -> Non
     post(client, "/catalog/apply/", 302, text=written(page).replace("&amp;", "&"), shown=shown(page))
     customer.refresh_from_db()
     assert (customer.name, customer.address, customer.terms_days) == ("Acme & Söhne", "1 Road\nTown", 14)
+
+
+TERMS: dict[str, tuple[dict[str, str], dict[str, str], str, str]] = {
+    "contract": (
+        {"id": "acme-2026", "customer": "acme", "discount": "10", "from": "2026-10-01"},
+        {"discount": "20"},
+        "−", "/records/contracts/",
+    ),
+    "tax": (
+        {"category": "standard", "rate": "6", "from": "2026-10-01"},
+        {"category": "standard", "rate": "13"},
+        "+", "/records/taxes/",
+    ),
+    "add-on": (
+        {"id": "disk", "customer": "acme", "name": "Disk", "per": "month", "amount": "50", "from": "2026-10-01"},
+        {"customer": "acme", "name": "Disk", "per": "month", "amount": "50", "quantity": "3", "from": "2026-10-01"},
+        "+", "/records/add-ons/",
+    ),
+}  # fmt: skip
+"""What is typed of a new one, what of its change, and which way October's total goes with the change."""
+
+
+@ON_ONE
+@pytest.mark.parametrize("name", TERMS)
+def test_terms_are_added_and_changed_with_their_effect_in_money(client: Client, name: str) -> None:
+    new, change, way, listed = TERMS[name]
+    page = post(client, f"/catalog/{name}/preview/", **new, month="2026-10")
+    assert "1 change, not yet saved" in page
+    answer = client.post("/catalog/apply/", {"text": written(page), "shown": shown(page)})
+    assert answer.headers["Location"] == listed
+    noun = NOUNS[listed.split("/")[2]]
+    assert noun.rows is not None
+    row = noun.rows().get(superseded_by=None)
+    assert client.get(f"/catalog/{name}/?id={row.pk}").status_code == 200
+    page = post(client, f"/catalog/{name}/preview/", **{**new, **change}, id_of=row.pk, month="2026-10")
+    effect = re.search(r'class="number strong">([+−])', page)
+    assert effect
+    assert effect[1] == way
+    post(client, "/catalog/apply/", 302, text=written(page), shown=shown(page))
+    assert noun.rows().filter(superseded_by=None).count() == 1
+
+
+@ON_ONE
+def test_a_commitment_is_a_form_under_its_contract(client: Client) -> None:
+    """Of 1,000 card-hours 14 were used: 986 are made up for at 10."""
+    page = post(client, "/catalog/contract/preview/", id="acme-2026", customer="acme", **{"from": "2026-10-01"})
+    post(client, "/catalog/apply/", 302, text=written(page), shown=shown(page))
+    asked = {"id": "hours", "contract": "acme-2026", "term": "month", "card_hours": "1000", "from": "2026-10-01"}
+    refused = post(client, "/catalog/commitment/preview/", 422, **asked)
+    assert "give the price of a card-hour that was committed and not used" in refused
+    page = post(client, "/catalog/commitment/preview/", **asked, true_up="10", month="2026-10")
+    assert "+9,860.00" in page
+    post(client, "/catalog/apply/", 302, text=written(page), shown=shown(page))
+    row = Commitment.objects.get()
+    form = client.get(f"/catalog/commitment/?id={row.pk}").content.decode()
+    assert 'value="1000"' in form
+    page = post(client, "/catalog/commitment/preview/", **asked, id_of=row.pk, true_up="20", month="2026-10")
+    assert "+9,860.00" in page
+
+
+@ON_ONE
+def test_what_a_form_refuses_is_said_in_the_language_of_the_page(client: Client) -> None:
+    asked: dict[str, Any] = {"model": "A100", "amount": "x", "from": "2026-10-01"}
+    chinese = {"Accept-Language": "zh-hans"}
+    refused = client.post("/catalog/price/preview/", asked, headers=chinese).content.decode()
+    assert "“x”不是小数，例如 1.616532" in refused
+    assert "catalog:1" not in refused  # a form has no lines
+    since = format_rfc3339(a100().valid_from_ms)
+    refused = client.post("/catalog/price/preview/", asked | {"amount": "3"}, headers=chinese).content.decode()
+    assert f"型号“A100”在同一时间有两个价格；与自 {since} 起生效的价格重叠" in refused
+    price = {"amount": "30", "id_of": a100().pk}
+    changed = client.post("/catalog/price/preview/", price, headers=chinese).content.decode()
+    assert f"22.42 CNY 每卡时，自 {since} 起 → 30.00 CNY 每卡时" in changed.replace(", ", "，")
+    text = {"text": A100.replace('"22.42"', '"x"')}
+    assert "第 2 行：“x”不是小数" in client.post("/catalog/preview/", text, headers=chinese).content.decode()
 
 
 @ON_ONE

@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from cardhour_billing.answers.explanation import Explainer
 from cardhour_billing.answers.verification import verify
 from cardhour_billing.charges import providers as charges
+from cardhour_billing.charges.finding import noted
 from cardhour_billing.charges.provider import Answer, Asked, Charges, ZoneMonth
 from cardhour_billing.documents import invoice_csv, invoice_pdf
 from cardhour_billing.frozen import charge_kinds
@@ -45,7 +46,7 @@ def provider(zone: ZoneMonth) -> Answer:
             last_day=date(2026, 1, 31), printed_quantity="3", unit="month", unit_price="2.50",
             amount=storage_fee(inputs), taxes=(rule,) if rule else (), inputs=inputs,
         )  # fmt: skip
-        return Charges(charges=(fee,), warnings=("storage grows",))
+        return Charges(charges=(fee,), warnings=(noted("moved"),))
 
     return answer
 
@@ -75,7 +76,7 @@ def test_a_charge_stands_after_usage_and_is_taxed_with_it(store: Store) -> None:
         "commitment", "add-on:storage:2026-01", "7.50", "month", 2,
     )  # fmt: skip
     assert (closed.document.net, closed.document.tax[0].tax, closed.document.total) == ("23.67", "2.37", "26.04")
-    assert closed.warnings == ("storage grows",)
+    assert closed.warnings == (noted("moved"),)
 
 
 def test_a_customer_without_usage_is_billed_its_charges(store: Store) -> None:

@@ -15,6 +15,7 @@ from cardhour_billing.config import BillingConfig, load_config
 from cardhour_billing.lock import exclusive
 from cardhour_billing.models import CloseRun, Invoice
 from cardhour_billing.month import Month, month_of, parse_month
+from cardhour_billing.portal.closing import month_close
 from cardhour_billing.portal.views import close as close_views
 from cardhour_billing.usage.ledger import Ledger
 from cardhour_contract.clock import SystemClock
@@ -214,6 +215,53 @@ def test_the_page_shows_the_checklist_of_the_command_line_too(
     assert "Unassigned usage" in page
     assert "3.23 USD" in page
     assert "2.00 card-hours" in page
+
+
+def test_an_owner_that_nobody_is_bound_to_is_one_click_from_its_form(ledger: MemoryLedger) -> None:
+    ledger.hold("k8s:stranger", "T4", _at(4, 0), _at(4, 2), card="GPU-7")
+    clerk = Visitor()
+    page = drafted(clerk)
+    form = f"/catalog/binding/?owner=k8s%3Astranger&amp;from={LAST}-01"
+    assert form in page
+    price = f"/catalog/price/?model=H100&amp;currency=USD&amp;from={LAST}-01"
+    assert price in page
+    assert clerk.form(price.replace("&amp;", "&"), "/catalog/price/preview/")["model"] == ["H100"]
+    filled = clerk.form(form.replace("&amp;", "&"), "/catalog/binding/preview/")
+    assert (filled["owner"], filled["from"]) == (["k8s:stranger"], [f"{LAST}-01"])
+    assert "/catalog/" not in Visitor("wen", "viewer").get(f"/close/{LAST}/")
+
+
+def test_findings_are_told_in_the_language_of_the_page(ledger: MemoryLedger) -> None:
+    ledger.hold("k8s:stranger", "T4", _at(4, 0), _at(4, 2), card="GPU-7")
+    drafted(Visitor())
+    page = Visitor("wen", "viewer").get(f"/close/{LAST}/", language="zh-hans")
+    assert f"H100 的 1.000000000 卡时没有 USD 单价（最早为 {LAST}-02）" in page
+    assert "有 2.00 卡时没有归属客户（持有者 1 个）；按目录价计 3.23 USD" in page
+    for english in ("card-hours of", "have no customer", "at list price", "add its", "Held back"):
+        assert english not in page
+    (held,) = Invoice.objects.exclude(findings=[])
+    assert held.findings[0]["kind"] == "no_price_from"  # what is kept is of no language
+
+
+def test_usage_leases_and_adjustments_add_up_to_the_net_of_each_row_and_of_the_sum(ledger: MemoryLedger) -> None:
+    lease = (
+        '[[lease]]\nid = "l1"\ncustomer = "acme"\nmodel = "T4"\ncount = 1\nper = "card-month"\namount = "100"\n'
+        f"from = {LAST}-01T00:00:00Z\n"
+    )
+    apply(load_config().home, lease)
+    drafted(Visitor())
+    close = month_close(str(LAST), "", SystemClock())
+    acme = next(row for row in close.rows if row.key == "acme")
+    assert (acme.parts[1], acme.parts[2]) == ("100.00", "")
+    (whole,) = close.sums
+    for at in range(3):
+        assert sum(cents(row.parts[at]) for row in close.rows) == cents(whole.parts[at])
+    for parts, net in [(whole.parts, whole.net), *((row.parts, row.net) for row in close.rows)]:
+        assert sum(map(cents, parts)) == cents(net)
+
+
+def cents(text: str) -> int:
+    return int(text.replace(",", "").replace(".", "").replace("\u2212", "-") or 0)
 
 
 def test_the_page_asks_the_store_so_often_and_no_more(

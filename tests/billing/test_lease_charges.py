@@ -235,7 +235,7 @@ def test_a_lease_under_tax_and_one_that_no_rule_covers(store: Store, ledger: Mem
     assert (line.tax_category, issued()[0].tax) == ("standard 6", 800_400)
     apply(store.home, SETUP.replace("10-01", "11-01"))
     report = close(ledger, "2026-11", "2026-12-05T00:00:00Z", issue=True, files=True)
-    assert "no tax rule covers 'Installation 安装'" in report.invoices[0].findings[0]
+    assert "no tax rule covers 'Installation 安装'" in str(report.invoices[0].findings[0])
 
 
 def test_two_closes_of_one_draft_give_equal_documents(store: Store, ledger: MemoryLedger) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cardhour_billing.answers.verification import verify
+from cardhour_billing.charges.finding import joined
 from cardhour_billing.models import Invoice
 from cardhour_billing.models import TaxRule as RecordedTax
 from cardhour_billing.money import Money, total
@@ -217,7 +218,7 @@ def test_usage_that_no_rule_covers_is_not_issued_without_tax(store: Store) -> No
           "from = 2026-01-01T00:00:00Z\n")  # fmt: skip
     ledger = held(("acme", "T4", 1))
     (blocked,) = close(ledger, "2026-01", AFTER, issue=True, files=True).blocked
-    assert blocked.findings == ("no tax rule covers T4 for this customer (first on 2026-01-15)",)
+    assert joined(blocked.findings) == "no tax rule covers T4 for this customer (first on 2026-01-15)"
     apply(store.home, '[[tax]]\ncategory = "standard"\nrate = "6"\nfrom = 2026-01-01T00:00:00Z\n')
     close(ledger, "2026-01", AFTER, issue=True, files=True)
     assert [str(invoice) for invoice in issued()] == ["EC-2026-0001"]
@@ -226,14 +227,14 @@ def test_usage_that_no_rule_covers_is_not_issued_without_tax(store: Store) -> No
 def test_a_price_that_includes_a_tax_nobody_knows_is_not_issued(store: Store) -> None:
     apply(store.home, ISSUER + ACME + PRICE + "includes_tax = true\n")
     (blocked,) = close(held(("acme", "T4", 1)), "2026-01", AFTER, issue=True).blocked
-    assert "no tax rule covers T4" in blocked.findings[0]
+    assert "no tax rule covers T4" in str(blocked.findings[0])
 
 
 def test_a_reverse_charge_needs_both_tax_ids(store: Store) -> None:
     text = EU_ISSUER.replace('tax_id = "DE123456789"\n', "") + REVERSE
     apply(store.home, text + CUSTOMER.format(id="lyon", name="Lyon SA", tax_id=""))
     (blocked,) = close(held(("lyon", "A100", 1)), "2026-01", AFTER, issue=True).blocked
-    assert [finding.split(",")[0] for finding in blocked.findings] == [
+    assert [str(finding).split(",")[0] for finding in blocked.findings] == [
         "a reverse charge needs the tax_id of the customer",
         "a reverse charge needs the tax_id of the issuer",
     ]

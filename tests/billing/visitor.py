@@ -26,9 +26,10 @@ class Visitor:
         self._client = Client(SERVER_NAME="localhost")
         self._client.force_login(user, backend=BACKEND)
 
-    def get(self, path: str, status: int = 200) -> str:
-        """The text of a page."""
-        return self._checked(self._client.get(path), path, status).content.decode()
+    def get(self, path: str, status: int = 200, language: str = "en") -> str:
+        """The text of a page, in the language that the browser asks for."""
+        answer = self._client.get(path, headers={"Accept-Language": language})
+        return self._checked(answer, path, status).content.decode()
 
     def form(self, path: str, action: str = "") -> dict[str, list[str]]:
         """What the form of a page holds before a person touches it: the one that is sent to ``action``."""

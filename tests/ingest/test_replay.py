@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
 import pyarrow as pa
 import pytest
@@ -13,8 +12,7 @@ from cardhour_contract import wire
 from cardhour_contract.clock import VirtualClock
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import DAY_MS, HOUR_MS, MINUTE_MS, MS_US
-from cardhour_contract.record import Fault, Report, Scan, ScannedCard
-from cardhour_ingest.dead_letter import DeadLetter
+from cardhour_contract.record import Fault, Scan
 from cardhour_ingest.loop import drain
 from cardhour_ingest.replay import decoded, message_of, replay, waiting
 from cardhour_ingest.source import Message, Position
@@ -22,49 +20,12 @@ from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.letters import find_letters
 from cardhour_ingest.warehouse.rollup import roll_up
 from cardhour_ingest.warehouse.usage import attention, balance, usage
-from tests.ingest.reports import AT_MS, CARD, NODE, card, message, report
+from tests.ingest.reports import AT_MS, CARD, NODE, message, report
 from tests.ingest.reports import usage as row
+from tests.ingest.skewed import ACTIVE, Delivered, minute
 
 MINUTES = 30
-ACTIVE = 600_000 * MINUTE_MS + 1
-"""Not divisible by any part of a minute: a cut shows whether anything is lost."""
 NOW = AT_MS + DAY_MS
-
-
-class Delivered:
-    """A source that holds these messages once."""
-
-    def __init__(self, messages: Sequence[Message]) -> None:
-        self._messages = list(messages)
-
-    def poll(self, *, wait_ms: int) -> list[Message]:
-        found, self._messages = self._messages, []
-        return found
-
-    def publish(self, letters: Sequence[DeadLetter]) -> None:
-        """Nobody else reads them."""
-
-    def commit(self, positions: Sequence[Position]) -> None:
-        """They are gone already."""
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-def minute(number: int, ahead_ms: int) -> Message:
-    """A minute's report of a node whose clock is ``ahead_ms`` off, as it arrives the moment it was sent."""
-    start, end = AT_MS + ahead_ms + number * MINUTE_MS, AT_MS + ahead_ms + (number + 1) * MINUTE_MS
-    usage_rows = (row(started_at_ms=start, ended_at_ms=start + MINUTE_MS // 2, active=ACTIVE // 2),)
-    sent: Report = report(
-        started_at_ms=start,
-        ended_at_ms=end,
-        wall_ms=end,
-        usage=usage_rows,
-        cards=(card(started_at_ms=start, ended_at_ms=end),),
-        scan=Scan(at_ms=end, cards=(ScannedCard(card=CARD, model="H100"),)),
-    )
-    arrived = message(sent, number=number, sent_at_ms=end)
-    return structs.replace(arrived, received_at_ms=end - ahead_ms)
 
 
 def span_balance(warehouse: Warehouse) -> tuple[int, int]:

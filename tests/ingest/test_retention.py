@@ -16,7 +16,7 @@ from cardhour_ingest.service import Jobs
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.rollup import roll_up
 from tests.ingest.reports import AT_MS, CARD, message, report
-from tests.ingest.test_replay import Delivered
+from tests.ingest.skewed import Delivered
 
 
 def test_raw_that_would_go_before_its_corrections_is_refused_at_the_start(tmp_path: Path) -> None:

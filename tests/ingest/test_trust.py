@@ -30,7 +30,7 @@ from cardhour_ingest.warehouse.node_keys import (
     rotation,
 )
 from tests.ingest.reports import AT_MS, NODE, message, report
-from tests.ingest.test_replay import Delivered
+from tests.ingest.skewed import Delivered
 
 OURS, NEW, OTHERS, STRANGERS = (SigningKey(bytes([number]) * 32) for number in range(4))
 

@@ -15,7 +15,9 @@ from django.contrib.auth.models import User
 from msgspec import json, to_builtins
 
 from cardhour_billing import money
+from cardhour_billing.charges.finding import kept, noted
 from cardhour_billing.closing.checklist import Check
+from cardhour_billing.closing.unassigned import OwnerUse
 from cardhour_billing.frozen.document import (
     Bank,
     CardShare,
@@ -74,7 +76,7 @@ MONTHS = (Month(year=2026, month=8), Month(year=2026, month=9), Month(year=2026,
 _GROWTH = ((93, 97, 81), (97, 100, 103), (103, 113, 100))
 _CARD_WEIGHTS = [90, 88, 71, 90, 64, 90, 90, 83, 12, 77, 90, 55]
 _STILL_DRAFTS = {
-    "xingchi": ("k8s:interns used a card-hour without a price: H800 from 28 October 00:00",),
+    "xingchi": (noted("no_price_from", hours="212.500000000", model="H800", currency="CNY", day="2026-10-28"),),
     "shanlan": (),
 }
 """Customers whose October is not issued, and what keeps it from being."""
@@ -116,29 +118,33 @@ def _write_close() -> None:
         Check(
             severity="warning",
             check="unassigned",
-            what="212.50 card-hours have no customer (owners: 1); 4,853.50 CNY at list price",
-            do="add a [[binding]] for each owner below, or leave what is your own",
+            said=(noted("unassigned", hours="212.50", owners="1"), noted("list_value", value="4,853.50 CNY")),
+            mend=noted("do_bind"),
             worth="4,853.50 CNY",
             card_hours="212.50",
+            owners=(OwnerUse(owner="k8s:acme-eval", hours="212.50", worth="4,853.50 CNY"),),
         ),
         Check(
             severity="warning",
             check="unobserved",
-            what="657.00 card-hours were not observed, and are billed to nobody",
-            do="cardhour balance --from 2026-09-30T16:00:00Z --to 2026-10-31T16:00:00Z names the longest",
+            said=(noted("unobserved", hours="657.00"),),
+            mend=noted("do_balance", span="--from 2026-09-30T16:00:00Z --to 2026-10-31T16:00:00Z"),
             card_hours="657.00",
-        ),
+        ),  # fmt: skip
         Check(
             severity="warning",
             check="dead letters",
-            what="41 messages could not be read; they speak of up to 17.00 "
-            "card-hours of this month; 388.20 CNY at list price",
+            said=(
+                noted("unread", letters="41"),
+                noted("unread_hours", hours="17.00"),
+                noted("list_value", value="388.20 CNY"),
+            ),
             worth="388.20 CNY",
             card_hours="17.00",
-            do="cardhour dead-letters list; mend the cause, then cardhour dead-letters replay",
+            mend=noted("do_replay"),
         ),
-        Check(severity="fine", check="ledger", what="the pages of 416 cards add up"),
-        Check(severity="fine", check="e-mail", what="given for every customer that is billed"),
+        Check(severity="fine", check="ledger", said=(noted("ledger_fine", cards="416"),)),
+        Check(severity="fine", check="e-mail", said=(noted("none_lacking"),)),
     )
     ended_ms = parse_rfc3339("2026-11-03T01:38:00Z")
     CloseRun.objects.create(
@@ -206,15 +212,16 @@ def _write_invoice(
     row = Invoice.objects.create(
         issuer=customer.issuer, customer=customer, period=str(month), period_start_ms=period.start_ms,
         period_end_ms=period.end_ms, currency=customer.currency, net=net.amount, tax=tax.amount,
-        total=net.amount + tax.amount, frozen=encode(document), computed_at_ms=period.end_ms,
-        findings=[] if series else list(_STILL_DRAFTS[customer.key]),
+        total=net.amount + tax.amount, usage_net=net.amount, recurring_net=0, frozen=encode(document),
+        computed_at_ms=period.end_ms,
+        findings=[] if series else kept(_STILL_DRAFTS[customer.key]),
         held=0 if series else len(_STILL_DRAFTS[customer.key]),
     )  # fmt: skip
     for line, price in zip(lines, prices, strict=True):
-        kept = Price.objects.filter(book=book, model=line.model, currency=customer.currency).first()
+        known = Price.objects.filter(book=book, model=line.model, currency=customer.currency).first()
         InvoiceLine.objects.create(
             invoice=row, position=line.position, model=line.model, quantity_us=line.quantity_us, unit_nano=price.nano,
-            amount=_money(line.amount, customer.currency).amount, price=kept or _price(book, line.model, price),
+            amount=_money(line.amount, customer.currency).amount, price=known or _price(book, line.model, price),
         )  # fmt: skip
     if series is not None:
         row.state, row.number, row.series, row.sequence = Invoice.State.ISSUED, number, series, series.last

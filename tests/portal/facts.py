@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+from msgspec import structs
+
 from cardhour_billing.catalog.applying import apply_catalog
 from cardhour_billing.catalog.file import read_catalog
 from cardhour_billing.catalog.plan import plan
@@ -16,12 +18,15 @@ from cardhour_billing.money import Money
 from cardhour_billing.receivables.credit import GrantTerms, customer_of, grant, top_up
 from cardhour_billing.receivables.payments import Receipt, record
 from cardhour_contract.clock import VirtualClock
-from cardhour_contract.moment import parse_rfc3339
+from cardhour_contract.moment import HOUR_MS, parse_rfc3339
 from cardhour_contract.signing import PublicKey
 from cardhour_ingest.importer import import_csv
+from cardhour_ingest.loop import drain
 from cardhour_ingest.warehouse import node_keys
+from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.connect import WarehouseSettings, open_warehouse
 from cardhour_ingest.warehouse.rollup import roll_up
+from tests.ingest.skewed import Delivered, minute
 
 WHO = "lin.yue"
 
@@ -188,6 +193,14 @@ def _write_usage(home: Path) -> None:
         for node, text in zip(("hz-a100-01", "hz-h800-01"), KEYS, strict=True):
             facts = node_keys.enrolment(warehouse, node, PublicKey.parse(text))
             node_keys.record(warehouse, facts, WHO)
+        _write_letters(warehouse)
+        roll_up(warehouse)
+
+
+def _write_letters(warehouse: Warehouse) -> None:
+    """Messages that could not be accepted: a clock that was an hour ahead, and a body that is no report."""
+    wrong = structs.replace(minute(30, 0), body=b"{}")
+    drain(Delivered([minute(29, 0), *(minute(at, HOUR_MS) for at in range(12)), wrong]), warehouse)
 
 
 def _rows() -> list[str]:

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
+import structlog
+
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.moment import parse_rfc3339
 
@@ -67,6 +69,8 @@ def main() -> None:
 
     # Ours takes half a second on purpose, for each of a dozen logins.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # Its own words go to stdout, where the address is read.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     from django.core.management import call_command
     from waitress.server import create_server
 

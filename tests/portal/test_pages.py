@@ -49,6 +49,10 @@ EVERY_PAGE = (
     (STAFF, "/users/"),
     (STAFF, "/users/1/"),
     (STAFF, "/nodes/enrol/?node=n1"),
+    (STAFF, "/nodes/rotate/?node=n1"),
+    (STAFF, "/catalog/commitment/"),
+    (STAFF, "/catalog/tax/"),
+    (STAFF, "/records/dead-letters/"),
     (STAFF, "/catalog/lease/?id=2"),
     (STAFF, "/records/customers/"),
     (STAFF, "/records/customers/1/"),
@@ -217,11 +221,13 @@ def test_the_month_close_adds_up_by_currency(visit: Visit) -> None:
     page = visit("/close/", login=STAFF)
     expect(page.locator("h1")).to_have_text("Close October 2026")
     for currency in ("CNY", "JPY", "KWD", "USD"):
-        rows = page.locator("tbody tr").filter(has=page.locator("td", has_text=currency))
-        amounts = [text.replace(",", "") for text in rows.locator("td:nth-child(4)").all_inner_texts()]
-        total = page.locator("tfoot tr", has_text=currency).locator("td:nth-child(4)").inner_text().replace(",", "")
-        assert sum(int(amount.replace(".", "")) for amount in amounts) == int(total.replace(".", ""))
-    expect(page.locator("tbody")).to_contain_text("k8s:interns used a card-hour without a price")
+        rows = page.locator("tbody tr").filter(has=page.locator("th", has_text=currency))
+        for cell in ("td:nth-child(4)", "td:nth-child(7)"):  # usage, net
+            amounts = [text.replace(",", "") for text in rows.locator(cell).all_inner_texts()]
+            total = page.locator("tfoot tr", has_text=currency).locator(cell).inner_text().replace(",", "")
+            assert sum(int(amount.replace(".", "")) for amount in amounts) == int(total.replace(".", ""))
+    expect(page.locator("tbody")).to_contain_text("Price gap")
+    expect(page.locator(".finding").first).to_contain_text("card-hours of H800 have no price in CNY")
     expect(page.locator(".figures")).to_contain_text("1 ready, 1 blocked")
     page.click("text=September 2026")
     expect(page.locator("h1")).to_have_text("Close September 2026")

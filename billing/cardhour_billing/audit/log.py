@@ -29,13 +29,13 @@ Change = tuple[str, str, dict[str, Any]]
 """Action, subject, detail, which is of what JSON has, without fractions."""
 
 
-def audit(clock: Clock, who: str, action: str, subject: str, detail: dict[str, Any]) -> None:
-    """Record one deliberate change."""
-    audit_all(clock, who, [(action, subject, detail)])
+def audit(clock: Clock, who: str, action: str, subject: str, detail: dict[str, Any]) -> int:
+    """Record one deliberate change; the position of its entry."""
+    return audit_all(clock, who, [(action, subject, detail)])
 
 
-def audit_all(clock: Clock, who: str, changes: Iterable[Change]) -> None:
-    """Record deliberate changes, one entry each, in their order."""
+def audit_all(clock: Clock, who: str, changes: Iterable[Change]) -> int:
+    """Record deliberate changes, one entry each, in their order; the position of the last."""
     with transaction.atomic():
         # 1. Nobody else is between reading the head and committing the next entry; were it otherwise, the unique key of
         # ``previous`` would let only one of the two stand.
@@ -57,6 +57,7 @@ def audit_all(clock: Clock, who: str, changes: Iterable[Change]) -> None:
             previous = entry.digest = digest_of(entry)
             entries.append(entry)
         AuditLog.objects.bulk_create(entries)
+    return position
 
 
 def digest_of(entry: AuditLog) -> str:

@@ -96,12 +96,12 @@ class RowPlan(Generic[Row]):
         by_age = sorted((_id(one), _id(other)), reverse=True)
         lines = [self.where[each] for each in by_age if each in self.where]
         stored: Any = next((row for row in (one, other) if _id(row) not in self.where), None)
-        with_what = (
-            f"with the {self.kind} in force from {format_rfc3339(stored.from_ms)}: name that too, with a to"
-            if stored is not None
-            else f"with {lines[0]}: give the earlier one a to"
+        if stored is None:
+            return f"{lines[-1]}: {sentence}; it overlaps with {lines[0]}: give the earlier one a to"
+        since = format_rfc3339(stored.from_ms)
+        return (
+            f"{lines[-1]}: {sentence}; it overlaps with the {self.kind} in force from {since}: name that too, with a to"
         )
-        return f"{lines[-1]}: {sentence}; it overlaps {with_what}"
 
     def _change(self, row: Row, known: Row | None) -> Change:
         subject, detail = self._text(row)

@@ -61,8 +61,9 @@ def a_country(text: str) -> None:
     """ISO 3166-1 alpha-2; the two that people write otherwise are named."""
     usual = {"UK": "GB", "EL": "GR"}.get(text)
     if usual or not _COUNTRY.fullmatch(text):
-        hint = f" ISO has '{usual}'" if usual else " two capital letters, such as DE or CN"
-        raise Refuse(f"country: '{text}' is not an ISO 3166-1 code:{hint}")
+        if usual:
+            raise Refuse(f"country: '{text}' is not an ISO 3166-1 code: ISO has '{usual}'")
+        raise Refuse(f"country: '{text}' is not an ISO 3166-1 code: two capital letters, such as DE or CN")
 
 
 def an_endpoint(text: str) -> None:

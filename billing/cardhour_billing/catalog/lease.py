@@ -74,7 +74,11 @@ def _cards(table: LeaseTable) -> list[str]:
     if table.cards and table.count not in (0, len(table.cards)):
         found.append(f"count: {len(table.cards)} cards are named, and count says {table.count}")
     if not 1 <= table.cards_leased <= COUNT_MAX:
-        found.append("count: say how many cards it is of" + (" on these nodes" if table.nodes else ", or name cards"))
+        on_nodes, of_cards = (
+            "count: say how many cards it is of on these nodes",
+            "count: say how many cards it is of, or name cards",
+        )
+        found.append(on_nodes if table.nodes else of_cards)
     for name, values in (("cards", table.cards), ("nodes", table.nodes)):
         if len(set(values)) < len(values):
             found.append(f"{name}: one is named twice")

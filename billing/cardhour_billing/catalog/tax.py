@@ -34,8 +34,8 @@ def _problems(table: TaxTable) -> list[str]:
     found = check((parse_rate, table.rate))
     found += check(*((an_owner, each) for each in (table.model,) if each))
     if not found and (parse_rate(table.rate) > 0) != (table.category in RATED):
-        wanted = "a rate above 0" if table.category in RATED else "no rate"
-        found.append(f"rate: {table.category} has {wanted}")
+        rated = table.category in RATED
+        found.append(f"rate: {table.category} has a rate above 0" if rated else f"rate: {table.category} has no rate")
     if table.category == "exempt" and not table.note:
         found.append("note: say why nothing is charged; a document must state the reason of an exemption")
     return found + times(table.from_, table.to)

@@ -15,6 +15,7 @@ from msgspec import Struct
 from cardhour_billing.catalog.current import terms_of
 from cardhour_billing.charges.billed import Billed, price_roots
 from cardhour_billing.charges.closed_months import Closed, changed_months
+from cardhour_billing.charges.finding import Finding, noted
 from cardhour_billing.charges.provider import Answer, Asked, Charges, Provider, ZoneMonth
 from cardhour_billing.money import card_hours
 from cardhour_billing.month import BillingPeriod, billing_period
@@ -31,7 +32,7 @@ class Again(Struct, frozen=True, kw_only=True):
     period: BillingPeriod
     targets: dict[str, dict[str, Side]]
     """By customer and digest of the key."""
-    findings: dict[str, tuple[str, ...]]
+    findings: dict[str, tuple[Finding, ...]]
 
 
 def adjustments(repeated: Sequence[Provider]) -> Provider:
@@ -47,10 +48,10 @@ def adjustments(repeated: Sequence[Provider]) -> Provider:
 
         def answer(asked: Asked) -> Charges:
             charges: list[Charge] = []
-            findings: list[str] = []
+            findings: list[Finding] = []
             for each in months[asked.customer.key]:
                 if each.currency != asked.terms.currency:
-                    findings.append(f"{each.month} was billed in {each.currency}: correct it with a credit note")
+                    findings.append(noted("currency_month", month=each.month, currency=each.currency))
                     continue
                 month = again[each.place]
                 findings += month.findings.get(asked.customer.key, ())
@@ -102,7 +103,7 @@ def _month_again(
     )
     answers = [provider(inner) for provider in repeated]
     targets: dict[str, dict[str, Side]] = {}
-    findings: dict[str, tuple[str, ...]] = {}
+    findings: dict[str, tuple[Finding, ...]] = {}
     for each in closed:
         customer = each.customer
         asked = Asked(
@@ -116,8 +117,8 @@ def _month_again(
         sides = [_side_of_line(line, roots) for line in asked.lines]
         sides += [_side_of_charge(charge) for one in given for charge in one.charges]
         targets[customer.key] = _summed(sides)
-        own = (*_unbillable(rated.rating, customer.key), *(text for one in given for text in one.findings))
-        findings[customer.key] = tuple(f"{period.month}: {text}" for text in own)
+        own = (*_unbillable(rated.rating, customer.key), *(each for one in given for each in one.findings))
+        findings[customer.key] = tuple(each.of(str(period.month)) for each in own)
     return Again(period=period, targets=targets, findings=findings)
 
 
@@ -151,10 +152,10 @@ def _side_of_charge(charge: Charge) -> tuple[str, Side]:
     )
 
 
-def _unbillable(rating: Rating, customer: str) -> Iterator[str]:
+def _unbillable(rating: Rating, customer: str) -> Iterator[Finding]:
     for each in rating.unpriced:
         if each.customer == customer:
-            yield f"{card_hours(each.quantity_us)} card-hours of {each.model} have no price in {each.currency}"
+            yield noted("no_price", hours=card_hours(each.quantity_us), model=each.model, currency=each.currency)
     for untaxed in rating.untaxed:
         if untaxed.customer == customer:
-            yield f"no tax rule covers {untaxed.model}"
+            yield noted("no_tax", model=untaxed.model)

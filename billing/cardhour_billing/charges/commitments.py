@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from cardhour_billing.catalog.current import current_commitments
+from cardhour_billing.charges.finding import Finding, noted
 from cardhour_billing.charges.provider import Answer, Asked, Charges, ZoneMonth
 from cardhour_billing.frozen.document import decode
 from cardhour_billing.models import Customer, Invoice
@@ -33,7 +34,7 @@ def commitments(zone: ZoneMonth) -> Answer:
 
     def answer(asked: Asked) -> Charges:
         charges: list[Charge] = []
-        findings: list[str] = []
+        findings: list[Finding] = []
         for contract in asked.terms.contracts:
             for row in by_contract.get(contract.key, ()):
                 from_ms = max(row.from_ms, contract.from_ms)
@@ -42,15 +43,14 @@ def commitments(zone: ZoneMonth) -> Answer:
                 if term is None:
                     continue
                 if row.currency != asked.customer.currency:
-                    findings.append(
-                        f"commitment {row.key} is in {row.currency}, and the customer pays {asked.customer.currency}"
-                    )
+                    billed = asked.customer.currency
+                    findings.append(noted("currency_commitment", key=row.key, currency=row.currency, billed=billed))
                     continue
                 charge = _charge(zone, asked, contract, row, term)
                 if charge.amount.amount:
                     charges.append(charge)
                     if not charge.taxes and (zone.taxes.rows or row.includes_tax):
-                        findings.append(f"no tax rule covers commitment {row.key} for this customer")
+                        findings.append(noted("no_tax_commitment", commitment=row.key))
         return Charges(charges=tuple(charges), findings=tuple(findings))
 
     return answer

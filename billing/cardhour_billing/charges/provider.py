@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
+from cardhour_billing.charges.finding import Finding
 from cardhour_billing.config import BillingSettings
 from cardhour_billing.models import Customer
 from cardhour_billing.month import BillingPeriod
@@ -50,8 +51,8 @@ class Charges(Struct, frozen=True, kw_only=True):
     """Charges; findings, each of which keeps the document from being issued; warnings, which do not."""
 
     charges: tuple[Charge, ...] = ()
-    findings: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    warnings: tuple[Finding, ...] = ()
 
 
 Answer = Callable[[Asked], Charges]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from cardhour_billing.charges.adjustments import adjustments
 from cardhour_billing.charges.commitments import commitments
+from cardhour_billing.charges.finding import Finding
 from cardhour_billing.charges.grants import grants
 from cardhour_billing.charges.provider import Answer, Asked, Charges, Provider, ZoneMonth
 from cardhour_billing.charges.recurring import recurring
@@ -36,7 +37,7 @@ def all_of(zone: ZoneMonth, providers: Sequence[Provider]) -> Answer:
     answers = [provider(zone) for provider in providers]
 
     def answer(asked: Asked) -> Charges:
-        charges, findings, warnings = list(asked.charges), list[str](), list[str]()
+        charges, findings, warnings = list(asked.charges), list[Finding](), list[Finding]()
         for each in answers:
             found = each(Asked(customer=asked.customer, terms=asked.terms, lines=asked.lines, charges=tuple(charges)))
             charges += found.charges

@@ -12,10 +12,11 @@ from django.db.models import Max
 
 from cardhour_billing.catalog.current_terms import current_add_ons, current_leases
 from cardhour_billing.charges.billed_before import billed_before
+from cardhour_billing.charges.finding import Finding, noted
 from cardhour_billing.charges.provider import Answer, Asked, Charges, ZoneMonth
 from cardhour_billing.leases.charges import price_charges
 from cardhour_billing.leases.cover import Leases
-from cardhour_billing.leases.inputs import Row, Window, kind_of
+from cardhour_billing.leases.inputs import Row, Window
 from cardhour_billing.leases.lease import LeaseRow
 from cardhour_billing.leases.sla import Faulted, sla_charges, sla_spans
 from cardhour_billing.models import Customer, Invoice, MonthEntry
@@ -117,16 +118,14 @@ def _faulted(zone: ZoneMonth, rows: Mapping[str, Sequence[Row]], windows: Mappin
     return found
 
 
-def _in_other_currency(customer: Customer, rows: Iterable[Row]) -> Iterator[str]:
+def _in_other_currency(customer: Customer, rows: Iterable[Row]) -> Iterator[Finding]:
     for row in rows:
         if row.currency != customer.currency:
-            yield (
-                f"{kind_of(row)} {row.key} is priced in {row.currency}, and the customer is billed in "
-                f"{customer.currency}: apply the catalog again, or end it"
-            )
+            kind = "currency_lease" if isinstance(row, LeaseRow) else "currency_add_on"
+            yield noted(kind, key=row.key, currency=row.currency, billed=customer.currency)
 
 
-def _untaxed(zone: ZoneMonth, charges: Iterable[Charge]) -> Iterator[str]:
+def _untaxed(zone: ZoneMonth, charges: Iterable[Charge]) -> Iterator[Finding]:
     for charge in charges:
         if not charge.taxes and (zone.taxes.rows or charge.includes_tax):
-            yield f"no tax rule covers '{charge.description}' for this customer"
+            yield noted("no_tax_line", line=charge.description)

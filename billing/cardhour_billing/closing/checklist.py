@@ -10,21 +10,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from cardhour_billing.catalog.current import current_prices
+from cardhour_billing.charges.finding import Finding, joined, noted
+from cardhour_billing.closing.list_value import list_value
+from cardhour_billing.closing.unassigned import OwnerUse, by_owner
 from cardhour_billing.closing.zone_close import ClosedInvoice
 from cardhour_billing.figures import grouped
 from cardhour_billing.frozen.document import InvoiceDocument
 from cardhour_billing.models import Customer, Invoice, TaxRule
 from cardhour_billing.money import Money, card_hours, parse_amount, round_half_away
 from cardhour_billing.month import BillingPeriod
-from cardhour_billing.rating.binding import Bindings
-from cardhour_billing.rating.price import Prices
-from cardhour_billing.rating.rate import Unassigned, rate
+from cardhour_billing.rating.rate import Unassigned
 from cardhour_billing.usage.ledger import Coverage
 from cardhour_contract.moment import HOUR_MS, ceil_to, floor_to, format_rfc3339
-from cardhour_ingest.warehouse.usage import BillableUsage
 
 Severity = Literal["blocking", "warning", "fine"]
 SEVERITIES: tuple[Severity, ...] = ("blocking", "warning", "fine")
@@ -32,27 +31,43 @@ SEVERITIES: tuple[Severity, ...] = ("blocking", "warning", "fine")
 NAMES_SHOWN = 5
 """Customers named in one line: the rest are counted."""
 
-ADVICE = (
-    ("have no price", "add its [[price]] to the catalog, apply it, and close again"),
-    ("no tax rule", "add a [[tax]] rule to the catalog, apply it, and close again"),
-    ("reverse charge", "add the tax_id to the catalog, apply it, and close again"),
-)
-"""What to do about findings that do not say it themselves, by a word of theirs."""
+MENDS = {
+    "no_price": "do_price", "no_price_from": "do_price", "no_tax": "do_tax", "no_tax_from": "do_tax",
+    "no_tax_line": "do_tax", "no_tax_commitment": "do_tax", "no_tax_id_customer": "do_tax_id",
+    "no_tax_id_issuer": "do_tax_id",
+}  # fmt: skip
+"""What to do about findings that do not say it themselves."""
+
+
+def mend_of(finding: Finding) -> Finding | None:
+    """What to do about what holds a draft back, where it does not say so itself."""
+    return noted(MENDS[finding.kind]) if finding.kind in MENDS else None
 
 
 class Check(Struct, frozen=True, kw_only=True):
-    """One line of the checklist. ``do`` is empty where nothing is to be done."""
+    """One line of the checklist: parts of one sentence, and what is to be done, if anything."""
 
     severity: Severity
     check: str
-    what: str
-    do: str = ""
+    said: tuple[Finding, ...]
+    mend: Finding | None = None
     customer: str = ""
     """Id of the customer that it is about, where it is about one."""
     worth: str = ""
     """What it is worth, such as ``4,853.50 CNY``; empty where nobody can say."""
     card_hours: str = ""
     """How much time it is about."""
+    owners: tuple[OwnerUse, ...] = ()
+    """Of usage that is nobody's: whose it is, most of it first."""
+
+    @property
+    def what(self) -> str:
+        """What was found, in English."""
+        return joined(self.said)
+
+    @property
+    def do(self) -> str:
+        return str(self.mend) if self.mend else ""
 
 
 class Closed(Struct, frozen=True, kw_only=True):
@@ -62,7 +77,7 @@ class Closed(Struct, frozen=True, kw_only=True):
     currency: str
     """What usage that is nobody's is valued in."""
     invoices: Sequence[ClosedInvoice]
-    warnings: Sequence[str]
+    warnings: Sequence[Finding]
     unassigned: Sequence[Unassigned]
     coverage: Coverage | None
     notable_percent: int
@@ -70,29 +85,30 @@ class Closed(Struct, frozen=True, kw_only=True):
 
 def checklist(closed: Closed) -> tuple[Check, ...]:
     """Every check, blocking ones first."""
-    found = [*_customers(closed), *_ledger(closed), *_usage(closed), *_changes(closed), *_parties(closed)]
+    found = [*_customers(closed), *_ledger(closed), *_changes(closed), *_parties(closed)]
     return tuple(sorted(found, key=lambda each: SEVERITIES.index(each.severity)))
+
+
+def _check(
+    severity: Severity, check: str, *said: Finding, mend: Finding | None = None, customer: str = "", worth: str = "",
+    card_hours: str = "",
+) -> Check:  # fmt: skip
+    return Check(
+        severity=severity, check=check, said=said, mend=mend, customer=customer, worth=worth, card_hours=card_hours
+    )
 
 
 def _customers(closed: Closed) -> Iterator[Check]:
     for each in closed.invoices:
         for finding in each.findings:
-            advice = next((do for word, do in ADVICE if word in finding), "")
-            yield Check(
-                severity="blocking",
-                check="customer",
-                what=f"{each.customer}: {finding}",
-                do=advice,
-                customer=each.customer,
-            )
+            said = finding.of(each.customer)
+            yield _check("blocking", "customer", said, mend=mend_of(finding), customer=each.customer)
         for warning in each.warnings:
-            yield Check(
-                severity="warning", check="customer", what=f"{each.customer}: {warning}", customer=each.customer
-            )
+            yield _check("warning", "customer", warning.of(each.customer), customer=each.customer)
     if not any(each.findings for each in closed.invoices):
-        yield Check(severity="fine", check="customer", what="all usage and charges have their price and their tax")
+        yield _check("fine", "customer", noted("all_priced"))
     for warning in closed.warnings:
-        yield Check(severity="warning", check="month", what=warning, do="close again when it is settled")
+        yield _check("warning", "month", warning, mend=noted("do_wait"))
 
 
 def _ledger(closed: Closed) -> Iterator[Check]:
@@ -101,71 +117,55 @@ def _ledger(closed: Closed) -> Iterator[Check]:
         return
     span = _span(closed.period)
     if seen.breached_pages:
-        what = f"{seen.breached_pages:,} pages do not add up, so nothing of this month can be issued"
-        yield Check(severity="blocking", check="ledger", what=what, do=f"cardhour ledger rebuild {span}")
+        what = noted("breached", pages=f"{seen.breached_pages:,}")
+        yield _check("blocking", "ledger", what, mend=noted("do_rebuild", span=span))
     else:
-        yield Check(severity="fine", check="ledger", what=f"the pages of {seen.cards:,} cards add up")
+        yield _check("fine", "ledger", noted("ledger_fine", cards=f"{seen.cards:,}"))
     if seen.unobserved_us:
-        what = f"{_hours(seen.unobserved_us)} card-hours were not observed, and are billed to nobody"
-        do = f"cardhour balance {span} names the longest"
-        yield Check(severity="warning", check="unobserved", what=what, do=do, card_hours=_hours(seen.unobserved_us))
+        hours = _hours(seen.unobserved_us)
+        what = noted("unobserved", hours=hours)
+        yield _check("warning", "unobserved", what, mend=noted("do_balance", span=span), card_hours=hours)
     if seen.conflict_cards:
-        what = (
-            f"{seen.conflict_cards:,} cards were claimed by nodes where they are not at home: "
-            f"{_hours(seen.conflict_us)} card-hours that do not count"
-        )
-        do = f"cardhour ledger conflicts {span}, then cardhour card move"
         hours = _hours(seen.conflict_us)
-        yield Check(severity="warning", check="card conflicts", what=what, do=do, card_hours=hours)
-    if seen.dead_letters:
-        yield _letters(closed, seen)
-    else:
-        yield Check(severity="fine", check="dead letters", what="no message waits to be read")
+        what = noted("conflicts", cards=f"{seen.conflict_cards:,}", hours=hours)
+        yield _check("warning", "card conflicts", what, mend=noted("do_move", span=span), card_hours=hours)
+    yield _letters(closed, seen) if seen.dead_letters else _check("fine", "dead letters", noted("none_unread"))
+    yield _usage(closed)
 
 
 def _letters(closed: Closed, seen: Coverage) -> Check:
-    value, unpriced = _list_value(closed, seen.unread_us)
-    parts = [f"{seen.dead_letters:,} messages could not be read"]
-    if seen.unread_us:
-        parts.append(f"they speak of up to {_hours(sum(seen.unread_us.values()))} card-hours of this month")
-        parts.append(f"{_text(value)} at list price" if value else "without a list price")
-        if value and unpriced:
-            parts.append("some of it without a list price")
+    value, unpriced = list_value(seen.unread_us, closed.period, closed.currency)
+    hours = _hours(sum(seen.unread_us.values())) if seen.unread_us else ""
+    said = [noted("unread", letters=f"{seen.dead_letters:,}")]
+    if hours:
+        said.append(noted("unread_hours", hours=hours))
+        said += _valued(value, bool(unpriced)) if value else [noted("list_value_none")]
     if seen.unreadable:
-        parts.append(f"{seen.unreadable:,} say nothing that can be valued")
-    do = "cardhour dead-letters list; mend the cause, then cardhour dead-letters replay"
-    return Check(
-        severity="warning",
-        check="dead letters",
-        what="; ".join(parts),
-        do=do,
-        worth=_text(value) if value else "",
-        card_hours=_hours(sum(seen.unread_us.values())) if seen.unread_us else "",
-    )
+        said.append(noted("unread_mute", letters=f"{seen.unreadable:,}"))
+    worth = _text(value) if value else ""
+    return _check("warning", "dead letters", *said, mend=noted("do_replay"), worth=worth, card_hours=hours)
 
 
-def _usage(closed: Closed) -> Iterator[Check]:
-    if closed.coverage is None:
-        return
+def _valued(value: Money | None, in_part: bool) -> Iterator[Finding]:
+    """What it is worth, and whether some of it cannot be valued."""
+    if value:
+        yield noted("list_value", value=_text(value))
+    if in_part:
+        yield noted("list_value_part")
+
+
+def _usage(closed: Closed) -> Check:
     if not closed.unassigned:
-        yield Check(severity="fine", check="unassigned", what="all usage has its customer")
-        return
-    whole = sum(each.quantity_us for each in closed.unassigned)
+        return _check("fine", "unassigned", noted("none_unassigned"))
     values = [each.list_value for each in closed.unassigned if each.list_value]
+    value = sum(values[1:], values[0]) if values else None
+    hours = _hours(sum(each.quantity_us for each in closed.unassigned))
     owners = len({each.owner for each in closed.unassigned})
-    parts = [f"{_hours(whole)} card-hours have no customer (owners: {owners:,})"]
-    if values:
-        parts.append(f"{_text(sum(values[1:], values[0]))} at list price")
-    if len(values) < len(closed.unassigned):
-        parts.append("some of it without a list price")
-    yield Check(
-        severity="warning",
-        check="unassigned",
-        what="; ".join(parts),
-        do="add a [[binding]] for each owner below, or leave what is your own",
-        worth=_text(sum(values[1:], values[0])) if values else "",
-        card_hours=_hours(whole),
-    )
+    said = [noted("unassigned", hours=hours, owners=f"{owners:,}")]
+    said += _valued(value, len(values) < len(closed.unassigned))
+    worth = _text(value) if value else ""
+    found = _check("warning", "unassigned", *said, mend=noted("do_bind"), worth=worth, card_hours=hours)
+    return structs.replace(found, owners=by_owner(closed.unassigned))
 
 
 def _changes(closed: Closed) -> Iterator[Check]:
@@ -176,8 +176,7 @@ def _changes(closed: Closed) -> Iterator[Check]:
     notable = [found for each in closed.invoices if (found := _change(each, before, closed.notable_percent))]
     yield from notable
     if before and not notable:
-        what = f"no customer's bill is {closed.notable_percent} % above or below the month before"
-        yield Check(severity="fine", check="change", what=what)
+        yield _check("fine", "change", noted("none_changed", percent=closed.notable_percent))
 
 
 def _change(each: ClosedInvoice, before: Mapping[tuple[str, str], int], percent: int) -> Check | None:
@@ -187,63 +186,26 @@ def _change(each: ClosedInvoice, before: Mapping[tuple[str, str], int], percent:
     if document.state != "draft" or then <= 0 or abs(now - then) * 100 < percent * then:
         return None
     share = round_half_away(Fraction(100 * (now - then), then))
-    was = Money(amount=then, currency=document.currency)
-    return Check(
-        severity="warning",
-        check="change",
-        what=f"{each.customer}: {share:+,} %, {_text(was)} last month, {grouped(document.net)} now",
-        do="look at its lines before it is issued",
-        customer=each.customer,
-        worth=_text(Money(amount=now - then, currency=document.currency)),
-    )
+    was, more = (Money(amount=amount, currency=document.currency) for amount in (then, now - then))
+    what = noted("changed", percent=f"{share:+,}", before=_text(was), now=grouped(document.net)).of(each.customer)
+    return _check("warning", "change", what, mend=noted("do_look"), customer=each.customer, worth=_text(more))
 
 
 def _parties(closed: Closed) -> Iterator[Check]:
     keys = {each.customer for each in closed.invoices}
     billed = [each for each in Customer.objects.all() if each.key in keys]
     if TaxRule.objects.exists():
-        yield from _lacking(
-            [each.key for each in billed if not each.tax_id],
-            "tax data",
-            "without tax_id",
-            "add it to [[customer]], unless they have none",
-        )
-    yield from _lacking(
-        [each.key for each in billed if not each.email],
-        "e-mail",
-        "cardhour send cannot reach, for want of email",
-        "add it to [[customer]]",
-    )
+        yield _lacking("tax data", "tax_id", [each.key for each in billed if not each.tax_id])
+    yield _lacking("e-mail", "email", [each.key for each in billed if not each.email])
 
 
-def _lacking(keys: Sequence[str], check: str, what: str, do: str) -> Iterator[Check]:
+def _lacking(check: str, what: str, keys: Sequence[str]) -> Check:
     if not keys:
-        yield Check(severity="fine", check=check, what="given for every customer that is billed")
-        return
+        return _check("fine", check, noted("none_lacking"))
     names, rest = ", ".join(sorted(keys)[:NAMES_SHOWN]), len(keys) - NAMES_SHOWN
-    whose = f"{names} and {rest:,} more" if rest > 0 else names
-    yield Check(severity="warning", check=check, what=f"{what}: {whose}", do=do)
-
-
-def _list_value(closed: Closed, held_us: Mapping[str, int]) -> tuple[Money | None, bool]:
-    """What usage of a month is worth at list price, and whether some of it has none."""
-    usage = [
-        BillableUsage(
-            owner="", cluster="", node="", card="", model=model, segment_start_ms=closed.period.start_ms, held_us=us,
-            billable_us=us,
-        )
-        for model, us in held_us.items()
-    ]  # fmt: skip
-    rated = rate(
-        usage,
-        period=closed.period,
-        bindings=Bindings(()),
-        prices=Prices(current_prices()),
-        terms={},
-        list_currency=closed.currency,
-    )
-    values = [each.list_value for each in rated.unassigned if each.list_value]
-    return (sum(values[1:], values[0]) if values else None), len(values) < len(rated.unassigned)
+    kind = f"without_{what}"
+    said = noted(f"{kind}_more", customers=names, more=f"{rest:,}") if rest > 0 else noted(kind, customers=names)
+    return _check("warning", check, said, mend=noted(f"do_add_{what}"))
 
 
 def _span(period: BillingPeriod) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
+from cardhour_billing.charges.finding import Finding, noted
 from cardhour_billing.closing.checklist import Check, Closed, checklist
 from cardhour_billing.closing.zone_close import ClosedInvoice, ZoneClose
 from cardhour_billing.config import BillingSettings
@@ -45,7 +46,7 @@ class CloseReport(Struct, frozen=True, kw_only=True):
     invoices: tuple[ClosedInvoice, ...]
     without_usage: tuple[str, ...]
     """Customers with nothing to bill: no invoice, and no number."""
-    warnings: tuple[str, ...]
+    warnings: tuple[Finding, ...]
     carried: Mapping[str, Money] = {}
     """Totals below the smallest invoice, by customer: billed with the next month."""
     unassigned: tuple[Unassigned, ...] = ()
@@ -155,18 +156,19 @@ def when_settled(periods: Iterable[BillingPeriod], settings: BillingSettings) ->
 
 def _check_time(
     order: CloseOrder, periods: Iterable[BillingPeriod], clock: Clock, settings: BillingSettings
-) -> tuple[str, ...]:
+) -> tuple[Finding, ...]:
     """Warnings about a month that is not settled yet; Refuse where it was to be issued."""
     now_ms = clock.now_ms()
     end_ms, settled_ms = when_settled(periods, settings)
     if now_ms < end_ms:
-        sentence = f"{order.month} ends at {format_rfc3339(end_ms)}"
+        at = format_rfc3339(end_ms)
         if order.issue:
-            raise Refuse(f"{sentence}: it cannot be issued before")
-        return (f"{sentence}: these drafts will grow",)
+            raise Refuse(f"{order.month} ends at {at}: it cannot be issued before")
+        return (noted("month_runs", month=order.month, at=at),)
     if now_ms < settled_ms and not order.within_grace:
-        sentence = f"late usage of {order.month} may come in until {format_rfc3339(settled_ms)}"
+        at = format_rfc3339(settled_ms)
         if order.issue:
-            raise Refuse(f"{sentence} (grace_hours in [billing]): wait, or issue now with --within-grace")
-        return (f"{sentence}: these drafts may change",)
+            late = f"late usage of {order.month} may come in until {at} (grace_hours in [billing])"
+            raise Refuse(f"{late}: wait, or issue now with --within-grace")
+        return (noted("month_late", month=order.month, at=at),)
     return ()

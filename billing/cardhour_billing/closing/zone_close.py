@@ -12,6 +12,7 @@ from django.db import transaction
 from msgspec import Struct
 
 from cardhour_billing.catalog.current import terms_of
+from cardhour_billing.charges.finding import Finding, noted, read_kept
 from cardhour_billing.charges.provider import Asked, Charges, ZoneMonth
 from cardhour_billing.charges.providers import charges_of
 from cardhour_billing.closing.month_end import close_without, closed_without
@@ -46,8 +47,8 @@ class ClosedInvoice(Struct, frozen=True, kw_only=True):
 
     customer: str
     document: InvoiceDocument
-    findings: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    warnings: tuple[Finding, ...] = ()
     """What a clerk should know, and may issue anyway."""
     newly_issued: bool = False
 
@@ -189,11 +190,10 @@ class ZoneClose:
         draft = save_draft(customer, self.period, self.content(customer), self._findings(customer), self._clock)
         return _closed(draft, warnings=self._warnings(customer)) if draft else None
 
-    def _warnings(self, customer: Customer) -> tuple[str, ...]:
-        small = f"below the smallest invoice of {self._smallest(customer)} {customer.currency}: carried forward"
-        moved = "comes to another total than was confirmed: look at it, then issue it"
-        told = ((small, self._too_little(customer)), (moved, self._moved(customer)))
-        return (*self._charges[customer.key].warnings, *(text for text, holds in told if holds))
+    def _warnings(self, customer: Customer) -> tuple[Finding, ...]:
+        small = noted("too_little", amount=f"{self._smallest(customer)} {customer.currency}")
+        told = ((small, self._too_little(customer)), (noted("moved"), self._moved(customer)))
+        return (*self._charges[customer.key].warnings, *(each for each, holds in told if holds))
 
     def content(self, customer: Customer) -> Content:
         """Everything that the month bills a customer."""
@@ -243,45 +243,43 @@ class ZoneClose:
     def _rating(self) -> Rating:
         return self._rated.rating
 
-    def _findings(self, customer: Customer) -> tuple[str, ...]:
+    def _findings(self, customer: Customer) -> tuple[Finding, ...]:
         own = (*self._unpriced(customer), *self._untaxed(customer), *self._intrusions(customer))
         return (*own, *self._charges[customer.key].findings)
 
-    def _intrusions(self, customer: Customer) -> Iterator[str]:
+    def _intrusions(self, customer: Customer) -> Iterator[Finding]:
         for each in self._rated.cover.intrusions:
             if customer.key in (each.customer, each.lease.customer):
                 day = local_day(each.first_at_ms, self.period.timezone)
-                yield (
-                    f"{each.owner} of {each.customer} used {card_hours(each.quantity_us)} card-hours of {each.card} on "
-                    f"{each.node}, which lease {each.lease.key} gives to {each.lease.customer} (first on {day}): bind "
-                    "the owner to the lessee there, or end the lease before"
-                )
+                yield noted(
+                    "lease_conflict", owner=each.owner, customer=each.customer, hours=card_hours(each.quantity_us),
+                    card=each.card, node=each.node, lease=each.lease.key, lessee=each.lease.customer, day=day,
+                )  # fmt: skip
 
-    def _untaxed(self, customer: Customer) -> Iterator[str]:
+    def _untaxed(self, customer: Customer) -> Iterator[Finding]:
         for each in self._rating.untaxed:
             if each.customer == customer.key:
                 day = local_day(each.first_at_ms, self.period.timezone)
-                yield f"no tax rule covers {each.model} for this customer (first on {day})"
+                yield noted("no_tax_from", model=each.model, day=day)
         reversed_charge = any(rule.category == REVERSE_CHARGE for rule in self.content(customer).taxes)
         if reversed_charge:
             for party, tax_id in (("customer", customer.tax_id), ("issuer", customer.issuer.tax_id)):
                 if not tax_id:
-                    yield f"a reverse charge needs the tax_id of the {party}, and none is given"
+                    yield noted(f"no_tax_id_{party}")
 
-    def _unpriced(self, customer: Customer) -> Iterator[str]:
-        yield from (
-            f"{card_hours(each.quantity_us)} card-hours of {each.model} have no price in {each.currency} "
-            f"(first on {local_day(each.first_at_ms, self.period.timezone)})"
-            for each in self._rating.unpriced
-            if each.customer == customer.key
-        )
+    def _unpriced(self, customer: Customer) -> Iterator[Finding]:
+        for each in self._rating.unpriced:
+            if each.customer == customer.key:
+                day = local_day(each.first_at_ms, self.period.timezone)
+                hours = card_hours(each.quantity_us)
+                yield noted("no_price_from", hours=hours, model=each.model, currency=each.currency, day=day)
 
 
-def _closed(invoice: Invoice, *, newly_issued: bool = False, warnings: tuple[str, ...] = ()) -> ClosedInvoice:
+def _closed(invoice: Invoice, *, newly_issued: bool = False, warnings: tuple[Finding, ...] = ()) -> ClosedInvoice:
     return ClosedInvoice(
         customer=invoice.customer.key,
         document=decode(bytes(invoice.frozen)),
-        findings=tuple(invoice.findings),
+        findings=read_kept(invoice.findings),
         newly_issued=newly_issued,
         warnings=warnings,
     )

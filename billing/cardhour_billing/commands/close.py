@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
-from msgspec import structs
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from cardhour_billing.commands.close_printing import LINE_COLUMNS, invoice_json, line_rows, print_report
+from cardhour_billing.commands.close_printing import LINE_COLUMNS, check_rows, invoice_json, line_rows, print_report
 from cardhour_billing.store import answering, open_store
 from cardhour_billing.table import format_option, notes, print_rows
 
@@ -55,7 +54,7 @@ def close(month: str, issue: bool, customer: str, within_grace: bool, checklist:
         )
         keep_report(order, report, clock=SystemClock())
     if checklist:
-        print_rows([structs.asdict(each) for each in report.checks], form, columns=CHECK_COLUMNS)
+        print_rows(check_rows(report), form, columns=CHECK_COLUMNS)
     elif form == "table":
         print_report(report)
     elif form == "csv":

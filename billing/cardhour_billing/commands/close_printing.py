@@ -54,8 +54,8 @@ def invoice_json(closed: ClosedInvoice) -> dict[str, Any]:
             }
             for line in document.lines
         ],
-        "findings": list(closed.findings),
-        "warnings": list(closed.warnings),
+        "findings": [str(each) for each in closed.findings],
+        "warnings": [str(each) for each in closed.warnings],
     }
 
 
@@ -82,6 +82,17 @@ def line_rows(report: CloseReport) -> list[dict[str, Any]]:
         for each in report.invoices
         for line in each.document.lines
     ]
+
+
+def check_rows(report: CloseReport) -> list[dict[str, str]]:
+    """The checklist, as the close prints it for programs."""
+    return [
+        {
+            "severity": each.severity, "check": each.check, "what": each.what, "do": each.do, "customer": each.customer,
+            "worth": each.worth, "card_hours": each.card_hours,
+        }
+        for each in report.checks
+    ]  # fmt: skip
 
 
 def print_report(report: CloseReport) -> None:

@@ -89,7 +89,8 @@ def replay(letters: tuple[str, ...], reason: str, unsigned: bool, yes: bool, for
         raise Refuse("name letters, or --reason for all of one reason")
     keys = [_key(each) for each in letters]
     config = open_store()
-    from cardhour_billing.audit.log import audit, login_name
+    from cardhour_billing.audit.log import login_name
+    from cardhour_billing.usage.letter_replay import audited
     from cardhour_contract.clock import SystemClock
 
     with answering(), opened_warehouse(config) as warehouse:
@@ -103,9 +104,7 @@ def replay(letters: tuple[str, ...], reason: str, unsigned: bool, yes: bool, for
         if not yes:
             click.confirm(f"Replay {len(found)} letters?", abort=True, err=True)
         clock, who = SystemClock(), login_name()
-        subject = reason or f"{len(found)} letters"
-        named = [f"{each.letter:016x}" for each in found]
-        audit(clock, who, "dead letters replay", subject, {"letters": named, "unsigned": unsigned})
+        audited(found, reason=reason, unsigned=unsigned, clock=clock, who=who)
         done = replays.replay(warehouse, found, clock=clock, who=who, unsigned=unsigned)
         rolled = roll_up(warehouse)
     print_rows([_outcome(each) for each in done], form, columns=REPLAY_COLUMNS)

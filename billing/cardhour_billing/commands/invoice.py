@@ -218,6 +218,7 @@ def reissue(number: str, yes: bool, form: str) -> None:
     """Draft the month of a void invoice again from what is known today, and with --yes issue it."""
     config = open_store()
     from cardhour_billing.audit.log import login_name
+    from cardhour_billing.charges.finding import joined
     from cardhour_billing.closing.close import CloseOrder, close_month
     from cardhour_billing.documents.invoice_files import find_invoice
     from cardhour_billing.invoices.reissuing import reopen
@@ -252,7 +253,7 @@ def reissue(number: str, yes: bool, form: str) -> None:
     ]
     print_rows(rows, form, columns=REISSUED_COLUMNS, right=("total",))
     for each in report.blocked:
-        raise click.ClickException(f"not issued: {'; '.join(each.findings)}")
+        raise click.ClickException(f"not issued: {joined(each.findings)}")
     if not rows:
         notes().print(f"There is nothing to bill for {void_one.period} any more.")
     elif not yes:

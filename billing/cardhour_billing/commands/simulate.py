@@ -61,7 +61,7 @@ def _row(each: Simulated) -> dict[str, Any]:
         "total_now": str(now.total) if now else None,
         "total_then": str(then.total) if then else None,
         "difference": str(difference(each)),
-        "findings": list(then.findings) if then else [],
+        "findings": [str(each) for each in then.findings] if then else [],
     }
 
 

@@ -18,6 +18,7 @@ from cardhour_billing.catalog.current import terms_of
 from cardhour_billing.catalog.noun import CatalogFile
 from cardhour_billing.catalog.nouns import NOUNS
 from cardhour_billing.catalog.plan import plan
+from cardhour_billing.charges.finding import Finding, noted
 from cardhour_billing.charges.provider import Asked, ZoneMonth
 from cardhour_billing.charges.providers import OF_THE_MONTH, all_of
 from cardhour_billing.models import Customer, Issuer
@@ -37,7 +38,7 @@ class Bill(Struct, frozen=True, kw_only=True):
     quantity_us: int
     net: Money
     total: Money
-    findings: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
 
 class Simulated(Struct, frozen=True, kw_only=True):
@@ -95,10 +96,10 @@ def _zone_bills(
     rated = rate_zone(period, terms, list_currency, ledger)
     asking = ZoneMonth(period=period, customers=customers, taxes=rated.taxes, ledger=ledger, clock=clock, afresh=True)
     answer = all_of(asking, OF_THE_MONTH)
-    missing: dict[str, list[str]] = {}
+    missing: dict[str, list[Finding]] = {}
     for each in rated.rating.unpriced:
-        sentence = f"{card_hours(each.quantity_us)} card-hours of {each.model} have no price in {each.currency}"
-        missing.setdefault(each.customer, []).append(sentence)
+        gap = noted("no_price", hours=card_hours(each.quantity_us), model=each.model, currency=each.currency)
+        missing.setdefault(each.customer, []).append(gap)
     bills: dict[str, Bill] = {}
     for customer in customers:
         lines = rated.rating.lines[customer.key]
@@ -110,7 +111,7 @@ def _zone_bills(
     return bills
 
 
-def _bill(content: Content, sums: Assessment, findings: tuple[str, ...]) -> Bill:
+def _bill(content: Content, sums: Assessment, findings: tuple[Finding, ...]) -> Bill:
     return Bill(
         quantity_us=sum(line.quantity_us for line in content.lines), net=sums.net, total=sums.total, findings=findings
     )

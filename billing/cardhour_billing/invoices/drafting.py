@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Max
 from msgspec import Struct
 
+from cardhour_billing.charges.finding import Finding, kept
 from cardhour_billing.frozen.document import (
     CardShare,
     DayShare,
@@ -35,6 +36,8 @@ from cardhour_billing.receivables.credit import payable_from_prepaid
 from cardhour_contract.clock import Clock
 from cardhour_contract.moment import format_rfc3339
 
+RECURRING = ("lease", "add-on")
+"""Kinds of line that come back every month, used or not."""
 CARDS_MAX = 256
 """Cards listed in a document. A line over more cards says so by listing none: a document is for reading."""
 
@@ -104,7 +107,7 @@ def compose(
 
 
 def save_draft(
-    customer: Customer, period: BillingPeriod, content: Content, findings: Sequence[str], clock: Clock
+    customer: Customer, period: BillingPeriod, content: Content, findings: Sequence[Finding], clock: Clock
 ) -> Invoice | None:
     """Replace the draft of ``customer`` for ``period``; an issued one is returned untouched. ``None`` for no lines."""
     with transaction.atomic():
@@ -121,7 +124,7 @@ def save_draft(
         write(invoice, period, content, compose(customer, period, content), clock.now_ms())
         if net is not None and net != invoice.net:
             invoice.net_before, invoice.before_at_ms = net, at_ms
-        invoice.hold(findings)
+        invoice.hold(kept(findings))
         invoice.save()
         write_lines(invoice, content, in_place_of_others=known is not None)
         return invoice
@@ -160,6 +163,11 @@ def write(
     invoice.currency = document.currency
     invoice.kind = document.kind
     invoice.net, invoice.tax, invoice.total = tax.net.amount, tax.tax.amount, tax.total.amount
+    by_kind: dict[str, int] = {}
+    for line, net in zip(document.lines, tax.nets, strict=True):
+        by_kind[line.kind] = by_kind.get(line.kind, 0) + net.amount
+    invoice.usage_net = by_kind.get("usage", 0)
+    invoice.recurring_net = sum(by_kind.get(kind, 0) for kind in RECURRING)
     invoice.frozen = encode(document)
     invoice.computed_at_ms = computed_at_ms
 

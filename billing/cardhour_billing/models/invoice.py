@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django.db import models
 
@@ -72,10 +73,13 @@ class Invoice(models.Model):
     """Minor units, as are ``tax`` and ``total``; all are negative in a credit note."""
     tax = models.BigIntegerField(default=0)
     total = models.BigIntegerField()
+    usage_net = models.BigIntegerField(null=True, blank=True)
+    """Of the net, what is usage, and what is leases and add-ons; the rest is adjustments, grants and commitments."""
+    recurring_net = models.BigIntegerField(null=True, blank=True)
     digest = models.CharField(max_length=64, blank=True)
     """SHA-256 of ``inputs``."""
     findings = models.JSONField(default=list, blank=True)
-    """What keeps a draft from being issued, one sentence each. Written by ``hold``."""
+    """What keeps a draft from being issued, as ``finding.kept`` has it. Written by ``hold``."""
     held = models.PositiveIntegerField(default=0)
     """How many findings there are: what lists ask of each row, and an index can answer."""
     computed_at_ms = models.BigIntegerField()
@@ -103,6 +107,8 @@ class Invoice(models.Model):
                     "net",
                     "tax",
                     "total",
+                    "usage_net",
+                    "recurring_net",
                     "computed_at_ms",
                 ),
                 name="invoice_of_month",
@@ -123,7 +129,7 @@ class Invoice(models.Model):
             models.CheckConstraint(condition=models.Q(total=models.F("net") + models.F("tax")), name="invoice_adds_up"),
         )  # fmt: skip
 
-    def hold(self, findings: Sequence[str]) -> None:
+    def hold(self, findings: Sequence[Mapping[str, Any]]) -> None:
         """Say what keeps it from being issued; nothing, and it may be."""
         self.findings, self.held = list(findings), len(findings)
 

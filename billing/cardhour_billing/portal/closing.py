@@ -15,6 +15,7 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Case, Count, Exists, IntegerField, Max, OuterRef, QuerySet, Sum, Value, When
 from django.urls import reverse
 
+from cardhour_billing.charges.finding import Finding, read_kept
 from cardhour_billing.models import Invoice, InvoiceLine, Issuer
 from cardhour_billing.month import local_day, month_of, parse_month
 from cardhour_billing.portal.change import Change, change, signed, texts
@@ -37,8 +38,10 @@ class CloseRow:
     line_count: int
     state: str
     """``blocked`` (a draft with findings), ``ready`` (a draft without) or ``issued``."""
-    findings: tuple[str, ...]
+    findings: tuple[Finding, ...]
     currency: str
+    parts: tuple[str, ...]
+    """Of the net: usage, leases and add-ons, all else. Empty text for none."""
     net: str
     tax: str
     total: str
@@ -55,6 +58,7 @@ class CloseSum:
 
     currency: str
     count: int
+    parts: tuple[str, ...]
     net: str
     tax: str
     total: str
@@ -189,7 +193,7 @@ _RANK = Case(
     output_field=IntegerField(),
 )
 """Index of an invoice's state in ``STATES``."""
-_SUMS = {"sum_net": Sum("net"), "sum_tax": Sum("tax"), "sum_total": Sum("total")}
+_SUMS = {f"sum_{name}": Sum(name) for name in ("net", "tax", "total", "usage_net", "recurring_net")}
 
 
 def state_of(invoice: Invoice) -> str:
@@ -209,8 +213,9 @@ def _row(invoice: Invoice, line_count: int, before: int | None) -> CloseRow:
         number=invoice.number or "",
         line_count=line_count,
         state=state_of(invoice),
-        findings=tuple(invoice.findings),
+        findings=read_kept(invoice.findings),
         currency=invoice.currency,
+        parts=_parts(invoice.currency, invoice.net, invoice.usage_net or 0, invoice.recurring_net or 0),
         net=text[0],
         tax=text[1] if invoice.tax else "",
         total=text[2],
@@ -226,11 +231,12 @@ def _sums(counted: Iterable[Mapping[str, Any]], previous: str) -> Iterable[Close
     for each in counted:
         by_currency.setdefault(str(each["currency"]), []).append(each)
     for currency, own in sorted(by_currency.items()):
-        net, tax, total = (sum(each[name] for each in own) for name in ("sum_net", "sum_tax", "sum_total"))
+        net, tax, total, usage, recurring = (sum(each[name] or 0 for each in own) for name in _SUMS)
         text = texts(currency, net, tax, total)
         yield CloseSum(
             currency=currency,
             count=sum(each["count"] for each in own),
+            parts=_parts(currency, net, usage, recurring),
             net=text[0],
             tax=text[1] if tax else "",
             total=text[2],
@@ -251,6 +257,12 @@ def _progress(counted: Iterable[Mapping[str, Any]]) -> Progress:
         blocked=blocked,
         held_back=tuple(f"{texts(code, amount)[0]} {code}" for code, amount in sorted(held.items())),
     )
+
+
+def _parts(currency: str, net: int, usage: int, recurring: int) -> tuple[str, ...]:
+    """What a net is made of; together they are the net."""
+    amounts = (usage, recurring, net - usage - recurring)
+    return tuple(each if amount else "" for amount, each in zip(amounts, texts(currency, *amounts), strict=True))
 
 
 def _next(month: str, clock: Clock) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from cardhour_billing.portal.views import audit, catalog, fleet, node_keys, records, users
+from cardhour_billing.portal.views import audit, catalog, fleet, letters, node_keys, records, users
 
 urlpatterns = [
     path("audit/", audit.audit_page, name="audit"),
@@ -13,7 +13,10 @@ urlpatterns = [
     path("users/<int:user_id>/", users.user_page, name="user"),
     path("users/<int:user_id>/<slug:action>/", users.user_change, name="user-change"),
     path("nodes/enrol/", node_keys.enrol, name="node-enrol"),
+    path("nodes/rotate/", node_keys.rotate, name="node-rotate"),
     path("nodes/revoke/", node_keys.revoke, name="node-revoke"),
+    path("dead-letters/replay/", letters.replay, name="letters-replay"),
+    path("dead-letters/replays/<int:position>/", letters.run_page, name="letters-run"),
     path("catalog/", catalog.text_page, name="catalog-text"),
     path("catalog/preview/", catalog.preview, name="catalog-preview"),
     path("catalog/apply/", catalog.apply, name="catalog-apply"),

@@ -5,19 +5,27 @@ from __future__ import annotations
 from fractions import Fraction
 
 from django import template
-from django.utils.translation import get_language
 
 from cardhour_billing import figures
 from cardhour_billing.month import clock_time
 from cardhour_billing.portal.fleet.tables import percent_text
+from cardhour_billing.portal.phrases import KINDS, change_in_words, in_words
+from cardhour_billing.portal.sentences import in_chinese, title_of, told
 from cardhour_contract.moment import parse_rfc3339
 
 register = template.Library()
 
 
-def in_chinese() -> bool:
-    """Whether the page being made is in Chinese."""
-    return (get_language() or "").startswith("zh")
+register.filter("told", told)
+register.filter("in_words", in_words)
+register.filter("change_in_words", change_in_words)
+register.filter("in_short", title_of)
+
+
+@register.filter
+def kind_in_words(kind: str) -> str:
+    """What a table of the catalog is called: ``binding`` or ``绑定``."""
+    return str(KINDS.get(kind, kind))
 
 
 @register.filter

@@ -84,6 +84,12 @@ def messages_of(warehouse: Warehouse, letters: Sequence[int]) -> dict[int, Store
     }
 
 
+def outcomes_since(warehouse: Warehouse, letters: Sequence[int], since_ms: int) -> list[Attempt]:
+    """What became of some letters, in the latest attempt that ended since a time; those without one are left out."""
+    rows = warehouse.rows(sql("queries/letter_outcomes"), letters=list(letters), since=since_ms)
+    return [Attempt(**row) for row in rows]
+
+
 def record_attempts(warehouse: Warehouse, at_ms: int, who: str, attempts: Sequence[Attempt]) -> None:
     """Append what was tried."""
     count = len(attempts)

@@ -35,10 +35,15 @@ class Unread(Struct, frozen=True, kw_only=True):
 def unread(warehouse: Warehouse, from_ms: int, to_ms: int) -> Unread:
     """What waiting letters that were received since ``from_ms`` say of ``[from_ms, to_ms)``."""
     waiting = [each.letter for each in find_letters(warehouse, since_ms=from_ms) if not each.replayed]
+    return said_by(warehouse, waiting, Interval(from_ms, to_ms))
+
+
+def said_by(warehouse: Warehouse, letters: Sequence[int], within: Interval) -> Unread:
+    """What these letters say of a span."""
     held: dict[str, list[Interval]] = {}
     readable = 0
-    for first in range(0, min(len(waiting), LETTERS_READ_MAX), AT_ONCE):
-        for message in messages_of(warehouse, waiting[first : min(first + AT_ONCE, LETTERS_READ_MAX)]).values():
+    for first in range(0, min(len(letters), LETTERS_READ_MAX), AT_ONCE):
+        for message in messages_of(warehouse, letters[first : min(first + AT_ONCE, LETTERS_READ_MAX)]).values():
             report = _report(message)
             if report is not None:
                 readable += 1
@@ -46,11 +51,11 @@ def unread(warehouse: Warehouse, from_ms: int, to_ms: int) -> Unread:
     models = _models(warehouse, sorted(held))
     sums: dict[str, int] = {}
     for card, times in held.items():
-        length_us = union_ms(intersect(times, Interval(from_ms, to_ms))) * MS_US
+        length_us = union_ms(intersect(times, within)) * MS_US
         if length_us:
             model = models.get(card, "")
             sums[model] = sums.get(model, 0) + length_us
-    return Unread(letters=len(waiting), unreadable=len(waiting) - readable, held_us=sums)
+    return Unread(letters=len(letters), unreadable=len(letters) - readable, held_us=sums)
 
 
 def _report(message: StoredMessage) -> PackedReport | None:

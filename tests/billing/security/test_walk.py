@@ -13,6 +13,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from cardhour_billing.api.app import api
+from cardhour_billing.audit.log import audit
 from cardhour_billing.logins.api_keys import SCOPES as KNOWN_SCOPES
 from cardhour_billing.logins.api_keys import add_key
 from cardhour_billing.models import (
@@ -26,6 +27,7 @@ from cardhour_billing.models import (
     ReportSubscription,
     StatementEvent,
 )
+from cardhour_billing.usage import letter_replay
 from cardhour_contract.clock import SystemClock
 from tests.billing import books_of_two as books
 from tests.billing.api.program import Answer, Program
@@ -100,6 +102,7 @@ def things(books_of_two: Store) -> dict[str, int]:
         "statement": books.statement_of("acme").pk,
         "key": ApiKey.objects.get(customer__key="acme").pk,
         "run": run.pk,
+        "replay": audit(SystemClock(), "tests", letter_replay.ACTION, "clock_skew", {"letters": []}),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import structs
 from tests.ingest.reports import AT_MS
-from tests.ingest.test_replay import Delivered, minute
+from tests.ingest.skewed import Delivered, minute
 
 from cardhour_contract.clock import VirtualClock
 from cardhour_contract.moment import DAY_MS, HOUR_MS, MINUTE_MS, MS_US

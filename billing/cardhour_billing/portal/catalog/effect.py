@@ -14,6 +14,7 @@ from cardhour_billing.catalog.change import Change
 from cardhour_billing.catalog.file import parse_catalog
 from cardhour_billing.catalog.noun import CatalogFile
 from cardhour_billing.catalog.plan import plan
+from cardhour_billing.charges.finding import Finding
 from cardhour_billing.effects.simulation import Bill, Simulated, difference, simulate
 from cardhour_billing.figures import grouped
 from cardhour_billing.models import Customer, Issuer
@@ -45,7 +46,7 @@ class EffectRow:
     then: str
     difference: str
     more: bool
-    findings: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +120,7 @@ def _changed(each: Simulated) -> bool:
     return bool(difference(each).amount) or (each.then is not None and each.now is None) or _findings(each) != ()
 
 
-def _findings(each: Simulated) -> tuple[str, ...]:
+def _findings(each: Simulated) -> tuple[Finding, ...]:
     """What is wrong afterwards and was not before."""
     before = each.now.findings if each.now else ()
     return tuple(one for one in each.then.findings if one not in before) if each.then else ()

@@ -6,75 +6,33 @@ Does not own any check: those are the catalog's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from cardhour_billing.catalog.text import Instant, instant, table_text
+from cardhour_billing.catalog.text import instant, table_text
 from cardhour_billing.models import Binding, Customer, Lease, Price
-from cardhour_billing.money import Money, UnitPrice, percent_text
-from cardhour_billing.month import zone
+from cardhour_billing.money import UnitPrice, percent_text
+from cardhour_billing.portal.catalog.fields import FROM, TO, VALID, Field, Form, minor, moment_ms, times
+from cardhour_billing.portal.catalog.terms import TERMS
 from cardhour_billing.portal.records.catalog_lists import customers
 from cardhour_billing.portal.records.noun import Words
 from cardhour_billing.rating.price import LIST_BOOK, NEGOTIATED
 from cardhour_contract.errors import Refuse
-from cardhour_contract.moment import to_ms
 
 FIELD_CHARS_MAX = 4_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """One input. ``kind``: ``text``, ``lines`` (one a line), ``moment`` (a day, or day and time), ``flag``, ``number``,
-    ``choice`` of ``choices``, or ``customer``."""
-
-    key: str
-    label: Words
-    kind: str = "text"
-    help: Words = ""
-    choices: tuple[str, ...] = ()
-    required: bool = False
-    fixed: bool = False
-    """Names the record: of one that is changed it cannot be edited."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
-    """The form of one kind of record.
-
-    divided: whether a change may begin on a later day than the record did: the old one is then ended on that day.
-    """
-
-    name: str
-    slug: str
-    fields: tuple[Field, ...]
-    values: Callable[[Any, str], dict[str, str]]
-    """What a record has, as the form shows it; times on the wall clock of a zone."""
-    divided: bool = False
 
 
 LEASE_UNITS = ("card-month", "server-month", "card-hour")
 SINCE = "since"
 """The day on which a change begins, where that is not the record's own beginning."""
 
-_FROM_HELP = _("A day such as 2026-10-01, or a day and time such as 2026-10-01 08:00.")
-_TO = Field(key="to", label=_("Valid to"), kind="moment", help=_("Exclusive; empty: until further notice."))
-_FROM = Field(key="from", label=_("Valid from"), kind="moment", required=True, help=_FROM_HELP)
-_VALID = (Field(key="from", label=_("Valid from"), kind="moment", required=True, fixed=True, help=_FROM_HELP), _TO)
-
-
-def shown_time(at_ms: int | None, timezone: str) -> str:
-    """A time as the form takes it: the day, and the clock where it is not its beginning."""
-    return str(instant(at_ms, timezone))[:16].replace("T", " ").removesuffix(" 00:00") if at_ms is not None else ""
-
 
 def _binding(row: Binding, timezone: str) -> dict[str, str]:
     return {
         "owner": row.owner, "customer": row.customer.key, "project": row.project.key if row.project else "",
-        "cluster": row.cluster, "node": row.node, "card": row.card, **_times(row, timezone),
+        "cluster": row.cluster, "node": row.node, "card": row.card, **times(row, timezone),
     }  # fmt: skip
 
 
@@ -84,7 +42,7 @@ def _price(row: Price, timezone: str) -> dict[str, str]:
         "model": row.model, "book": "" if book == LIST_BOOK or book.startswith(NEGOTIATED) else book,
         "contract": book.removeprefix(NEGOTIATED) if book.startswith(NEGOTIATED) else "", "currency": row.currency,
         "amount": str(UnitPrice(nano=row.unit_nano, currency=row.currency)),
-        "includes_tax": "yes" if row.includes_tax else "", **_times(row, timezone),
+        "includes_tax": "yes" if row.includes_tax else "", **times(row, timezone),
     }  # fmt: skip
 
 
@@ -95,7 +53,7 @@ def _lease(row: Lease, timezone: str) -> dict[str, str]:
         "per": row.per, "amount": str(UnitPrice(nano=row.unit_nano, currency=row.currency)),
         "includes_tax": "yes" if row.includes_tax else "", "period": row.cycle, "billed": row.billing,
         "non_refundable": "yes" if row.non_refundable else "",
-        "sla_credit": percent_text(row.sla_ppm) if row.sla_ppm else "", **_times(row, timezone),
+        "sla_credit": percent_text(row.sla_ppm) if row.sla_ppm else "", **times(row, timezone),
     }  # fmt: skip
 
 
@@ -106,17 +64,9 @@ def _customer(row: Customer, _timezone: str) -> dict[str, str]:
     return {
         "id": row.key, "issuer": row.issuer.key, **{name: getattr(row, name) for name in texts},
         "terms_days": str(row.terms_days),
-        "minimum_invoice": _minor(smallest, row.currency) if smallest is not None else "",
-        "prepaid": "yes" if row.prepaid else "", "low_balance": _minor(low, row.currency) if low is not None else "",
+        "minimum_invoice": minor(smallest, row.currency) if smallest is not None else "",
+        "prepaid": "yes" if row.prepaid else "", "low_balance": minor(low, row.currency) if low is not None else "",
     }  # fmt: skip
-
-
-def _times(row: Binding | Price | Lease, timezone: str) -> dict[str, str]:
-    return {"from": shown_time(row.valid_from_ms, timezone), "to": shown_time(row.valid_to_ms, timezone)}
-
-
-def _minor(amount: int, currency: str) -> str:
-    return str(Money(amount=amount, currency=currency))
 
 
 FORMS = {
@@ -130,7 +80,7 @@ FORMS = {
                 Field(key="customer", label=_("Customer"), kind="customer", required=True),
                 Field(key="project", label=_("Project")),
                 Field(key="cluster", label=_("Cluster"), fixed=True, help=_("Empty: anywhere.")),
-                Field(key="node", label=_("Node"), fixed=True), Field(key="card", label=_("Card"), fixed=True), *_VALID,
+                Field(key="node", label=_("Node"), fixed=True), Field(key="card", label=_("Card"), fixed=True), *VALID,
             ),
         ),
         Form(
@@ -141,7 +91,7 @@ FORMS = {
                 Field(key="currency", label=_("Currency"), fixed=True, help=_("Empty: the issuer’s.")),
                 Field(key="book", label=_("Price book"), fixed=True, help=_("Empty: the list price.")),
                 Field(key="contract", label=_("Contract"), fixed=True, help=_("Only for a negotiated price.")),
-                Field(key="includes_tax", label=_("With tax"), kind="flag"), *_VALID,
+                Field(key="includes_tax", label=_("With tax"), kind="flag"), *VALID,
             ),
         ),
         Form(
@@ -160,7 +110,7 @@ FORMS = {
                 Field(key="period", label=_("Billing months"), kind="choice", choices=("calendar", "anniversary")),
                 Field(key="billed", label=_("Billed in"), kind="choice", choices=("arrears", "advance")),
                 Field(key="non_refundable", label=_("Not refundable"), kind="flag"),
-                Field(key="sla_credit", label=_("SLA credit, %")), _FROM, _TO,
+                Field(key="sla_credit", label=_("SLA credit, %")), FROM, TO,
             ),
         ),
         Form(
@@ -184,6 +134,7 @@ FORMS = {
                 Field(key="prepaid", label=_("Prepaid"), kind="flag"), Field(key="low_balance", label=_("Low balance")),
             ),
         ),
+        *TERMS,
     )
 }  # fmt: skip
 
@@ -200,7 +151,7 @@ def catalog_of(form: Form, values: Mapping[str, str], row: Any, timezone: str) -
     since = values.get(SINCE, "").strip()
     if not (form.divided and row is not None and since):
         return table_text(form.name, wanted)
-    at = _moment(since, str(_("Begins on")), timezone)
+    at = instant(moment_ms(since, str(_("Begins on")), timezone), timezone)
     before = _table(form, form.values(row, timezone), timezone)
     return table_text(form.name, before | {"to": at}) + "\n" + table_text(form.name, wanted | {"from": at})
 
@@ -227,7 +178,7 @@ def _value(field: Field, text: str, timezone: str) -> Any:
     if field.required and not text:
         raise Refuse(f"{field.label}: " + str(_("this is needed")))
     if field.kind == "moment":
-        return _moment(text, str(field.label), timezone) if text else ""
+        return instant(moment_ms(text, str(field.label), timezone), timezone) if text else ""
     if field.kind == "lines":
         return [line.strip() for line in text.split("\n") if line.strip()]
     if field.kind == "flag":
@@ -237,12 +188,3 @@ def _value(field: Field, text: str, timezone: str) -> Any:
             raise Refuse(f"{field.label}: " + str(_("write a whole number")))
         return int(text)
     return text
-
-
-def _moment(text: str, label: str, timezone: str) -> Instant:
-    """A day, or a day and time, on the wall clock of ``timezone``."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise Refuse(f"{label}: '{text}' " + str(_("is not a day such as 2026-10-01, nor a day and time"))) from None
-    return instant(to_ms(at if at.tzinfo else at.replace(tzinfo=zone(timezone))), timezone)

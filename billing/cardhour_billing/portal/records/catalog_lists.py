@@ -219,9 +219,9 @@ PRICES = Noun(
 )  # fmt: skip
 
 CONTRACTS = Noun(
-    slug="contracts", group="catalog", title=_("Contracts"), one=_("Contract"),
+    slug="contracts", group="catalog", title=_("Contracts"), one=_("Contract"), changes="contract",
     help=_("By which book a customer pays, and less how much."),
-    empty=_("No contracts yet: every customer pays the list price. Describe one in a catalog."),
+    empty=_("No contracts yet: every customer pays the list price. Add one, or apply a catalog."),
     rows=lambda: Contract.objects.select_related("customer", "book"),
     search=("key", "customer__name", "customer__key", "book__key"), order="contract",
     columns=(
@@ -245,9 +245,9 @@ CONTRACTS = Noun(
 )  # fmt: skip
 
 COMMITMENTS = Noun(
-    slug="commitments", group="catalog", title=_("Commitments"), one=_("Commitment"),
+    slug="commitments", group="catalog", title=_("Commitments"), one=_("Commitment"), changes="commitment",
     help=_("What a contract’s customer has promised to use in each term."),
-    empty=_("No commitments yet. Describe one in a catalog."),
+    empty=_("No commitments yet. Add one, or apply a catalog."),
     rows=Commitment.objects.all, search=("key", "contract"), order="commitment",
     columns=(
         Column(key="commitment", head=_("Commitment"), text=plain("key"), order=("key",)),
@@ -266,13 +266,13 @@ COMMITMENTS = Noun(
 )  # fmt: skip
 
 TAXES = Noun(
-    slug="taxes", group="catalog", title=_("Tax rules"), one=_("Tax rule"),
+    slug="taxes", group="catalog", title=_("Tax rules"), one=_("Tax rule"), changes="tax",
     help=_("How sales are taxed: of everything to everybody, of a model, to a customer."),
-    empty=_("No tax rules yet: nothing is taxed. Describe one in a catalog."),
+    empty=_("No tax rules yet: nothing is taxed. Add one, or apply a catalog."),
     rows=lambda: TaxRule.objects.select_related("customer"),
     search=("model", "customer__name", "customer__key", "note"), order="category",
     columns=(
-        Column(key="category", head=_("Category"), text=plain("category"), order=("category",)),
+        Column(key="category", head=_("Category"), text=plain("category"), order=("category",), pill=True),
         Column(key="rate", head=_("Rate, %"), text=lambda row, _look: percent_text(row.rate_ppm), order=("rate_ppm",),
                number=True),
         Column(key="model", head=_("Model"), text=plain("model"), order=("model",)),

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext_lazy as _
 from msgspec import Struct
 
+from cardhour_billing.portal.letters.waiting import REASONS, by_reason, words_of
+from cardhour_billing.portal.phrases import in_words
 from cardhour_billing.portal.records.noun import Column, Fact, Filter, Look, Noun, Part, Words
 from cardhour_billing.portal.records.texts import instant, rfc3339
 from cardhour_contract.clock import SystemClock
@@ -113,6 +115,37 @@ def _letter_states() -> Sequence[tuple[str, Words]]:
     return [("waiting", _("Waiting")), ("replayed", _("Replayed"))]
 
 
+TEXT_CHARS_MAX = 40_000
+"""Of a message's body: a node's largest report is read with ``cardhour dead-letters show``."""
+
+
+def _message(warehouse: Warehouse, row: StoredLetter) -> Sequence[tuple[Words, str]]:
+    """A letter's headers, and its body as far as it can be read."""
+    import msgspec
+
+    from cardhour_ingest.replay import decoded, message_of
+    from cardhour_ingest.warehouse.letters import TOO_LATE
+
+    message = message_of(warehouse, row)
+    # What is too late is rows, not a message: the rollup wrote them down as JSON.
+    body = message.body.decode() if row.reason == TOO_LATE else decoded(message)
+    if body.startswith("{"):
+        body = msgspec.json.format(body, indent=2)
+    cut = f"{body[:TEXT_CHARS_MAX]}\n…" if len(body) > TEXT_CHARS_MAX else body
+    headers = "\n".join(f"{name}: {text.decode(errors='replace')}" for name, text in message.headers)
+    return [(_("Headers"), headers), (_("What it says"), cut)]
+
+
+def _replayable(row: StoredLetter) -> bool:
+    from cardhour_ingest.warehouse.letters import TOO_LATE
+
+    return not row.replayed and row.reason != TOO_LATE
+
+
+def _reasons() -> Sequence[tuple[str, Words]]:
+    return [(each, each) for each in REASONS]
+
+
 def _now() -> Look:
     return Look(timezone="UTC", now_ms=SystemClock().now_ms())
 
@@ -164,17 +197,21 @@ LETTERS = Noun(
                raw=lambda row, _look: rfc3339(row.received_at_ms)),
         Column(key="node", head=_("Node"), text=lambda row, _look: row.node, wide=True),
         Column(key="reason", head=_("Reason"), text=lambda row, _look: row.reason,
-               small=lambda row, _look: row.detail),
+               small=lambda row, _look: in_words(row.detail)),
         Column(key="path", head=_("Field"), text=lambda row, _look: row.path, wide=True, mono=True),
         Column(key="state", head=_("State"), text=_letter_state, pill=True),
     ),
     filters=(
         Filter(key="state", label=_("State"), choices=_letter_states,
                match=lambda value: lambda row: _letter_state(row, _now()) == value),
+        Filter(key="reason", label=_("Reason"), choices=_reasons,
+               match=lambda value: lambda row: row.reason == value),
     ),
+    ticked="letters-replay", tick=_replayable, summary=by_reason, texts=_message,
     facts=(
         Fact(name=_("Reason"), text=lambda row, _look: row.reason),
-        Fact(name=_("What is wrong"), text=lambda row, _look: row.detail),
+        Fact(name=_("What it means"), text=lambda row, _look: words_of(row.reason)),
+        Fact(name=_("What is wrong"), text=lambda row, _look: in_words(row.detail)),
         Fact(name=_("Field"), text=lambda row, _look: row.path, mono=True),
         Fact(name=_("Node"), text=lambda row, _look: row.node),
         Fact(name=_("Message"), text=lambda row, _look: row.source_id, mono=True),

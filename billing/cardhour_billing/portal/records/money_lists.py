@@ -113,9 +113,9 @@ LEASES = Noun(
 )  # fmt: skip
 
 ADD_ONS = Noun(
-    slug="add-ons", group="catalog", title=_("Add-ons"), one=_("Add-on"),
+    slug="add-ons", group="catalog", title=_("Add-ons"), one=_("Add-on"), changes="add-on",
     help=_("Storage, network, software: each month or once."),
-    empty=_("No add-ons yet. Describe one in a catalog."),
+    empty=_("No add-ons yet. Add one, or apply a catalog."),
     rows=lambda: AddOn.objects.select_related("customer"),
     search=("key", "name", "customer__name", "customer__key"), order="add-on",
     columns=(

@@ -129,6 +129,14 @@ class Noun:
     facts: tuple[Fact, ...] = ()
     related: tuple[Related, ...] = ()
     parts: tuple[Part, ...] = ()
+    ticked: str = ""
+    """Name of the address that ticked rows are sent to, by whoever may bill."""
+    tick: Callable[[Any], bool] = field(default=lambda row: True)
+    """Whether a row may be ticked."""
+    summary: Callable[[Sequence[Any]], Any] | None = None
+    """What stands above the list of the warehouse, of all its rows (``parts/summary_<slug>.html``)."""
+    texts: Callable[[Warehouse, Any], Sequence[tuple[Words, str]]] | None = None
+    """Long texts of a record's page that are read for it alone."""
     changes: str = ""
     """The catalog's table that changes one, where people may: ``binding``."""
 

@@ -33,6 +33,19 @@ class Head:
     """``ascending``, ``descending`` or empty."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A row of the page. ``tick`` is what its box sends; empty where it has none."""
+
+    cells: list[Cell]
+    tick: str
+
+
+def row_of(noun: Noun, row: Any, look: Look) -> Row:
+    tick = noun.key(row) if noun.ticked and noun.tick(row) else ""
+    return Row(cells=cells(noun, row, look), tick=tick)
+
+
 def heads(noun: Noun, wanted: Asked) -> list[Head]:
     return [_head(noun, each, wanted) for each in noun.columns]
 

@@ -15,6 +15,7 @@ from datetime import date
 import msgspec
 from msgspec import Struct
 
+from cardhour_billing.closing.unassigned import OwnerUse, by_owner
 from cardhour_billing.closing.zone_close import ZoneClose
 from cardhour_billing.config import BillingSettings
 from cardhour_billing.frozen.document import decode
@@ -66,6 +67,7 @@ class MonthMoney(Struct, frozen=True, kw_only=True):
     earned: tuple[Earned, ...]
     unassigned_us: int
     unassigned_owners: int
+    owners: tuple[OwnerUse, ...]
     unassigned: Money | None
     """At list price; ``None`` where there is none of it, or no list price."""
 
@@ -141,6 +143,7 @@ def _reckon(issuer: Issuer, month: Month, day: date, ledger: Ledger, clock: Cloc
         earned=tuple(_earned(code, now, before, day, previous) for code in sorted({*now, *before})),
         unassigned_us=sum(each.quantity_us for each in unassigned),
         unassigned_owners=len({each.owner for each in unassigned}),
+        owners=by_owner(unassigned),
         unassigned=sum(values[1:], values[0]) if values else None,
     )
 

@@ -28,6 +28,8 @@ from cardhour_billing.portal.catalog.effect import (
     months,
     planned,
 )
+from cardhour_billing.portal.catalog.fields import Form
+from cardhour_billing.portal.phrases import without_line
 from cardhour_billing.portal.records.catalog_lists import in_words
 from cardhour_billing.portal.records.nouns import NOUNS
 from cardhour_billing.usage.ledger import WarehouseLedger
@@ -59,7 +61,7 @@ def form_page(request: HttpRequest, name: str) -> HttpResponse:
     form, row = _form(name), _row(name, request.GET.get("id", ""))
     if isinstance(row, Price) and in_words(row):
         return redirect("catalog-text")  # tiers and bands are written, not clicked
-    values = form.values(row, issuer_zone()) if row is not None else {}
+    values = form.values(row, issuer_zone()) if row is not None else forms.typed(form, request.GET.dict())
     return _filled(request, form, row, values)
 
 
@@ -76,7 +78,8 @@ def form_preview(request: HttpRequest, name: str) -> HttpResponse:
         text = forms.catalog_of(form, values, row, issuer_zone())
         found = planned(text)
     except Refuse as error:
-        return _filled(request, form, row, values, problems=error.problems, status=422)
+        problems = [without_line(each) for each in error.problems]
+        return _filled(request, form, row, values, problems=problems, status=422)
     return _preview(request, text, found)
 
 
@@ -131,7 +134,7 @@ def _given(request: HttpRequest) -> str:
         raise Refuse(f"{upload.name} is not a text in UTF-8: {error.reason} at byte {error.start}") from error
 
 
-def _form(name: str) -> forms.Form:
+def _form(name: str) -> Form:
     form = forms.FORMS.get(name)
     if form is None:
         raise Http404(f"there is no form of {name}")
@@ -151,7 +154,7 @@ def _row(name: str, key: str) -> Any:
 
 
 def _filled(
-    request: HttpRequest, form: forms.Form, row: Any, values: dict[str, str], *, status: int = 200, **more: object
+    request: HttpRequest, form: Form, row: Any, values: dict[str, str], *, status: int = 200, **more: object
 ) -> HttpResponse:
     facts = {
         "section": form.slug,

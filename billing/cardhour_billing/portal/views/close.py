@@ -15,7 +15,7 @@ from cardhour_billing.config import load_config
 from cardhour_billing.models import CloseRun, Issuer
 from cardhour_billing.month import parse_month
 from cardhour_billing.portal import close_issue, closing
-from cardhour_billing.portal.access import billing_only, staff_only
+from cardhour_billing.portal.access import billing_only, capabilities, staff_only
 from cardhour_billing.portal.close_findings import findings_of
 from cardhour_billing.usage.store import opened_ledger
 from cardhour_contract.clock import SystemClock
@@ -43,7 +43,7 @@ def close_page(request: HttpRequest, month: str = "") -> HttpResponse:
         {
             "section": "close",
             "close": close,
-            "findings": findings_of(shown, checks, close.progress.blocked),
+            "findings": findings_of(shown, checks, close.progress.blocked, bill=capabilities(request.user).bill),
             "checked": checked,
             "run": run if run and (run.finished_at_ms or run.heard_at_ms) > clock.now_ms() - RECENT_MS else None,
             "settled": close_issue.settled(shown, config.billing, clock),

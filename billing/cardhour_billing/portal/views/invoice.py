@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from cardhour_billing.charges.finding import read_kept
 from cardhour_billing.documents import invoice_xlsx
 from cardhour_billing.documents.invoice_files import absent
 from cardhour_billing.documents.rendering import content_of
@@ -72,6 +73,7 @@ def invoice_page(request: HttpRequest, invoice_id: int) -> HttpResponse:
             "section": "invoices",
             "invoice": invoice,
             "document": document,
+            "findings": read_kept(invoice.findings),
             "state": state_of(invoice),
             "stands": standing_of(invoice, today(SystemClock())),
             "days": day_charges(document, other=_("Other models")),

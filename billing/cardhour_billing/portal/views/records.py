@@ -19,9 +19,9 @@ from cardhour_billing.portal.csv_text import csv_stream
 from cardhour_billing.portal.records.asked import Asked, asked
 from cardhour_billing.portal.records.found import every, in_memory, in_store, page_of
 from cardhour_billing.portal.records.history import entries, time_chart, versions
-from cardhour_billing.portal.records.noun import Look, Noun
+from cardhour_billing.portal.records.noun import Look, Noun, Words
 from cardhour_billing.portal.records.nouns import NOUNS
-from cardhour_billing.portal.records.shown import cells, choices, csv_rows, heads, json_chunks
+from cardhour_billing.portal.records.shown import cells, choices, csv_rows, heads, json_chunks, row_of
 from cardhour_billing.usage.store import kept_warehouse
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Retry
@@ -36,7 +36,7 @@ def list_page(request: HttpRequest, slug: str) -> HttpResponseBase:
     noun, look = _noun(slug), _look()
     wanted = asked(noun, request.GET.dict())
     try:
-        rows = _rows(noun, wanted, look)
+        rows, summary = _rows(noun, wanted, look)
     except Retry as error:
         get_logger().warning("usage_store_away", page=slug, error=str(error))
         return render(request, "records.html", {**_facts(noun), "away": True}, status=503)
@@ -53,7 +53,8 @@ def list_page(request: HttpRequest, slug: str) -> HttpResponseBase:
             "asked": wanted,
             "page": page,
             "heads": heads(noun, wanted),
-            "rows": [cells(noun, row, look) for row in page.rows],
+            "rows": [row_of(noun, row, look) for row in page.rows],
+            "summary": summary,
             "choices": [] if htmx else choices(noun, wanted),
             "csv_query": wanted.query(page="", format="csv"),
             "json_query": wanted.query(page="", format="json"),
@@ -74,6 +75,7 @@ def record_page(request: HttpRequest, slug: str, key: str) -> HttpResponseBase:
     noun, look = _noun(slug), _look()
     try:
         row = _record(noun, key)
+        texts = _texts(noun, row)
     except Retry as error:
         get_logger().warning("usage_store_away", page=slug, error=str(error))
         return render(request, "records.html", {**_facts(noun), "away": True}, status=503)
@@ -96,6 +98,7 @@ def record_page(request: HttpRequest, slug: str, key: str) -> HttpResponseBase:
             "chart": time_chart(history, look, width=1080),
             "chart_phone": time_chart(history, look, width=330),
             "entries": entries(noun, row, look),
+            "texts": texts,
             "parts": [(each, list(each.rows(row, look))) for each in noun.parts],
             "related": [(NOUNS[each.slug], urlencode(each.query(row))) for each in noun.related],
             "current": next((each.row.pk for each in history if not each.superseded_at), None),
@@ -121,10 +124,12 @@ def _facts(noun: Noun) -> dict[str, object]:
     return {"section": noun.slug, "noun": noun}
 
 
-def _rows(noun: Noun, wanted: Asked, look: Look) -> QuerySet[Any] | Sequence[Any]:
+def _rows(noun: Noun, wanted: Asked, look: Look) -> tuple[QuerySet[Any] | Sequence[Any], Any]:
+    """The rows that are asked for, and what is said of all of them."""
     if noun.rows is not None:
-        return in_store(noun, noun.rows(), wanted, look)
-    return in_memory(noun, _stored(noun), wanted, look)
+        return in_store(noun, noun.rows(), wanted, look), None
+    stored = _stored(noun)
+    return in_memory(noun, stored, wanted, look), noun.summary(stored) if noun.summary else None
 
 
 def _stored(noun: Noun) -> Sequence[Any]:
@@ -132,6 +137,13 @@ def _stored(noun: Noun) -> Sequence[Any]:
         return ()
     with kept_warehouse(load_config()) as warehouse:
         return noun.stored(warehouse)
+
+
+def _texts(noun: Noun, row: Any) -> Sequence[tuple[Words, str]]:
+    if noun.texts is None or row is None:
+        return ()
+    with kept_warehouse(load_config()) as warehouse:
+        return noun.texts(warehouse, row)
 
 
 def _record(noun: Noun, key: str) -> Any:

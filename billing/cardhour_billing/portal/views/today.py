@@ -137,6 +137,7 @@ def _of_money(money: MonthMoney) -> dict[str, object]:
         "money": money,
         "rows": [_row(each) for each in money.earned],
         "unassigned": _unassigned(money),
+        "since": f"{money.month}-01",
         "chief": _row(chief) if chief else None,
         "lines": money_chart(chief, width=1000, height=230) if chief else None,
         "lines_phone": money_chart(chief, width=330, height=190) if chief else None,
@@ -173,6 +174,8 @@ def _of_fleet(fleet: Fleet | None, now_ms: int, zone: str) -> list[dict[str, str
             "what": _("%(node)s, last report %(at)s")
             % {"node": each.node, "at": clock_time(each.since_ms, zone, "%Y-%m-%d %H:%M")},
             "worth": _("%(minutes)s min") % {"minutes": f"{(now_ms - each.since_ms) // MINUTE_MS:,}"},
+            "link": reverse("record", args=["nodes", each.node]),
+            "verb": _("See the node"),
         }
         for each in fleet.silent[:SHOWN_MAX]
     ]
@@ -186,7 +189,9 @@ def _of_fleet(fleet: Fleet | None, now_ms: int, zone: str) -> list[dict[str, str
         )
     if fleet.letters:
         rows = ngettext("%(count)s message of the last week", "%(count)s messages of the last week", fleet.letters)
-        wants.append({"title": _("Dead letters"), "what": rows % {"count": f"{fleet.letters:,}"}})
+        link = f"{reverse('records', args=['dead-letters'])}?state=waiting"
+        what = rows % {"count": f"{fleet.letters:,}"}
+        wants.append({"title": _("Dead letters"), "what": what, "link": link, "verb": _("Review")})
     return wants
 
 
