@@ -130,15 +130,11 @@ def _write_close() -> None:
             said=(noted("unobserved", hours="657.00"),),
             mend=noted("do_balance", span="--from 2026-09-30T16:00:00Z --to 2026-10-31T16:00:00Z"),
             card_hours="657.00",
-        ),  # fmt: skip
+        ),
         Check(
             severity="warning",
             check="dead letters",
-            said=(
-                noted("unread", letters="41"),
-                noted("unread_hours", hours="17.00"),
-                noted("list_value", value="388.20 CNY"),
-            ),
+            said=(noted("unread", letters="41"), noted("list_value", value="388.20 CNY")),
             worth="388.20 CNY",
             card_hours="17.00",
             mend=noted("do_replay"),
