@@ -18,6 +18,7 @@ from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from cardhour_billing.charges.finding import kept, noted
 from cardhour_billing.models import (
     AddOn,
     ApiKey,
@@ -97,7 +98,7 @@ def grow(more_of: range) -> None:
     more(
         invoice, customer_id=lambda at: others[f"More {at}"], state=lambda _: Invoice.State.DRAFT,
         number=lambda _: None, sequence=lambda _: None, series_id=lambda _: None, held=lambda at: at % 2,
-        findings=lambda at: ["models have no price"] * (at % 2),
+        findings=lambda at: kept([noted("no_price", hours="1.00", model="H800", currency="USD")] * (at % 2)),
     )  # fmt: skip
     more(
         invoice, period=lambda at: f"{2010 + at // 12}-{1 + at % 12:02d}", number=lambda at: f"M-{at}",
