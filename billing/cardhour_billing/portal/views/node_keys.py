@@ -101,7 +101,7 @@ def revoke(request: HttpRequest) -> HttpResponse:
         "section": "nodes", "node": node, "key_id": key_id, "reason": reason, "since": since, "zone": zone,
     }  # fmt: skip
     try:
-        from_ms = moment_ms(since, str(_("From")), zone) if since else clock.now_ms()
+        from_ms = moment_ms(since, str(_("Refused from")), zone) if since else clock.now_ms()
         with kept_warehouse(load_config()) as warehouse:
             found = revocation(warehouse, node, [key_id] if key_id else [], from_ms, reason)
             if not found:
