@@ -266,10 +266,10 @@ def test_a_customer_may_have_a_smallest_invoice_of_its_own(store: Store) -> None
         hours(ledger, "2026-02-05", 6, owner=f"k8s:{customer}", card=f"GPU-{at}")
     everybody = BillingSettings(minimum_invoice=50)
     drafts = close(ledger, "2026-01", IN_FEBRUARY, settings=everybody).invoices
-    assert {each.customer: each.warnings for each in drafts} == {
-        "acme": ("below the smallest invoice of 5.50 USD: carried forward",),
-        "beta": (),
-        "gamma": ("below the smallest invoice of 50.00 USD: carried forward",),
+    assert {each.customer: joined(each.warnings) for each in drafts} == {
+        "acme": "below the smallest invoice of 5.50 USD: carried forward",
+        "beta": "",
+        "gamma": "below the smallest invoice of 50.00 USD: carried forward",
     }
     first = close(ledger, "2026-01", IN_FEBRUARY, issue=True, settings=everybody)
     assert ([each.customer for each in first.invoices], sorted(first.carried)) == (["beta"], ["acme", "gamma"])
