@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.chaos.steps import Order, Steps
+from tests.services.asked_to_stop import ask_to_stop
 
 DEADLINE_S = 180
 """For anything awaited: it takes seconds, and a busy machine gets many times that."""
@@ -101,7 +102,7 @@ class Service:
 
     def stop(self) -> None:
         """SIGTERM, and a good end."""
-        os.kill(self.pid, signal.SIGTERM)
+        ask_to_stop(self.pid)
         status = self.await_end()
         assert status == 0, f"{self.folder.name} ended with {status}: {self.log_tail()}"
 

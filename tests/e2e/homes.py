@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from tests.services.asked_to_stop import ask_to_stop
 
 DEADLINE_S = 180
 """Everything waited for here takes seconds; a busy machine gets many times that."""
@@ -77,7 +78,7 @@ class Home:
 
 def stop(process: subprocess.Popen[str]) -> None:
     """Ask it to end, as a supervisor does; it must do so in good order."""
-    process.send_signal(signal.SIGTERM)
+    ask_to_stop(process.pid)
     assert process.wait(DEADLINE_S) == 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from cardhour_ingest.warehouse import engine
 from cardhour_ingest.warehouse.client import Target, Warehouse
 from tests.ingest.reports import AT_MS, card, report, usage
 from tests.ingest.streams import KafkaStream, SpoolStream, Stream
+from tests.services.asked_to_stop import ask_to_stop
 
 DEADLINE_S = 180
 
@@ -106,7 +106,7 @@ def test_reports_become_pages_across_a_kill_and_a_stop(sender: tuple[Stream, dic
         process.wait()
     with ingest(environ) as process, shared_engine(tmp_path, process) as warehouse:
         wait_for_billable(warehouse, 20 * MINUTE_MS * 1_000)
-        process.send_signal(signal.SIGTERM)
+        ask_to_stop(process.pid)
         assert process.wait(DEADLINE_S) == 0
     assert engine.notice(tmp_path) is None
 
