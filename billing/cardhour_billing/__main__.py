@@ -11,8 +11,8 @@ import os
 import sys
 
 import click
-import structlog
 
+from cardhour_billing import logs
 from cardhour_contract.errors import CardHourError, InvariantBroken, Refuse
 
 COMMANDS = {
@@ -105,7 +105,7 @@ def cardhour() -> None:
 
 def main() -> None:
     """Run the command line; every expected error is one sentence a line on standard error."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    logs.configure()
     try:
         cardhour(standalone_mode=False)
     except click.UsageError as error:

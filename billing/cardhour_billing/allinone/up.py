@@ -6,7 +6,6 @@ Owns which parts run together. While it runs, other ``cardhour`` commands of the
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import structlog
 from msgspec import structs
 
 if TYPE_CHECKING:
@@ -50,7 +48,8 @@ def up(port: int | None, node: str | None, scenario: str | None) -> None:
 
     settings = agent_config.load(node=node or "", scenario=scenario or "", default_node=NODE)
     ingest = ingest_config.load()
-    _log_as_a_service()
+    # A rollup that outlasts its interval makes APScheduler skip a run, as it is told to, and say so as a warning.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     parts = Parts()
     with alone(config.home), stopping_on_signals(parts.stop), _engine_folder(ingest) as ours:
         portal = Portal(web)
@@ -66,16 +65,6 @@ def up(port: int | None, node: str | None, scenario: str | None) -> None:
         parts.stop.wait()
         agent.stop()
         parts.join()
-
-
-def _log_as_a_service() -> None:
-    """What happens once in a while, and not every batch: this process runs for months."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-    # A rollup that outlasts its interval makes APScheduler skip a run, as it is told to, and say so as a warning.
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 
 @contextmanager

@@ -15,8 +15,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-import structlog
-
+from cardhour_billing import logs
 from cardhour_billing.allinone.serve import Portal
 from cardhour_billing.config import WebSettings, load_config
 from cardhour_contract.errors import Retry
@@ -83,5 +82,5 @@ def _until_told(stop: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    logs.configure()
     work([int(each) for each in sys.argv[1:]])
