@@ -13,6 +13,7 @@ import django
 from django.core.management import call_command
 from django.db import InterfaceError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 
 from cardhour_billing.config import BillingConfig, load_config
 from cardhour_billing.lock import exclusive
@@ -38,15 +39,30 @@ def open_store() -> BillingConfig:
             f"{config.home} cannot be used as the home: {error.strerror}; name another in CARDHOUR_HOME"
         ) from error
     with answering():
-        if pending():
+        executor = MigrationExecutor(connection)
+        _refuse_unknown(executor.loader)
+        if _missing(executor):
             with exclusive("migrate", config.home, wait=True):
                 call_command("migrate", verbosity=0, interactive=False)
     return config
 
 
+def _refuse_unknown(loader: MigrationLoader) -> None:
+    """Nothing is changed in a store whose tables another version has made, of which this one knows nothing."""
+    unknown = sorted(set(loader.applied_migrations) - set(loader.disk_migrations))
+    if unknown:
+        raise Refuse(
+            f"the money store {place()} was made by another version of CardHour: this one does not know its migration "
+            f"{'.'.join(unknown[-1])}; install that version or a later one, or name another store or CARDHOUR_HOME"
+        )
+
+
 def pending() -> list[str]:
     """Names of migrations that the store still lacks."""
-    executor = MigrationExecutor(connection)
+    return _missing(MigrationExecutor(connection))
+
+
+def _missing(executor: MigrationExecutor) -> list[str]:
     steps = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return [f"{migration.app_label}.{migration.name}" for migration, _ in steps]
 

@@ -6,8 +6,11 @@ import stat
 from pathlib import Path
 
 import pytest
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 
 from cardhour_billing.secret import signing_key
+from cardhour_billing.store import open_store
 from cardhour_contract.errors import Refuse
 from tests.billing.in_process import Store
 from tests.billing.stores import created
@@ -25,6 +28,15 @@ def untouched(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
 
 def test_processes_that_open_a_new_store_together_make_its_tables_once(untouched: Store) -> None:
     assert together(untouched, *[["tests.billing.opener_process"]] * 3) == ["0\n"] * 3
+
+
+def test_a_store_of_another_version_is_refused_and_left_as_it_is(store: Store) -> None:
+    recorder = MigrationRecorder(connection)
+    recorder.record_applied("billing", "0999_of_next_year")
+    before = connection.introspection.table_names()
+    with pytest.raises(Refuse, match=r"does not know its migration billing\.0999_of_next_year; install that version"):
+        open_store()
+    assert connection.introspection.table_names() == before
 
 
 def test_the_signing_key_is_made_once_and_is_its_owners_alone(tmp_path: Path) -> None:
