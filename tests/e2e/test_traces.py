@@ -77,6 +77,7 @@ def test_a_month_of_a_trace_is_billed_to_the_cent_at_real_list_prices(home: Path
     expected = invoices(file, OPENB, (2026, 6))
     assert {line[0] for lines, *_ in expected.values() for line in lines} == set(trace_catalog.LIKE)
     assert len(expected) == trace_catalog.TENANTS
+    assert sum(line == ("T4", 13) for lines, *_ in expected.values() for line in lines) > 1, "half a cent went up"
     assert found == expected
 
 

@@ -58,7 +58,11 @@ def catalog() -> str:
     for model, amount in listed.items():
         rest = f'amount = "{amount}"'
         if model == "T4":
-            rest = f'scheme = "graduated"\ntiers = [{{ to = "100", amount = "{amount}" }}, {{ amount = "0.4999" }}]'
+            # The hour between is half a cent more than 12 cents: 13 away from zero, 12 to even.
+            tiers = (
+                f'{{ to = "100", amount = "{amount}" }}, {{ to = "101", amount = "0.125" }}, {{ amount = "0.4999" }}'
+            )
+            rest = f'scheme = "graduated"\ntiers = [{tiers}]'
         text += PRICE.format(model=model, rest=rest)
     volume = 'scheme = "volume"\nbook = "volume"\ntiers = [{ to = "500", amount = "1.111111111" }, { amount = "0.9" }]'
     text += PRICE.format(model="G2", rest=volume)
