@@ -13,7 +13,7 @@ from cardhour_agent import allocations
 from cardhour_agent.resolve import door, grpc_door, owners, slurm
 from tests.agent.stub_driver import StubDriver
 from tests.agent.test_command import environment
-from tests.agent.waiting import PATIENCE_MS, PATIENCE_S
+from tests.services.waiting import PATIENCE_MS, PATIENCE_S
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
-from tests.agent.waiting import PATIENCE_S
+from tests.services.waiting import PATIENCE_S
 
 UID = "0f5e8d3c-4a1b-4c2d-9e8f-1a2b3c4d5e6f"
 POD = UID.replace("-", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from tests.agent.waiting import PATIENCE_S
+from tests.services.waiting import PATIENCE_S
 
 
 class Manager:

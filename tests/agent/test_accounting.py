@@ -18,8 +18,8 @@ from cardhour_contract.record import CardState
 from tests.agent.stub_driver import StubDriver
 from tests.agent.test_command import stop
 from tests.agent.test_nvml import card, read_nvml
-from tests.agent.waiting import wait_until
 from tests.agent.watched_agent import cards, reports
+from tests.services.waiting import wait_until
 
 READING_US = 600_000
 """Longer than the agent waits for a reading: half of a second between two samples."""

@@ -21,7 +21,7 @@ from cardhour_contract.errors import Refuse
 from tests.agent.daemons import Daemon, tcp_daemon
 from tests.agent.daemons import pod as listed_pod
 from tests.agent.kubelet import Kubelet, claiming, container, pod, running_kubelet
-from tests.agent.waiting import PATIENCE_S
+from tests.services.waiting import PATIENCE_S
 
 GPU, OTHER = "GPU-0fc3eda5-e98b-a25b-5b0d-cf5c855d1448", "MIG-41b3eda5-e98b-a25b-5b0d-cf5c855d1448"
 CARDS = frozenset({GPU, OTHER})

@@ -17,7 +17,7 @@ from cardhour_contract.settings import StreamSettings
 from cardhour_contract.spool import Spool
 from tests.agent.stub_driver import StubDriver
 from tests.agent.test_command import environment
-from tests.agent.waiting import PATIENCE_S
+from tests.services.waiting import PATIENCE_S
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from cardhour_contract.unpack import unpack
 from cardhour_contract.wire import PACKED, decode
 from tests.agent.service_manager import Manager
 from tests.agent.test_shipper import in_order, received
-from tests.agent.waiting import PATIENCE_MS, PATIENCE_S
+from tests.services.waiting import PATIENCE_MS, PATIENCE_S
 
 FROM, TO = "2026-10-01T08:00:00Z", "2026-10-01T09:00:00Z"
 

@@ -15,8 +15,8 @@ from cardhour_contract.interval import Interval, union
 from cardhour_contract.record import CardRecord, CardState, UsageRecord
 from tests.agent.stub_driver import StubDriver
 from tests.agent.test_command import stop
-from tests.agent.waiting import PATIENCE_S, wait_until
 from tests.agent.watched_agent import cards, reports
+from tests.services.waiting import PATIENCE_S, wait_until
 
 SAMPLE_MS = 1000
 """The agents here take a sample a second, on a machine that lets them."""

@@ -16,8 +16,8 @@ from cardhour_contract.clock import SystemClock
 from cardhour_contract.settings import StreamSettings
 from tests.agent.stub_driver import StubDriver
 from tests.agent.test_command import stop
-from tests.agent.waiting import PATIENCE_S, wait_until
 from tests.services.ports import TRIES, free_port
+from tests.services.waiting import PATIENCE_S, wait_until
 
 Labels = tuple[tuple[str, str], ...]
 

@@ -17,7 +17,7 @@ from cardhour_agent.outbox import Outbox
 from cardhour_agent.status import Status
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.spool import Spool
-from tests.agent.waiting import PATIENCE_S
+from tests.services.waiting import PATIENCE_S
 
 
 @pytest.fixture

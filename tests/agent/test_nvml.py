@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from cardhour_agent.device import CardReading, NodeReading
-from tests.agent.waiting import PATIENCE_S
+from tests.services.waiting import PATIENCE_S
 
 READER = """
 import json, os, sys

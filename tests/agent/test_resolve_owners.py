@@ -15,7 +15,7 @@ from cardhour_agent.resolve.place import Container, Job, Place, Pod, User
 from cardhour_contract.clock import VirtualClock
 from cardhour_contract.identity import unnamed_workload
 from cardhour_contract.record import Attribution
-from tests.agent.waiting import PATIENCE_MS, PATIENCE_S
+from tests.services.waiting import PATIENCE_MS, PATIENCE_S
 
 REFRESH_MS = 60_000
 ALICE, POD, JOB = User(uid=1000), Pod(uid="0f" * 16, container_id="3f" * 32), Job(name="7")

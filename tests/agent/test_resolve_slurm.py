@@ -15,7 +15,7 @@ from cardhour_agent.resolve.answer import Answer, NoAnswer
 from cardhour_agent.resolve.place import Container, Job, Machine, User
 from cardhour_agent.resolve.slurm import SlurmResolver
 from cardhour_agent.resolve.users import MachineResolver, UserResolver
-from tests.agent.waiting import wait_until
+from tests.services.waiting import wait_until
 
 SLUID = "s5K1KKYAYG5D00"
 

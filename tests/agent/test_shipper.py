@@ -22,8 +22,8 @@ from cardhour_contract.settings import StreamSettings
 from cardhour_contract.spool import Spool
 from cardhour_contract.wire import decode, read_envelope
 from tests.agent.test_observer import GPU, process
-from tests.agent.waiting import PATIENCE_MS, PATIENCE_S, wait_until
 from tests.agent.watch import T0
+from tests.services.waiting import PATIENCE_MS, PATIENCE_S, wait_until
 
 REPORTS = 2 * IN_FLIGHT_MAX + 20
 """More than may be in flight at once."""

@@ -17,7 +17,7 @@ from cardhour_agent.nvml import watched
 from cardhour_agent.nvml.watched import BACK_OFF_MS_MAX, STEADY_MS, UNENDED_MAX, WatchedNvml
 from cardhour_contract.clock import SystemClock
 from tests.agent.stub_driver import StubDriver
-from tests.agent.waiting import PATIENCE_MS, PATIENCE_S, wait_for_end
+from tests.services.waiting import PATIENCE_MS, PATIENCE_S, wait_for_end
 
 TIMEOUT_MS = 500
 

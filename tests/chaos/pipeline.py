@@ -19,9 +19,10 @@ from cardhour_contract.spool import Spool
 from cardhour_contract.wire import Headers
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.rollup import roll_up
-from tests.chaos.processes import DEADLINE_S, Service, await_until
+from tests.chaos.processes import Service
 from tests.chaos.tape import Tape
 from tests.chaos.world import SAMPLE_MS, World
+from tests.services.waiting import PATIENCE_S, wait_until
 
 PARTITIONS = 3
 
@@ -70,7 +71,7 @@ class Pipeline:
             for body in bodies:
                 key = node.encode() or None
                 sent = producer.send(self.stream.topic, body, key=key, headers=headers or [], partition=partition)
-                sent.get(timeout=DEADLINE_S)
+                sent.get(timeout=PATIENCE_S)
                 self.bad.append(body)
         finally:
             producer.close()
@@ -94,19 +95,19 @@ class Pipeline:
     def await_played(self) -> None:
         """Until the nodes' time has come to its limit, and what its last sample proved is spooled."""
         tapes = self.tapes.values()
-        await_until("played", lambda: all(tape.rested_ms >= tape.limit_ms for tape in tapes), self.check)
+        wait_until(lambda: all(tape.rested_ms >= tape.limit_ms for tape in tapes), "played", self.check)
 
     def await_shipped(self) -> None:
         """Until all that the agents have reported is in the topic."""
         self.await_played()
         for agent in self.agents.values():
             with Spool(agent.folder / "spool.db") as spool:
-                await_until("shipped", partial(_is_empty, spool), self.check)
+                wait_until(partial(_is_empty, spool), "shipped", self.check)
 
     def await_ingested(self, group: str = "") -> None:
         """Until every message of the topic is committed."""
         reads = partial(lag, self.stream, group or self.stream.group)
-        await_until("the group has read everything", lambda: reads() == 0, self.check)
+        wait_until(lambda: reads() == 0, "the group has read everything", self.check)
 
     def finish(self) -> None:
         """Play to the end, let everything through, stop in good order, and bring the ledger up to date."""

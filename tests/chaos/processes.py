@@ -10,25 +10,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.chaos.steps import Order, Steps
-from tests.services.asked_to_stop import ask_to_stop
-
-DEADLINE_S = 180
-"""For anything awaited: it takes seconds, and a busy machine gets many times that."""
+from tests.services.waiting import PATIENCE_S, ask_to_stop
 
 ROOT = Path(__file__).parents[2]
-
-
-def await_until(what: str, happened: Callable[[], bool], check: Callable[[], None] = lambda: None) -> None:
-    """Look until it has happened; fails after DEADLINE_S, or when ``check`` raises."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not happened():
-        check()
-        assert time.monotonic() < deadline, f"not within {DEADLINE_S} s: {what}"
-        time.sleep(0.1)
 
 
 class Service:
@@ -85,7 +73,7 @@ class Service:
     def await_end(self) -> int:
         assert self._process is not None, f"{self.folder.name} is not running"
         try:
-            status = self._process.wait(DEADLINE_S)
+            status = self._process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.folder.name} never ended: {self._where()}") from None
         self._process = None

@@ -14,10 +14,11 @@ from cardhour_contract.settings import StreamSettings
 from cardhour_ingest.warehouse.client import Warehouse
 from tests.chaos.conftest import a_world
 from tests.chaos.pipeline import Pipeline, running
-from tests.chaos.processes import Service, await_until
+from tests.chaos.processes import Service
 from tests.chaos.truth import MS_US, truth_of
 from tests.chaos.verdict import assert_true
 from tests.services.engine import EngineProcess, running_engine
+from tests.services.waiting import wait_until
 
 DISK_MB = 96
 """The engine's own logs and a short world take a few megabytes."""
@@ -102,7 +103,7 @@ def test_a_full_disk_of_the_engine_is_waited_for(tmp_path: Path, disk: Disk, top
             before = ingest.log().count("waiting")
             disk.fill(engine)
             _play(pipeline, 0.6)
-            await_until("ingest waits", lambda: ingest.log().count("waiting") > before, pipeline.check)
+            wait_until(lambda: ingest.log().count("waiting") > before, "ingest waits", pipeline.check)
             disk.clear(engine)
             pipeline.finish()
             assert_true(pipeline)

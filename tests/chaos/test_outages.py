@@ -11,11 +11,12 @@ from cardhour_contract.spool import Spool
 from cardhour_ingest.warehouse.client import Warehouse
 from tests.chaos.conftest import a_world
 from tests.chaos.pipeline import PARTITIONS, Pipeline, running
-from tests.chaos.processes import DEADLINE_S, Service, await_until
+from tests.chaos.processes import Service
 from tests.chaos.proxy import HANG_UP, REFUSE, SWALLOW, Proxy
 from tests.chaos.siege import own_stream
 from tests.chaos.verdict import assert_true
 from tests.services.kafka_broker import KafkaBroker
+from tests.services.waiting import PATIENCE_S, wait_until
 
 MakePipeline = Callable[..., Pipeline]
 
@@ -33,9 +34,9 @@ def test_a_broker_away_for_longer_than_a_delivery_is_tried(
         pipeline.await_shipped()
         mortal_broker.kill()
         # A sample now and then: when the oldest delivery is given up, the newest has hardly been tried.
-        await_until(
-            "a delivery was given up",
+        wait_until(
             lambda: any(each.step == "gave up" for each in agent.steps.read()),
+            "a delivery was given up",
             lambda: pipeline.grant_another(0.9),
         )
         pipeline.await_played()
@@ -77,7 +78,7 @@ def _die_at(pipeline: Pipeline, member: Service, step: str, part: float) -> None
     """Have a member die at a step of its work. The group may have given that to another: then there is more for all."""
     member.kill_at(step)
     pipeline.grant(part)
-    for number in range(DEADLINE_S // WORK_S):
+    for number in range(PATIENCE_S // WORK_S):
         if member.ends_within(WORK_S):
             break
         for partition in range(PARTITIONS):

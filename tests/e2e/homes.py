@@ -6,16 +6,12 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.services.asked_to_stop import ask_to_stop
-
-DEADLINE_S = 180
-"""Everything waited for here takes seconds; a busy machine gets many times that."""
+from tests.services.waiting import PATIENCE_S, ask_to_stop, wait_until
 
 
 class Done(NamedTuple):
@@ -36,7 +32,7 @@ class Home:
         given = {f"CARDHOUR_{name.upper()}": value for name, value in settings.items()}
         self.environ = inherited | given | {"CARDHOUR_HOME": str(path)}
 
-    def run(self, program: str, *arguments: str, deadline_s: int = DEADLINE_S) -> Done:
+    def run(self, program: str, *arguments: str, deadline_s: int = PATIENCE_S) -> Done:
         """A command from its start to its end."""
         with self._start(program, *arguments, stderr=subprocess.PIPE) as process:
             try:
@@ -79,13 +75,13 @@ class Home:
 def stop(process: subprocess.Popen[str]) -> None:
     """Ask it to end, as a supervisor does; it must do so in good order."""
     ask_to_stop(process.pid)
-    assert process.wait(DEADLINE_S) == 0
+    assert process.wait(PATIENCE_S) == 0
 
 
 def until(true: Callable[[], object], process: subprocess.Popen[str], what: str) -> None:
     """Wait until it is true while ``process`` works on it."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not true():
+
+    def works() -> None:
         assert process.poll() is None, f"it ended before {what}"
-        assert time.monotonic() < deadline, f"in vain: {what}"
-        time.sleep(0.1)
+
+    wait_until(true, what, works)

@@ -17,9 +17,10 @@ from cardhour_contract.settings import StreamSettings
 from cardhour_contract.wire import Envelope, encode_packed, envelope_headers
 from cardhour_ingest.warehouse import engine
 from cardhour_ingest.warehouse.client import Warehouse
-from tests.e2e.homes import DEADLINE_S, Home, stop, until
+from tests.e2e.homes import Home, stop, until
 from tests.e2e.test_invoice import served, served_engine
 from tests.ingest.reports import report
+from tests.services.waiting import PATIENCE_S
 
 HEADER = "owner,card,model,started_at,ended_at,share"
 GOOD = "k8s:team-a,GPU-1,A100,2026-05-01T00:00:00Z,2026-05-01T01:00:00Z,0.5"
@@ -118,12 +119,12 @@ def test_random_bytes_on_the_topic_are_a_dead_letter_and_what_follows_arrives(
 
 def send(stream: StreamSettings, body: bytes, *, headers: list[tuple[str, bytes]]) -> None:
     with closing(KafkaProducer(bootstrap_servers=list(stream.bootstrap_servers))) as producer:
-        producer.send(stream.topic, value=body, key=b"node-1", headers=headers).get(timeout=DEADLINE_S)
+        producer.send(stream.topic, value=body, key=b"node-1", headers=headers).get(timeout=PATIENCE_S)
 
 
 def published(stream: StreamSettings, wanted: int) -> set[tuple[bytes, bytes]]:
     """Bodies and reasons in the dead-letter topic, read until there are so many; one may be there twice."""
-    options = {"auto_offset_reset": "earliest", "consumer_timeout_ms": DEADLINE_S * 1000}
+    options = {"auto_offset_reset": "earliest", "consumer_timeout_ms": PATIENCE_S * 1000}
     found: set[tuple[bytes, bytes]] = set()
     with closing(
         KafkaConsumer(stream.dead_letter_topic, bootstrap_servers=list(stream.bootstrap_servers), **options)

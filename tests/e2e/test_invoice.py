@@ -22,7 +22,8 @@ from cardhour_contract.spool import Spool
 from cardhour_ingest.warehouse import engine
 from cardhour_ingest.warehouse.client import Target, Warehouse
 from cardhour_ingest.warehouse.usage import attention, balance
-from tests.e2e.homes import DEADLINE_S, Home, stop, until
+from tests.e2e.homes import Home, stop, until
+from tests.services.waiting import PATIENCE_S
 
 HERE = Path(__file__).parent
 MONTH = "2026-05"
@@ -200,4 +201,4 @@ def deliver_again(topic: KafkaConsumer, stream: StreamSettings) -> None:
     with closing(producer):
         producer.send(
             first.topic, value=first.value, key=first.key, headers=list(first.headers), partition=first.partition
-        ).get(timeout=DEADLINE_S)
+        ).get(timeout=PATIENCE_S)

@@ -24,8 +24,9 @@ from cardhour_agent.scenario import Scenario, SimulatedCard, SimulatedNode, Simu
 from cardhour_contract.moment import format_rfc3339
 from cardhour_contract.spool import Spool
 from cardhour_ingest.warehouse.client import Warehouse
-from tests.e2e.homes import DEADLINE_S, Home, stop, until
+from tests.e2e.homes import Home, stop, until
 from tests.e2e.test_invoice import HERE, served
+from tests.services.waiting import PATIENCE_S
 
 CSV = """\
 owner,card,model,started_at,ended_at
@@ -138,9 +139,9 @@ def portal_of(up: subprocess.Popen[str]) -> str:
 @contextmanager
 def browser(url: str) -> Iterator[None]:
     """A line to the sign-in page that stays open, as browsers keep theirs."""
-    with urllib.request.urlopen(url, timeout=DEADLINE_S) as answer:
+    with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
         assert answer.url.startswith(f"{url}sign-in/"), "pages are behind the sign-in"
-    with closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=DEADLINE_S)) as line:
+    with closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE_S)) as line:
         line.request("GET", "/sign-in/")
         page = line.getresponse()
         assert page.status == 200

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,9 +21,7 @@ from cardhour_ingest.warehouse import engine
 from cardhour_ingest.warehouse.client import Target, Warehouse
 from tests.ingest.reports import AT_MS, card, report, usage
 from tests.ingest.streams import KafkaStream, SpoolStream, Stream
-from tests.services.asked_to_stop import ask_to_stop
-
-DEADLINE_S = 180
+from tests.services.waiting import PATIENCE_S, ask_to_stop, wait_until
 
 
 def settings(home: Path, stream: StreamSettings | None) -> dict[str, str]:
@@ -57,25 +54,28 @@ def ingest(environ: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
 @contextmanager
 def shared_engine(home: Path, process: subprocess.Popen[bytes]) -> Iterator[Warehouse]:
     """The engine of the running process, over HTTP. This process may have a folder of its own open, and admits one."""
-    deadline = time.monotonic() + DEADLINE_S
-    while (notice := engine.notice(home)) is None or notice.pid != process.pid:  # a killed process leaves its notice
+
+    def shared() -> engine.Notice | None:
         assert process.poll() is None, "ingest ended"
-        assert time.monotonic() < deadline, "ingest serves no engine"
-        time.sleep(0.05)
+        notice = engine.notice(home)
+        return notice if notice and notice.pid == process.pid else None  # a killed process leaves its notice
+
+    wait_until(shared, "ingest serves its engine")
+    notice = shared()
+    assert notice is not None
     with Warehouse(Target(url=notice.url, password=notice.secret)) as warehouse:
         yield warehouse
 
 
 def wait_for_billable(warehouse: Warehouse, wanted_us: int) -> None:
     """Until the ledger has this much, and fail if it ever has more."""
-    deadline = time.monotonic() + DEADLINE_S
-    while True:
+
+    def has_it() -> bool:
         found = warehouse.value("SELECT sum(arraySum(by_owner.billable_us)) FROM card_hour FINAL")
         assert found <= wanted_us
-        if found == wanted_us:
-            return
-        assert time.monotonic() < deadline, f"{found} of {wanted_us} µs came"
-        time.sleep(0.1)
+        return bool(found == wanted_us)
+
+    wait_until(has_it, f"{wanted_us} µs are billable")
 
 
 def minutes(first: int, last: int) -> list[Report]:
@@ -107,7 +107,7 @@ def test_reports_become_pages_across_a_kill_and_a_stop(sender: tuple[Stream, dic
     with ingest(environ) as process, shared_engine(tmp_path, process) as warehouse:
         wait_for_billable(warehouse, 20 * MINUTE_MS * 1_000)
         ask_to_stop(process.pid)
-        assert process.wait(DEADLINE_S) == 0
+        assert process.wait(PATIENCE_S) == 0
     assert engine.notice(tmp_path) is None
 
 
@@ -123,7 +123,7 @@ def test_every_command_and_option_explains_itself() -> None:
 def run_command(home: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     values = settings(home, None) | environ
     command = [sys.executable, "-m", "cardhour_ingest", *arguments]
-    return subprocess.run(command, env=values, capture_output=True, text=True, timeout=DEADLINE_S)
+    return subprocess.run(command, env=values, capture_output=True, text=True, timeout=PATIENCE_S)
 
 
 def test_migrate_and_probe_an_embedded_warehouse(tmp_path: Path) -> None:
