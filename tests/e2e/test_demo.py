@@ -48,6 +48,7 @@ def test_the_summary_leads_from_samples_to_files(home: Home, played: Done) -> No
     for each in documents:
         assert str(each) in played.out
         assert each.read_bytes().startswith(BEGINNINGS[each.suffix])
+    assert "[debug" not in played.out + played.errors, "a newcomer reads what happened, not how"
 
 
 def test_the_ledger_adds_up_in_print(played: Done) -> None:
