@@ -90,7 +90,7 @@ def send(keys: tuple[int, ...], dry_run: bool, again: bool, yes: bool, form: str
     config = open_store()
     from cardhour_billing.audit.log import login_name
     from cardhour_billing.sending.mailing import check_sendable, fate_of
-    from cardhour_billing.statements.mail import key_of, send_statement, statement_letter
+    from cardhour_billing.statements.mail import key_of, recipients_of, send_statement
     from cardhour_billing.statements.statement import find_statement
     from cardhour_contract.clock import SystemClock
     from cardhour_contract.errors import CardHourError
@@ -99,7 +99,7 @@ def send(keys: tuple[int, ...], dry_run: bool, again: bool, yes: bool, form: str
     check_sendable(config.mail)
     with answering():
         found = [find_statement(key) for key in dict.fromkeys(keys)]
-        to = {each.pk: ", ".join(statement_letter(each, config.web.url, clock).recipients) for each in found}
+        to = {each.pk: ", ".join(recipients_of(each)) for each in found}
         fates = {each.pk: fate_of(key_of(each)) for each in found}
         ready = [each for each in found if fates[each.pk].open or again]
         if ready and not yes and not dry_run:

@@ -8,6 +8,7 @@ statement and for so many days, and lets nobody do more than answer: it is worth
 from __future__ import annotations
 
 from django.core.signing import BadSignature, Signer
+from django.urls import reverse
 
 from cardhour_billing.figures import day_en, day_zh, grouped
 from cardhour_billing.models import Statement
@@ -26,7 +27,6 @@ from cardhour_contract.moment import DAY_MS
 ANSWER_DAYS = 60
 """How long a link can be answered: two closes; who answers later signs in, or writes."""
 
-PATH = "statements/answer"
 _SALT = "cardhour statement answer"
 
 
@@ -52,13 +52,18 @@ def statement_named_by(token: str, now_ms: int) -> Statement | None:
     return Statement.objects.select_related("customer__issuer").filter(pk=said["statement"]).first()
 
 
-def statement_letter(statement: Statement, portal: str, clock: Clock) -> Letter:
-    """The letter of a statement. ``portal`` is the address of the portal; without one, who disagrees writes back."""
-    document = document_of(statement)
+def recipients_of(statement: Statement) -> tuple[str, ...]:
+    """Whom a statement is mailed to. Raises Refuse where the catalog does not say."""
     to = addresses(statement.customer)
     if not to:
         raise Refuse(f"statement {statement.pk}: customer '{statement.customer.key}' has no email in the catalog")
-    link = f"{portal.rstrip('/')}/{PATH}/{link_token(statement, clock)}/" if portal else ""
+    return to
+
+
+def statement_letter(statement: Statement, portal: str, clock: Clock) -> Letter:
+    """The letter of a statement. ``portal`` is the address of the portal; without one, who disagrees writes back."""
+    to, document = recipients_of(statement), document_of(statement)
+    link = portal.rstrip("/") + reverse("statement-answer", args=(link_token(statement, clock),)) if portal else ""
     subjects = [f"Statement of account to {day_en(document.last_day)}", f"对账单（截至 {day_zh(document.last_day)}）"]
     parts = [_english(document, link), _chinese(document, link)]
     if document.customer.language == "zh-hans":
