@@ -138,7 +138,7 @@ def test_budgets_are_set_by_the_admin_of_the_organisation_alone(visit: Visit) ->
 
 def test_every_document_of_an_account_downloads(visit: Visit) -> None:
     page = visit("/statements/", login=CUSTOMER)
-    pdf, csv_file = (link.get_attribute("href") for link in page.locator("tbody td a").all())
+    pdf, csv_file = (link.get_attribute("href") for link in page.locator("tbody td.number a").all())
     assert page.request.get(str(pdf)).body().startswith(b"%PDF")
     assert "closing" in page.request.get(str(csv_file)).text()
     assert visit("/statements/", login=OTHER).request.get(str(pdf)).status == 404

@@ -25,7 +25,7 @@ urlpatterns = [
     ),
     path("reports/end/<str:token>/", subscriptions.report_end, name="report-end"),
     path("statements/", statements.statement_list, name="statements"),
-    path("statements/<int:statement_id>/confirm", statements.statement_confirm, name="statement-confirm"),
+    path("statements/<int:statement_id>/", statements.statement_page, name="statement"),
     path("statements/<int:statement_id>/statement.<str:form>", statements.statement_file, name="statement-file"),
     path("statements/answer/<str:token>/", statement_answer.answer, name="statement-answer"),
     path("leases/", holding.leases, name="leases"),

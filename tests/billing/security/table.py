@@ -92,8 +92,8 @@ PAGES: dict[str, Address] = {
         path="/reports/end/no-such-token/", who=EVERYBODY, methods="GET POST", found=404, signed=True
     ),
     "statements/": Address(path="/statements/", who=CUSTOMERS, own=RIVAL),
-    "statements/<int:statement_id>/confirm": Address(
-        path="/statements/{statement}/confirm", who=ACME, methods="POST", hidden=RIVAL
+    "statements/<int:statement_id>/": Address(
+        path="/statements/{statement}/", who=ACME, methods="GET POST", hidden=RIVAL
     ),
     "statements/<int:statement_id>/statement.<str:form>": Address(
         path="/statements/{statement}/statement.pdf", who=ACME, hidden=RIVAL

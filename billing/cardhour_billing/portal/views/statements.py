@@ -1,19 +1,23 @@
-"""Statements of account: the list of those that were sent, their files, and agreeing to one."""
+"""Statements of account: those that were sent, their files, and answering one."""
 
 from __future__ import annotations
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
 
 from cardhour_billing.figures import grouped
 from cardhour_billing.models import Customer, Statement
 from cardhour_billing.money import Money
 from cardhour_billing.portal.access import customer_only, own_customer
+from cardhour_billing.portal.statement_page import answer_of, give, shown
 from cardhour_billing.statements import csv as statement_csv
 from cardhour_billing.statements import pdf as statement_pdf
-from cardhour_billing.statements.statement import confirm, document_of, state
+from cardhour_billing.statements.statement import document_of, state
 from cardhour_contract.clock import SystemClock
+from cardhour_contract.errors import Refuse
 
 SHOWN_MAX = 100
 
@@ -46,14 +50,29 @@ def statement_file(request: HttpRequest, statement_id: int, form: str) -> HttpRe
     )
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @customer_only
-def statement_confirm(request: HttpRequest, statement_id: int) -> HttpResponse:
-    """Agree to a statement. One that is agreed to stays so: doing it twice changes nothing."""
+def statement_page(request: HttpRequest, statement_id: int) -> HttpResponse:
+    """One statement line by line, with what was said of it, and its two answers: confirm it, or dispute lines."""
     statement, who = _find(request, statement_id), request.user.get_username()
-    if state(statement) in ("sent", "disputed"):
-        confirm(statement, who, clock=SystemClock(), who=who)
-    return redirect("statements")
+    said = answer_of(request.POST)
+    problems: tuple[str, ...] = ()
+    if request.method == "POST":
+        try:
+            give(statement, said, by=who, words=said.reason, clock=SystemClock(), who=who)
+        except Refuse as error:
+            problems = error.problems
+        else:
+            messages.success(request, _("Recorded. Your provider sees what you said."))
+            return redirect("statement", statement.pk)
+    facts = {
+        **shown(statement),
+        "section": "statements",
+        "history": statement.events.order_by("-id"),
+        "problems": problems,
+        "typed": said if problems else None,
+    }
+    return render(request, "statement.html", facts, status=409 if problems else 200)
 
 
 def _find(request: HttpRequest, statement_id: int) -> Statement:
