@@ -7,7 +7,7 @@
 #   make bench        the benchmarks
 #   make test-gpu     real CUDA processes, where there is a GPU: what is metered of them, and what the driver really does
 #   make chaos        the pipeline under well over a hundred kills, about ten minutes
-#   make screenshots  the portal's pages as pictures
+#   make screenshots  the portal's pages as pictures, in .cache/screenshots
 #   make audit        known vulnerabilities of what is installed; needs the package index
 #   make upgrade      newest versions that the pyproject.toml files allow, written to constraints.txt
 #   make clean        forget .venv and the caches

@@ -285,7 +285,7 @@ def test_a_customer_may_have_a_smallest_invoice_of_its_own(store: Store) -> None
 def test_a_late_model_without_a_price_keeps_the_next_month_from_being_issued(ledger: MemoryLedger) -> None:
     ledger.hold("k8s:acme", "H100", "2026-01-07T00:00:00Z", "2026-01-07T02:00:00Z", card="GPU-2")
     (blocked,) = close(ledger, "2026-02", IN_MARCH, issue=True, files=True).blocked
-    assert joined(blocked.findings) == "2026-01: 2.000000000 card-hours of H100 have no price in USD"
+    assert joined(blocked.findings) == "2026-01: 2.00 card-hours of H100 have no price in USD"
 
 
 def test_frozen_documents_read_back(ledger: MemoryLedger) -> None:

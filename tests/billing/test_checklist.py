@@ -55,7 +55,7 @@ def test_what_blocks_comes_first_and_says_what_to_do(books: Store) -> None:
     ledger.hold("k8s:acme", "H100", "2026-01-07T00:00:00Z", "2026-01-07T02:00:00Z", card="GPU-2")
     first, second, *_ = close(ledger, "2026-01", AFTER).checks
     assert (first.severity, first.check) == ("blocking", "customer")
-    assert "acme: 2.000000000 card-hours of H100 have no price in USD" in first.what
+    assert "acme: 2.00 card-hours of H100 have no price in USD" in first.what
     assert "[[price]]" in first.do
     assert (second.severity, second.what) == ("warning", "5.00 card-hours were not observed, and are billed to nobody")
     assert second.do.startswith("cardhour balance --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z")

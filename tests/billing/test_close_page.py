@@ -235,7 +235,7 @@ def test_findings_are_told_in_the_language_of_the_page(ledger: MemoryLedger) -> 
     ledger.hold("k8s:stranger", "T4", _at(4, 0), _at(4, 2), card="GPU-7")
     drafted(Visitor())
     page = Visitor("wen", "viewer").get(f"/close/{LAST}/", language="zh-hans")
-    assert f"H100 的 1.000000000 卡时没有 USD 单价（最早为 {LAST}-02）" in page
+    assert f"H100 的 1.00 卡时没有 USD 单价（最早为 {LAST}-02）" in page
     assert "有 2.00 卡时没有归属客户（持有者 1 个）；按目录价计 3.23 USD" in page
     for english in ("card-hours of", "have no customer", "at list price", "add its", "Held back"):
         assert english not in page

@@ -113,7 +113,7 @@ def test_anothers_usage_on_a_leased_card_blocks_both_and_nobody_else(store: Stor
     assert [each.customer for each in report.blocked] == ["acme", "beta"]
     for each in report.blocked:
         assert str(each.findings[0]).startswith(
-            "k8s:beta of beta used 10.000000000 card-hours of GPU-0 on n1, which lease acme-1 gives to acme (first on "
+            "k8s:beta of beta used 10.00 card-hours of GPU-0 on n1, which lease acme-1 gives to acme (first on "
             "2026-01-05)"
         )
     drafts = {each.customer: each.document for each in report.invoices}

@@ -155,7 +155,7 @@ def test_what_the_list_the_contract_and_the_discount_come_to_stands_on_the_line(
 def test_a_model_without_a_price_anywhere_is_a_finding(store: Store) -> None:
     apply(store.home, parties() + CONTRACT)
     (blocked,) = close(held(("H100", 3)), "2026-10", AFTER).blocked
-    assert joined(blocked.findings) == "3.000000000 card-hours of H100 have no price in EUR (first on 2026-10-01)"
+    assert joined(blocked.findings) == "3.00 card-hours of H100 have no price in EUR (first on 2026-10-01)"
 
 
 # properties

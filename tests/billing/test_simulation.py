@@ -74,7 +74,7 @@ def test_usage_that_would_have_no_price_is_named(store: Store) -> None:
     apply(store.home, ISSUER + ACME + PRICE)
     found = simulated(store.home, PRICE + "to = 2026-01-02T00:00:00Z\n")
     assert found["acme"].then
-    assert joined(found["acme"].then.findings) == "24.000000000 card-hours of T4 have no price in USD"
+    assert joined(found["acme"].then.findings) == "24.00 card-hours of T4 have no price in USD"
     assert str(difference(found["acme"])) == "-38.80"
 
 

@@ -7,7 +7,6 @@ adds up. Django must be set up before this is imported.
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Sequence
 from datetime import date, timedelta
 
 from django.contrib.auth.hashers import make_password
@@ -46,6 +45,7 @@ from cardhour_billing.models import (
 )
 from cardhour_billing.month import BillingPeriod, Month, billing_period
 from cardhour_billing.rating.rate import Terms
+from cardhour_billing.rating.tax import TaxRule
 from cardhour_contract.moment import CARD_HOUR_US, format_rfc3339, parse_rfc3339
 
 PASSWORD = "correct horse battery"
@@ -72,11 +72,13 @@ _CUSTOMERS: tuple[tuple[str, str, str, Language, str, dict[str, int]], ...] = (
 )  # fmt: skip
 _PER_CNY = {"CNY": (1, 1), "USD": (10, 71), "JPY": (21, 1), "KWD": (1, 23)}
 _ZONES = {"CNY": "Asia/Shanghai", "USD": "America/New_York", "JPY": "Asia/Tokyo", "KWD": "Asia/Kuwait"}
+BEGAN_MS = parse_rfc3339("2025-12-31T16:00:00Z")
+VAT = TaxRule(id=1, category="standard", rate_ppm=60_000, from_ms=BEGAN_MS)
 MONTHS = (Month(year=2026, month=8), Month(year=2026, month=9), Month(year=2026, month=10))
 _GROWTH = ((93, 97, 81), (97, 100, 103), (103, 113, 100))
 _CARD_WEIGHTS = [90, 88, 71, 90, 64, 90, 90, 83, 12, 77, 90, 55]
 _STILL_DRAFTS = {
-    "xingchi": (noted("no_price_from", hours="212.500000000", model="H800", currency="CNY", day="2026-10-28"),),
+    "xingchi": (noted("no_price_from", hours="212.50", model="H800", currency="CNY", day="2026-10-28"),),
     "shanlan": (),
 }
 """Customers whose October is not issued, and what keeps it from being."""
@@ -184,8 +186,10 @@ def _write_invoice(
         nano = money.parse_price(PRICES[model], "CNY").nano * times // parts
         price = money.UnitPrice(nano=nano - nano % 10_000, currency=customer.currency)
         prices.append(price)
-        lines.append(_line(position, model, whole * CARD_HOUR_US + 2_780_123_456, price, month))
-    net = money.total((_money(line.amount, customer.currency) for line in lines), customer.currency)
+        lines.append(
+            _line(position, model, whole * CARD_HOUR_US + 2_780_123_456, price, month, taxed=customer.currency == "CNY")
+        )
+    net = money.total((money.parse_amount(line.amount, customer.currency) for line in lines), customer.currency)
     tax = net.allocate([6, 94])[0] if customer.currency == "CNY" else money.Money(amount=0, currency=customer.currency)
     if series is not None:
         series.last += 1
@@ -217,7 +221,8 @@ def _write_invoice(
         known = Price.objects.filter(book=book, model=line.model, currency=customer.currency).first()
         InvoiceLine.objects.create(
             invoice=row, position=line.position, model=line.model, quantity_us=line.quantity_us, unit_nano=price.nano,
-            amount=_money(line.amount, customer.currency).amount, price=known or _price(book, line.model, price),
+            amount=money.parse_amount(line.amount, customer.currency).amount,
+            price=known or _price(book, line.model, price),
         )  # fmt: skip
     if series is not None:
         row.state, row.number, row.series, row.sequence = Invoice.State.ISSUED, number, series, series.last
@@ -232,24 +237,26 @@ def _inputs(customer: Customer, period: BillingPeriod) -> bytes:
     kept = FrozenInputs(
         terms=terms, month=str(period.month), timezone=period.timezone, start_ms=period.start_ms, end_ms=period.end_ms,
         cuts_ms=(), quarters="", quarters_digest="", bindings=(), prices=(), lines=(),
+        taxes=(VAT,) if customer.currency == "CNY" else (),
     )  # fmt: skip
     return json.encode(kept)
 
 
 def _price(book: PriceBook, model: str, price: money.UnitPrice) -> Price:
-    return Price.objects.create(
-        book=book, model=model, currency=price.currency, unit_nano=price.nano, valid_from_ms=0, recorded_at_ms=0
-    )
+    since = {"valid_from_ms": BEGAN_MS, "recorded_at_ms": BEGAN_MS}
+    return Price.objects.create(book=book, model=model, currency=price.currency, unit_nano=price.nano, **since)
 
 
-def _line(position: int, model: str, quantity_us: int, price: money.UnitPrice, month: Month) -> DocumentLine:
+def _line(
+    position: int, model: str, quantity_us: int, price: money.UnitPrice, month: Month, *, taxed: bool
+) -> DocumentLine:
     days = monthrange(month.year, month.month)[1]
     weights = _weights(days, position + month.month)
     amount = price.charge(quantity_us)
     return DocumentLine(
         position=position, model=model, first_day=f"{month}-01", last_day=f"{month}-{days:02d}",
         quantity_us=quantity_us, printed_quantity=money.printed_quantity(quantity_us, price), unit_price=str(price),
-        amount=str(amount),
+        amount=str(amount), tax_category=VAT.key if taxed else "",
         days=tuple(
             DayShare(day=f"{month}-{day:02d}", quantity_us=share_us, amount=str(share))
             for day, (share_us, share) in enumerate(
@@ -274,17 +281,10 @@ def _weights(days: int, seed: int) -> list[int]:
     return [60 + (day * 37 * seed) % 31 - (22 if weekday % 7 > 4 else 0) for day, weekday in enumerate(quiet)]
 
 
-def _money(text: str, currency: str) -> money.Money:
-    return money.Money(amount=int(text.replace(".", "")), currency=currency)
-
-
-def _lines(text: str) -> Sequence[str]:
-    return text.splitlines()
-
-
 def _issuer(issuer: Issuer) -> IssuerParty:
     return IssuerParty(
-        name=issuer.name, legal_name=issuer.legal_name, address=tuple(_lines(issuer.address)), tax_id=issuer.tax_id,
+        name=issuer.name, legal_name=issuer.legal_name, tax_id=issuer.tax_id,
+        address=tuple(issuer.address.splitlines()),
         bank=Bank(account_name=issuer.bank_account_name, bank=issuer.bank, account=issuer.bank_account),
     )  # fmt: skip
 
@@ -292,6 +292,6 @@ def _issuer(issuer: Issuer) -> IssuerParty:
 def _customer(customer: Customer) -> CustomerParty:
     language: Language = "zh-hans" if customer.language == "zh-hans" else "en"
     return CustomerParty(
-        id=customer.key, name=customer.name, legal_name=customer.legal_name, address=tuple(_lines(customer.address)),
-        po_number=customer.po_number, language=language,
+        id=customer.key, name=customer.name, legal_name=customer.legal_name, language=language,
+        po_number=customer.po_number, address=tuple(customer.address.splitlines()),
     )  # fmt: skip

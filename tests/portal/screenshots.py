@@ -1,4 +1,4 @@
-"""Pictures of every page, to be looked at: ``python -m tests.portal.screenshots OUTDIR``.
+"""Pictures of every page, to be looked at: ``python -m tests.portal.screenshots [OUTDIR]``.
 
 Each page at 1440 and 390 pixels, light and dark, in English and Chinese; the print layout as PDF. Owns the list of
 pages; asserts nothing.
@@ -59,8 +59,9 @@ PAGES: dict[str, tuple[tuple[str, str], ...]] = {
         ("staff-pay", "/invoices/19/pay/"),
         ("staff-credit", "/invoices/19/credit/"),
         ("staff-void", "/invoices/19/void/"),
+        ("staff-mail", "/invoices/19/mail/"),
         ("staff-list", "/invoices/"),
-        ("staff-list-filtered", "/invoices/?month=2026-09&state=issued"),
+        ("staff-list-filtered", "/invoices/?month=2026-09&state=overdue"),
         ("staff-draft", "/invoices/20/"),
         ("staff-fleet", "/fleet/2026-10/"),
         ("staff-catalog", "/catalog/"),
@@ -76,15 +77,31 @@ PAGES: dict[str, tuple[tuple[str, str], ...]] = {
         ("staff-rotate", "/nodes/rotate/?node=hz-a100-01"),
         ("staff-customers", "/records/customers/"),
         ("staff-customer", "/records/customers/1/"),
+        ("staff-bindings", "/records/bindings/"),
+        ("staff-binding", "/records/bindings/1/"),
+        ("staff-contracts", "/records/contracts/"),
+        ("staff-contract", "/records/contracts/1/"),
+        ("staff-commitments", "/records/commitments/"),
+        ("staff-add-ons", "/records/add-ons/"),
+        ("staff-taxes", "/records/taxes/"),
+        ("staff-grants", "/records/grants/"),
+        ("staff-grant", "/records/grants/1/"),
+        ("staff-costs", "/records/costs/"),
         ("staff-leases", "/records/leases/?state=all"),
         ("staff-lease", "/records/leases/2/"),
         ("staff-prices", "/records/prices/"),
+        ("staff-price", "/records/prices/1/"),
+        ("staff-price-form", "/catalog/price/"),
+        ("staff-customer-form", "/catalog/customer/?id=1"),
+        ("staff-prepaid-list", "/records/prepaid/"),
         ("staff-prepaid", "/records/prepaid/2/"),
         ("staff-nodes", "/records/nodes/"),
         ("staff-node", "/records/nodes/hz-a100-01/"),
         ("staff-payments", "/records/payments/"),
         ("staff-statements", "/records/statements/"),
         ("staff-statement", "/records/statements/1/"),
+        ("staff-payment", "/records/payments/1/"),
+        ("staff-node-enrol", "/nodes/enrol/"),
         ("staff-dead-letters", "/records/dead-letters/"),
         ("staff-yen", "/invoices/26/"),
         ("staff-keys", "/api-keys/"),
@@ -147,4 +164,6 @@ def _printed(browser: Browser, address: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    take(Path(sys.argv[1]))
+    wanted = Path(sys.argv[1] if len(sys.argv) > 1 else ".cache/screenshots")
+    take(wanted)
+    print(wanted)

@@ -15,9 +15,8 @@ from msgspec import Struct
 from cardhour_billing.catalog.current import terms_of
 from cardhour_billing.charges.billed import Billed, price_roots
 from cardhour_billing.charges.closed_months import Closed, changed_months
-from cardhour_billing.charges.finding import Finding, noted
+from cardhour_billing.charges.finding import Finding, hours_said, noted
 from cardhour_billing.charges.provider import Answer, Asked, Charges, Provider, ZoneMonth
-from cardhour_billing.money import card_hours
 from cardhour_billing.month import BillingPeriod, billing_period
 from cardhour_billing.rating.adjustment import NOTHING, Key, Side, difference
 from cardhour_billing.rating.charge import Charge
@@ -155,7 +154,7 @@ def _side_of_charge(charge: Charge) -> tuple[str, Side]:
 def _unbillable(rating: Rating, customer: str) -> Iterator[Finding]:
     for each in rating.unpriced:
         if each.customer == customer:
-            yield noted("no_price", hours=card_hours(each.quantity_us), model=each.model, currency=each.currency)
+            yield noted("no_price", hours=hours_said(each.quantity_us), model=each.model, currency=each.currency)
     for untaxed in rating.untaxed:
         if untaxed.customer == customer:
             yield noted("no_tax", model=untaxed.model)

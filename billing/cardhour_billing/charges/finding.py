@@ -13,6 +13,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from cardhour_billing.figures import grouped
+from cardhour_billing.money import card_hours
+
 SENTENCES = {
     # What keeps a draft from being issued.
     "no_price": "%(hours)s card-hours of %(model)s have no price in %(currency)s",
@@ -99,6 +102,12 @@ class Finding(Struct, frozen=True):
 def noted(kind: str, **figures: object) -> Finding:
     """A finding with its figures as text."""
     return Finding(kind, {name: str(figure) for name, figure in figures.items()})
+
+
+def hours_said(quantity_us: int) -> str:
+    """Card-hours as a sentence has them: as on every page, and exactly where that would say none."""
+    text = card_hours(quantity_us, decimals=2)
+    return grouped(text if quantity_us == 0 or text.strip("-0.") else card_hours(quantity_us))
 
 
 def joined(findings: Iterable[Finding]) -> str:

@@ -12,14 +12,14 @@ from typing import Literal
 
 from msgspec import Struct, structs
 
-from cardhour_billing.charges.finding import Finding, joined, noted
+from cardhour_billing.charges.finding import Finding, hours_said, joined, noted
 from cardhour_billing.closing.list_value import list_value
 from cardhour_billing.closing.unassigned import OwnerUse, by_owner
 from cardhour_billing.closing.zone_close import ClosedInvoice
 from cardhour_billing.figures import grouped
 from cardhour_billing.frozen.document import InvoiceDocument
 from cardhour_billing.models import Customer, Invoice, TaxRule
-from cardhour_billing.money import Money, card_hours, parse_amount, round_half_away
+from cardhour_billing.money import Money, parse_amount, round_half_away
 from cardhour_billing.month import BillingPeriod
 from cardhour_billing.rating.rate import Unassigned
 from cardhour_billing.usage.ledger import Coverage
@@ -122,11 +122,11 @@ def _ledger(closed: Closed) -> Iterator[Check]:
     else:
         yield _check("fine", "ledger", noted("ledger_fine", cards=f"{seen.cards:,}"))
     if seen.unobserved_us:
-        hours = _hours(seen.unobserved_us)
+        hours = hours_said(seen.unobserved_us)
         what = noted("unobserved", hours=hours)
         yield _check("warning", "unobserved", what, mend=noted("do_balance", span=span), card_hours=hours)
     if seen.conflict_cards:
-        hours = _hours(seen.conflict_us)
+        hours = hours_said(seen.conflict_us)
         what = noted("conflicts", cards=f"{seen.conflict_cards:,}", hours=hours)
         yield _check("warning", "card conflicts", what, mend=noted("do_move", span=span), card_hours=hours)
     yield _letters(closed, seen) if seen.dead_letters else _check("fine", "dead letters", noted("none_unread"))
@@ -135,7 +135,7 @@ def _ledger(closed: Closed) -> Iterator[Check]:
 
 def _letters(closed: Closed, seen: Coverage) -> Check:
     value, unpriced = list_value(seen.unread_us, closed.period, closed.currency)
-    hours = _hours(sum(seen.unread_us.values())) if seen.unread_us else ""
+    hours = hours_said(sum(seen.unread_us.values())) if seen.unread_us else ""
     said = [noted("unread", letters=f"{seen.dead_letters:,}")]
     if hours:
         said.append(noted("unread_hours", hours=hours))
@@ -159,7 +159,7 @@ def _usage(closed: Closed) -> Check:
         return _check("fine", "unassigned", noted("none_unassigned"))
     values = [each.list_value for each in closed.unassigned if each.list_value]
     value = sum(values[1:], values[0]) if values else None
-    hours = _hours(sum(each.quantity_us for each in closed.unassigned))
+    hours = hours_said(sum(each.quantity_us for each in closed.unassigned))
     owners = len({each.owner for each in closed.unassigned})
     said = [noted("unassigned", hours=hours, owners=f"{owners:,}")]
     said += _valued(value, len(values) < len(closed.unassigned))
@@ -212,10 +212,6 @@ def _span(period: BillingPeriod) -> str:
     """The month as options, in whole hours."""
     from_, to = floor_to(period.start_ms, HOUR_MS), ceil_to(period.end_ms, HOUR_MS)
     return f"--from {format_rfc3339(from_)} --to {format_rfc3339(to)}"
-
-
-def _hours(quantity_us: int) -> str:
-    return grouped(card_hours(quantity_us, decimals=2))
 
 
 def _text(money: Money) -> str:

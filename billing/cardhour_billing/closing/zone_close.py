@@ -12,7 +12,7 @@ from django.db import transaction
 from msgspec import Struct
 
 from cardhour_billing.catalog.current import terms_of
-from cardhour_billing.charges.finding import Finding, noted, read_kept
+from cardhour_billing.charges.finding import Finding, hours_said, noted, read_kept
 from cardhour_billing.charges.provider import Asked, Charges, ZoneMonth
 from cardhour_billing.charges.providers import charges_of
 from cardhour_billing.closing.month_end import close_without, closed_without
@@ -23,7 +23,7 @@ from cardhour_billing.invoices.issuing import FrozenQuarters, InputsMoved, Issua
 from cardhour_billing.invoices.rated_on import Mark, closed_of, newest_of_catalog
 from cardhour_billing.leases.cover import Covered, bindings_of
 from cardhour_billing.models import Customer, Invoice, MonthEntry
-from cardhour_billing.money import Money, card_hours, exponent
+from cardhour_billing.money import Money, exponent
 from cardhour_billing.month import BillingPeriod, local_day
 from cardhour_billing.rating.content import Content
 from cardhour_billing.rating.rate import Rating, Unassigned
@@ -252,7 +252,7 @@ class ZoneClose:
             if customer.key in (each.customer, each.lease.customer):
                 day = local_day(each.first_at_ms, self.period.timezone)
                 yield noted(
-                    "lease_conflict", owner=each.owner, customer=each.customer, hours=card_hours(each.quantity_us),
+                    "lease_conflict", owner=each.owner, customer=each.customer, hours=hours_said(each.quantity_us),
                     card=each.card, node=each.node, lease=each.lease.key, lessee=each.lease.customer, day=day,
                 )  # fmt: skip
 
@@ -271,7 +271,7 @@ class ZoneClose:
         for each in self._rating.unpriced:
             if each.customer == customer.key:
                 day = local_day(each.first_at_ms, self.period.timezone)
-                hours = card_hours(each.quantity_us)
+                hours = hours_said(each.quantity_us)
                 yield noted("no_price_from", hours=hours, model=each.model, currency=each.currency, day=day)
 
 

@@ -18,11 +18,11 @@ from cardhour_billing.catalog.current import terms_of
 from cardhour_billing.catalog.noun import CatalogFile
 from cardhour_billing.catalog.nouns import NOUNS
 from cardhour_billing.catalog.plan import plan
-from cardhour_billing.charges.finding import Finding, noted
+from cardhour_billing.charges.finding import Finding, hours_said, noted
 from cardhour_billing.charges.provider import Asked, ZoneMonth
 from cardhour_billing.charges.providers import OF_THE_MONTH, all_of
 from cardhour_billing.models import Customer, Issuer
-from cardhour_billing.money import Money, card_hours
+from cardhour_billing.money import Money
 from cardhour_billing.month import Month, billing_period
 from cardhour_billing.rating.content import Content
 from cardhour_billing.rating.tax import Assessment
@@ -98,7 +98,7 @@ def _zone_bills(
     answer = all_of(asking, OF_THE_MONTH)
     missing: dict[str, list[Finding]] = {}
     for each in rated.rating.unpriced:
-        gap = noted("no_price", hours=card_hours(each.quantity_us), model=each.model, currency=each.currency)
+        gap = noted("no_price", hours=hours_said(each.quantity_us), model=each.model, currency=each.currency)
         missing.setdefault(each.customer, []).append(gap)
     bills: dict[str, Bill] = {}
     for customer in customers:

@@ -101,7 +101,7 @@ FORMS = {
                 Field(key="customer", label=_("Customer"), kind="customer", required=True),
                 Field(key="model", label=_("Model"), required=True),
                 Field(key="nodes", label=_("Nodes"), kind="lines", help=_("One a line. Neither: a pool.")),
-                Field(key="cards", label=_("Cards"), kind="lines", help=_("One a line.")),
+                Field(key="cards", label=_("Named cards"), kind="lines", help=_("One a line.")),
                 Field(key="count", label=_("Number of cards"), kind="number"),
                 Field(key="servers", label=_("Number of servers"), kind="number", help=_("For a price per server.")),
                 Field(key="amount", label=_("Price"), required=True),

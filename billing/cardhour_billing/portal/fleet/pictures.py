@@ -21,6 +21,9 @@ from cardhour_contract.moment import HOUR_MS, floor_to
 PAINTS = dict(zip(TERMS, ("leased", "billable", "mute", "idle", "faulted", "unobserved"), strict=True))
 """Usage that nobody pays for is grey: only sold time is of the blue family."""
 
+_WORDS = 150.0
+"""Room for what is said of a sold share."""
+
 _ROW, _SEAM, _GROUP, _LABEL = 3.8, 0.7, 5.0, 14.0
 """Height of a card's row and the ground under it, ground between nodes, and the least height of a node's label."""
 
@@ -64,6 +67,8 @@ class ShareRow:
     break_even: str
     sold: str
     sold_x: float
+    sold_left: bool
+    """Whether that is where the words begin, there being no room for them to end."""
     below: bool
 
 
@@ -162,6 +167,7 @@ def _share_row(margin: Margin, y: float, width: int, left: int, below_word: str)
     even, sold = margin.break_even, margin.utilisation
     below = even is not None and sold is not None and sold < even
     sold_x = left + plot * float(sold or 0)
+    sold_left = sold_x < left + _WORDS
     return ShareRow(
         name=margin.name,
         y=y,
@@ -169,6 +175,7 @@ def _share_row(margin: Margin, y: float, width: int, left: int, below_word: str)
         tick=round(left + plot * float(even), 2) if even is not None and even <= 1 else None,
         break_even=percent_text(even) if even is not None else "",
         sold=percent_text(sold) + (f", {below_word}" if below else ""),
-        sold_x=round(min(max(sold_x, left + 150.0), width), 2),
+        sold_x=float(left) if sold_left else round(min(sold_x, width), 2),
+        sold_left=sold_left,
         below=below,
     )

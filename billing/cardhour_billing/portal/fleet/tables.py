@@ -96,7 +96,7 @@ class Tables:
     hours: tuple[HoursRow, ...]
     hours_sum: HoursRow
     rounding: str
-    """Card-hours of rounding that stand in ``idle``."""
+    """Card-hours of rounding that stand in ``idle``; empty where there is none."""
     without_cost: tuple[str, ...]
     losing: tuple[tuple[str, str], ...]
     """Models that lose money, and how much."""
@@ -128,7 +128,7 @@ def tables(month: MonthMargin, month_us: int, cut: Fraction) -> Tables:
             _hours_row(each.name, each.hours, units, month_us) for each, units in zip(margins, hours, strict=True)
         ),
         hours_sum=_hours_row("", fleet.hours, sums, month_us),
-        rounding=_plain(Fraction(fleet.hours.rounding_us, CARD_HOUR_US), 9),
+        rounding=_plain(Fraction(fleet.hours.rounding_us, CARD_HOUR_US), 9) if fleet.hours.rounding_us else "",
         without_cost=tuple(each.name for each in margins if each.expense is None),
         losing=tuple((name, grouped(negated(text))) for name, text in gross if text and text.startswith("-")),
     )

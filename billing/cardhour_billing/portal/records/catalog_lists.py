@@ -17,6 +17,7 @@ from cardhour_billing.catalog.contract import CONTRACT
 from cardhour_billing.catalog.current import binding_row, commitment_row, contract_row, price_row, tax_rule
 from cardhour_billing.catalog.price import PRICE
 from cardhour_billing.catalog.tax import TAX
+from cardhour_billing.figures import grouped
 from cardhour_billing.models import Binding, Commitment, Contract, Customer, Price, PriceBook, TaxRule
 from cardhour_billing.money import percent_text
 from cardhour_billing.portal.records.noun import Column, Fact, Filter, Look, Noun, Related, Words
@@ -36,11 +37,12 @@ def by_customer(path: str = "customer__key") -> Filter:
     return Filter(key="customer", label=_("Customer"), choices=customers, match=lambda value: Q(**{path: value}))
 
 
-def of_customer() -> Column:
+def of_customer(*, wide: bool = False) -> Column:
+    """Whose it is; ``wide``: on a phone the first column says so."""
     return Column(
         key="customer", head=_("Customer"), text=lambda row, _look: row.customer.name,
         raw=lambda row, _look: row.customer.key, order=("customer__name",), leads="customers",
-        target=lambda row: row.customer_id,
+        target=lambda row: row.customer_id, wide=wide,
     )  # fmt: skip
 
 
@@ -101,7 +103,7 @@ def _book(row: Price, _look: Look) -> str:
 
 def _committed(row: Commitment, _look: Look) -> str:
     if row.quantity_us is not None:
-        return f"{hours_text(row.quantity_us)} h"
+        return f"{grouped(hours_text(row.quantity_us))} h"
     return f"{amount(row.amount or 0, row.currency)} {row.currency}"
 
 
@@ -122,7 +124,7 @@ CUSTOMERS = Noun(
     rows=lambda: Customer.objects.select_related("issuer"),
     search=("key", "name", "legal_name", "tax_id", "email"), order="name",
     columns=(
-        Column(key="name", head=_("Name"), text=plain("name"), small=plain("key"), order=("name",)),
+        Column(key="name", head=_("Name"), text=plain("name"), narrow=plain("key"), order=("name",)),
         Column(key="id", head=_("Id"), text=plain("key"), order=("key",), mono=True, wide=True),
         Column(key="currency", head=_("Currency"), text=plain("currency"), order=("currency",)),
         Column(key="timezone", head=_("Time zone"), text=plain("timezone"), order=("timezone",), wide=True),
@@ -146,7 +148,7 @@ CUSTOMERS = Noun(
         Fact(name=_("Buyer reference"), text=plain("buyer_reference")),
         Fact(name=_("Purchase order"), text=plain("po_number")),
         Fact(name=_("E-mail"), text=lambda row, _look: row.email.replace("\n", ", ")),
-        Fact(name=_("Language"), text=plain("language")),
+        Fact(name=_("Language"), text=plain("language"), pill=True),
         Fact(name=_("Currency"), text=plain("currency")),
         Fact(name=_("Time zone"), text=plain("timezone")),
         Fact(name=_("Issuer"), text=lambda row, _look: row.issuer.name),
@@ -169,7 +171,7 @@ BINDINGS = Noun(
     rows=lambda: Binding.objects.select_related("customer", "project"),
     search=("owner", "cluster", "node", "card", "customer__name", "customer__key", "project__key"), order="owner",
     columns=(
-        Column(key="owner", head=_("Owner"), text=plain("owner"), small=_place, order=("owner",), mono=True),
+        Column(key="owner", head=_("Owner"), text=plain("owner"), narrow=_place, order=("owner",), mono=True),
         Column(key="cluster", head=_("Cluster"), text=plain("cluster"), order=("cluster",), wide=True),
         Column(key="node", head=_("Node"), text=plain("node"), order=("node",), wide=True),
         Column(key="card", head=_("Card"), text=plain("card"), order=("card",), wide=True, mono=True),
@@ -199,8 +201,8 @@ PRICES = Noun(
         Column(key="book", head=_("Price book"), text=_book, raw=lambda row, _look: row.book.key, order=("book__key",),
                wide=True),
         Column(key="price", head=_("Per card-hour"), text=_price_text, raw=lambda row, _look: _price_text(row, _look)
-               .replace(",", ""), order=("unit_nano",), number=True),
-        Column(key="currency", head=_("Currency"), text=plain("currency"), order=("currency",)),
+               .replace(",", ""), narrow=plain("currency"), order=("unit_nano",), number=True),
+        Column(key="currency", head=_("Currency"), text=plain("currency"), order=("currency",), wide=True),
         Column(key="includes_tax", head=_("With tax"), text=lambda row, _look: "yes" if row.includes_tax else "no",
                pill=True, wide=True),
         *validity(),
@@ -253,7 +255,8 @@ COMMITMENTS = Noun(
         Column(key="commitment", head=_("Commitment"), text=plain("key"), order=("key",)),
         Column(key="contract", head=_("Contract"), text=plain("contract"), order=("contract",)),
         Column(key="term", head=_("Term"), text=plain("term"), order=("term",), pill=True),
-        Column(key="committed", head=_("Committed"), text=_committed, number=True),
+        Column(key="committed", head=_("Committed"), text=_committed, raw=lambda row, look: _committed(row, look)
+               .replace(",", ""), number=True),
         Column(key="covers", head=_("Covers"), text=lambda row, _look: ", ".join(row.covers), wide=True),
         *validity(),
     ),

@@ -156,7 +156,7 @@ NODES = Noun(
     empty=_("No node has reported yet. Install the agent on one, and enrol the key that it prints."),
     stored=nodes, key=lambda row: row.node, order="node",
     columns=(
-        Column(key="node", head=_("Node"), text=lambda row, _look: row.node, small=lambda row, _look: row.cluster),
+        Column(key="node", head=_("Node"), text=lambda row, _look: row.node, narrow=lambda row, _look: row.cluster),
         Column(key="cluster", head=_("Cluster"), text=lambda row, _look: row.cluster, wide=True),
         Column(key="cards", head=_("Cards"), text=lambda row, _look: str(row.cards),
                raw=lambda row, _look: row.cards, number=True, wide=True),
@@ -181,7 +181,7 @@ NODES = Noun(
     ),
     parts=(
         Part(title=_("Keys"), heads=(_("Key"), _("State"), _("Enrolled"), _("Who"), _("Revoked from"), _("Reason")),
-             rows=_key_rows),
+             rows=_key_rows, wide=frozenset({3, 4, 5})),
     ),
     audited=lambda row: row.node,
 )  # fmt: skip

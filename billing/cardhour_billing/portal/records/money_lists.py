@@ -18,7 +18,7 @@ from cardhour_billing.models import AddOn, Cost, CreditAccount, CreditGrant, Lea
 from cardhour_billing.money import percent_text
 from cardhour_billing.portal.records.catalog_lists import by_customer, of_customer, plain, recorded, validity
 from cardhour_billing.portal.records.noun import Column, Fact, Filter, Look, Noun, Part, Words
-from cardhour_billing.portal.records.texts import amount, instant, price, rfc3339
+from cardhour_billing.portal.records.texts import amount, instant, price, rfc3339, unit_words
 from cardhour_billing.printed import nano_text
 from cardhour_billing.receivables.credit_view import bookings
 
@@ -40,12 +40,20 @@ def _lease_price(row: Lease | AddOn, _look: Look) -> str:
     return price(row.unit_nano, row.currency)
 
 
+def _unit(row: Lease | AddOn, _look: Look) -> str:
+    return f"{row.currency} / {unit_words(row.per)}"
+
+
+def _whole_price(row: Lease | AddOn, look: Look) -> str:
+    return f"{_lease_price(row, look)} {_unit(row, look)}"
+
+
 def _per() -> tuple[Column, ...]:
     return (
         Column(key="price", head=_("Price"), text=_lease_price, raw=lambda row, look: _lease_price(row, look)
-               .replace(",", ""), order=("unit_nano",), number=True),
+               .replace(",", ""), narrow=_unit, order=("unit_nano",), number=True),
         Column(key="currency", head=_("Currency"), text=plain("currency"), order=("currency",), wide=True),
-        Column(key="per", head=_("Per"), text=plain("per"), order=("per",), pill=True),
+        Column(key="per", head=_("Per"), text=plain("per"), order=("per",), pill=True, wide=True),
     )  # fmt: skip
 
 
@@ -71,7 +79,7 @@ def _booked(row: CreditAccount | CreditGrant, look: Look) -> Iterator[Sequence[s
 
 BOOKED = Part(
     title=_("Movements"), heads=(_("When"), _("Kind"), _("Reference"), _("Who"), _("Amount"), _("Balance")),
-    rows=_booked, numbers=frozenset({4, 5}),
+    rows=_booked, numbers=frozenset({4, 5}), wide=frozenset({3, 5}),
 )  # fmt: skip
 
 
@@ -92,7 +100,9 @@ LEASES = Noun(
     rows=lambda: Lease.objects.select_related("customer"),
     search=("key", "model", "customer__name", "customer__key", "cards", "nodes"), order="lease",
     columns=(
-        Column(key="lease", head=_("Lease"), text=plain("key"), small=_cards, order=("key",)), of_customer(),
+        Column(key="lease", head=_("Lease"), text=plain("key"), small=_cards,
+               narrow=lambda row, _look: row.customer.name, order=("key",)),
+        of_customer(wide=True),
         Column(key="kind", head=_("Kind"), text=_kind, pill=True, wide=True),
         Column(key="model", head=_("Model"), text=plain("model"), order=("model",), wide=True),
         Column(key="count", head=_("Cards"), text=plain("count"), raw=lambda row, _look: row.count, order=("count",),
@@ -104,7 +114,7 @@ LEASES = Noun(
     facts=(
         Fact(name=_("Customer"), text=lambda row, _look: row.customer.name),
         Fact(name=_("Cards"), text=_cards),
-        Fact(name=_("Price"), text=lambda row, look: f"{_lease_price(row, look)} {row.currency} / {row.per}"),
+        Fact(name=_("Price"), text=_whole_price),
         Fact(name=_("Billing months"), text=plain("cycle"), pill=True),
         Fact(name=_("Billed in"), text=plain("billing"), pill=True),
         Fact(name=_("SLA credit, %"), text=lambda row, _look: percent_text(row.sla_ppm) if row.sla_ppm else ""),
@@ -119,7 +129,9 @@ ADD_ONS = Noun(
     rows=lambda: AddOn.objects.select_related("customer"),
     search=("key", "name", "customer__name", "customer__key"), order="add-on",
     columns=(
-        Column(key="add-on", head=_("Add-on"), text=plain("name"), small=plain("key"), order=("name",)), of_customer(),
+        Column(key="add-on", head=_("Add-on"), text=plain("name"), small=plain("key"),
+               narrow=lambda row, _look: row.customer.name, order=("name",)),
+        of_customer(wide=True),
         Column(key="quantity", head=_("Quantity"), text=lambda row, _look: nano_text(row.quantity_nano), number=True,
                wide=True),
         *_per(), *validity(),
@@ -128,7 +140,7 @@ ADD_ONS = Noun(
     audited=lambda row: f"add-on {ADD_ON.text(add_on_row(row))[0]}",
     facts=(
         Fact(name=_("Customer"), text=lambda row, _look: row.customer.name),
-        Fact(name=_("Price"), text=lambda row, look: f"{_lease_price(row, look)} {row.currency} / {row.per}"),
+        Fact(name=_("Price"), text=_whole_price),
         *recorded(),
     ),
 )  # fmt: skip
@@ -136,7 +148,7 @@ ADD_ONS = Noun(
 COSTS = Noun(
     slug="costs", group="fleet", title=_("Costs"), one=_("Cost"),
     help=_("What a server of a model costs its owner. For margin; no document shows it."),
-    empty=_("No costs yet, so no margin can be reckoned. Describe [[cost]] in a catalog."),
+    empty=_("No costs yet, so no margin can be reckoned. Describe them in a catalog file."),
     rows=Cost.objects.all, search=("model",), order="model",
     columns=(
         Column(key="model", head=_("Model"), text=plain("model"), order=("model",)),
@@ -204,7 +216,7 @@ PAYMENTS = Noun(
     rows=lambda: Payment.objects.select_related("customer"),
     search=("reference", "customer__name", "customer__key", "note"), order="-day",
     columns=(
-        Column(key="payment", head=_("Payment"), text=plain("code"), small=plain("reference"), order=("pk",)),
+        Column(key="payment", head=_("Payment"), text=plain("code"), narrow=plain("reference"), order=("pk",)),
         of_customer(),
         Column(key="day", head=_("Value date"), text=lambda row, _look: row.day.isoformat(), order=("day",)),
         Column(key="kind", head=_("Kind"), text=plain("kind"), order=("kind",), pill=True, wide=True),

@@ -32,7 +32,8 @@ class Column:
     """One column.
 
     key: name in files and in ``sort``.
-    text: what a row shows; ``small`` is a second, quieter line.
+    text: what a row shows; ``small`` is a second, quieter line; ``narrow`` is one on a phone alone, where what a
+      column of its own says on a wide page has no room.
     raw: what a file has, where that is not the text (exact integers, ISO times).
     order: what rows are sorted by, for the store; empty: not at all. Rows of the warehouse sort by ``raw`` or ``text``.
     pill: the text is a state, one of ``templates/parts/record_state.html``.
@@ -43,6 +44,7 @@ class Column:
     head: Words
     text: Callable[[Any, Look], str]
     small: Callable[[Any, Look], str] | None = None
+    narrow: Callable[[Any, Look], str] | None = None
     raw: Callable[[Any, Look], Any] | None = None
     order: tuple[str, ...] = ()
     number: bool = False
@@ -95,6 +97,8 @@ class Part:
     rows: Callable[[Any, Look], Iterable[Sequence[str]]]
     numbers: frozenset[int] = frozenset()
     """Columns that are figures, from 0."""
+    wide: frozenset[int] = frozenset()
+    """Columns for which a phone has no room."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ class Cell:
 
     text: str
     small: str
+    narrow: str
     column: Column
     url: str
 
@@ -104,5 +105,9 @@ def _cell(noun: Noun, row: Any, column: Column, look: Look, *, first: bool) -> C
     elif column.leads and column.target is not None:
         url = reverse("record", args=(column.leads, column.target(row)))
     return Cell(
-        text=column.text(row, look), small=column.small(row, look) if column.small else "", column=column, url=url
+        text=column.text(row, look),
+        small=column.small(row, look) if column.small else "",
+        narrow=column.narrow(row, look) if column.narrow else "",
+        column=column,
+        url=url,
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from cardhour_billing.figures import grouped
 from cardhour_billing.models.bitemporal import Bitemporal
 from cardhour_billing.money import Money, UnitPrice
@@ -32,6 +34,20 @@ def amount(minor: int, currency: str) -> str:
 
 def price(nano: int, currency: str) -> str:
     return grouped(str(UnitPrice(nano=nano, currency=currency)))
+
+
+UNITS = {
+    "card-hour": _("card-hour"),
+    "card-month": _("card-month"),
+    "server-month": _("server-month"),
+    "month": _("month"),
+    "once": _("once"),
+}
+
+
+def unit_words(unit: str) -> str:
+    """What a price is for, in the language of the page."""
+    return str(UNITS.get(unit, unit))
 
 
 def state(row: Bitemporal, look: Look) -> str:

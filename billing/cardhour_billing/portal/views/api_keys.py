@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from cardhour_billing.logins.api_keys import EXPIRES_DAYS, add_key, revoke_key
 from cardhour_billing.portal.access import customer_of, key_keeper_only
 from cardhour_billing.portal.api_key_rows import DAYS, ROWS_MAX, choices, owner_for, rows, visible_keys
+from cardhour_billing.portal.staff_zone import staff_zone
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Refuse
 
@@ -61,7 +62,7 @@ def _page(request: HttpRequest, *, status: int = 200, **more: object) -> HttpRes
         "rows_max": ROWS_MAX,
         "text": text,
         "own": customer,
-        "timezone": customer.timezone if customer else "UTC",
+        "timezone": customer.timezone if customer else staff_zone(),
         "scopes": choices(typed.getlist("scope") if typed else ()),
         "all_days": DAYS,
         "days": typed.get("days", "") if typed else str(EXPIRES_DAYS),

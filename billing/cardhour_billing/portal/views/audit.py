@@ -17,11 +17,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from cardhour_billing.audit.chain import CHUNK_ROWS, HEADS_FILE, Wanted, entries, read_heads, verify_chain
 from cardhour_billing.config import load_config
-from cardhour_billing.models import Issuer
 from cardhour_billing.month import day_start_ms
 from cardhour_billing.portal.access import staff_only
 from cardhour_billing.portal.csv_text import csv_stream
 from cardhour_billing.portal.records.history import said
+from cardhour_billing.portal.staff_zone import staff_zone
 from cardhour_contract.moment import format_rfc3339
 
 PAGE_ROWS = 50
@@ -60,7 +60,7 @@ class Asked:
 @staff_only
 def audit_page(request: HttpRequest) -> HttpResponseBase:
     """Entries, newest first, a page by key; ``format=csv`` for all of them, oldest first."""
-    asked, timezone = _asked(request.GET.dict()), _zone()
+    asked, timezone = _asked(request.GET.dict()), staff_zone()
     found = entries(asked.wanted(timezone))
     if request.GET.get("format") == "csv":
         return csv_stream("audit-log.csv", COLUMNS, _rows(found.iterator(chunk_size=CHUNK_ROWS)))
@@ -119,7 +119,3 @@ def _rows(found: Iterator[Any]) -> Iterator[list[Any]]:
     for each in found:
         detail = msgspec.json.encode(each.detail, order="sorted").decode()
         yield [each.position, format_rfc3339(each.at_ms), each.who, each.action, each.subject, detail]
-
-
-def _zone() -> str:
-    return Issuer.objects.values_list("timezone", flat=True).first() or "UTC"

@@ -160,7 +160,7 @@ def _shown(kept: Kept, shown: Tables, seen: Heat | None, asked: Asked) -> dict[s
             "heat": heat_chart(seen, width=680, left=86) if seen else None,
             "heat_phone": heat_chart(seen, width=326, left=76, right=44, last_hours=24) if seen else None,
             "share": share_chart(shown.margins, width=480, left=112, below_word=below),
-            "share_phone": share_chart(shown.margins, width=326, left=100, below_word=below),
+            "share_phone": share_chart(shown.margins, width=326, left=108, below_word=below),
         },
         **_other_days(asked),
     }

@@ -9,11 +9,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from cardhour_billing.config import load_config
-from cardhour_billing.models import AuditLog, Issuer
+from cardhour_billing.models import AuditLog
 from cardhour_billing.portal.access import billing_only, staff_only
 from cardhour_billing.portal.letters.replaying import letter_keys, preview
 from cardhour_billing.portal.letters.waiting import words_of
 from cardhour_billing.portal.phrases import in_words
+from cardhour_billing.portal.staff_zone import staff_zone
 from cardhour_billing.usage import letter_replay
 from cardhour_billing.usage.store import kept_warehouse
 from cardhour_contract.clock import SystemClock
@@ -72,7 +73,7 @@ def run_page(request: HttpRequest, position: int) -> HttpResponse:
              "detail": f"{each.path} {in_words(each.detail)}".strip()}
             for each in run.rejected[:SHOWN_MAX]
         ],
-        "zone": Issuer.objects.values_list("timezone", flat=True).first() or "UTC",
+        "zone": staff_zone(),
     }  # fmt: skip
     answer = render(request, "parts/letters_run.html" if htmx else "letters_run.html", facts)
     if htmx and run.ended:

@@ -13,7 +13,6 @@ from django.views.decorators.http import require_safe
 from structlog import get_logger
 
 from cardhour_billing.config import load_config
-from cardhour_billing.models import Issuer
 from cardhour_billing.portal.access import staff_only
 from cardhour_billing.portal.csv_text import csv_stream
 from cardhour_billing.portal.records.asked import Asked, asked
@@ -22,6 +21,7 @@ from cardhour_billing.portal.records.history import entries, time_chart, version
 from cardhour_billing.portal.records.noun import Look, Noun, Words
 from cardhour_billing.portal.records.nouns import NOUNS
 from cardhour_billing.portal.records.shown import cells, choices, csv_rows, heads, json_chunks, row_of
+from cardhour_billing.portal.staff_zone import staff_zone
 from cardhour_billing.usage.store import kept_warehouse
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Retry
@@ -116,8 +116,7 @@ def _noun(slug: str) -> Noun:
 
 def _look() -> Look:
     """Times of lists are the issuer's: staff of one installation work by one clock."""
-    timezone = Issuer.objects.values_list("timezone", flat=True).first() or "UTC"
-    return Look(timezone=timezone, now_ms=SystemClock().now_ms())
+    return Look(timezone=staff_zone(), now_ms=SystemClock().now_ms())
 
 
 def _facts(noun: Noun) -> dict[str, object]:

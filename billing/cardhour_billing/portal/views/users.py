@@ -18,6 +18,7 @@ from cardhour_billing.models import Customer
 from cardhour_billing.portal.access import admin_only
 from cardhour_billing.portal.inviting import can_invite, invited, say, sending_from
 from cardhour_billing.portal.records.catalog_lists import customers
+from cardhour_billing.portal.staff_zone import staff_zone
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Refuse
 
@@ -126,6 +127,7 @@ def _list(request: HttpRequest, *, status: int = 200, **more: object) -> HttpRes
         "customers": customers(),
         "roles": (*users.STAFF_ROLES, "member"),
         "can_invite": can_invite(request),
+        "zone": staff_zone(),
     }
     return render(request, "users.html", {**facts, **more}, status=status)
 
@@ -144,6 +146,7 @@ def _page(request: HttpRequest, login: User, *, status: int = 200, **more: objec
         "section": "users",
         **_row(login),
         "can_invite": can_invite(request),
+        "zone": staff_zone(),
         "roles": users.STAFF_ROLES if login.is_staff else users.CUSTOMER_ROLES,
     }
     return render(request, "user.html", {**facts, **more}, status=status)
