@@ -20,7 +20,7 @@ need gcc gcc
 need openjdk-17-jre-headless java
 need maven mvn
 need postgresql '/usr/lib/postgresql/*/bin/initdb' initdb
-need chromium chromium chromium-browser google-chrome
+need chromium-headless-shell chromium-headless-shell chromium chromium-browser google-chrome
 need poppler-utils pdftoppm
 need systemd systemd-analyze # does not start it: its own check of the units
 need fonts-wqy-microhei '/usr/share/fonts/*/*/*CJK*' '/usr/share/fonts/*/wqy/*' # Chinese pages are to be read in pictures

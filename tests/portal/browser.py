@@ -1,6 +1,7 @@
 """A real browser: the system's Chromium, driven by Playwright.
 
 Found by the environment variable that names one, then on the PATH; where there is none, ``UnavailableError`` says so.
+``chromium-headless-shell``, Chromium without what only a window needs, shows the same page for half of the work.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ PATIENCE_MS = 180_000
 """For anything awaited of a page: a busy machine is no failure."""
 
 VARIABLE = "CARDHOUR_TEST_CHROMIUM"
+PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
 class UnavailableError(Exception):
@@ -26,12 +28,12 @@ def chromium() -> str:
     """Path of the browser."""
     found = os.environ.get(VARIABLE) or _on_path()
     if not found:
-        raise UnavailableError(f"no Chromium here: install the chromium package, or name one in {VARIABLE}")
+        raise UnavailableError(f"no Chromium here: install chromium-headless-shell, or name one in {VARIABLE}")
     return found
 
 
 def _on_path() -> str | None:
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    return next(filter(None, map(shutil.which, PROGRAMS)), None)
 
 
 @contextmanager
