@@ -13,6 +13,7 @@ from msgspec import structs
 
 from cardhour_billing.audit.log import audit
 from cardhour_billing.models import AuditLog
+from cardhour_billing.portal.letters import worth
 from cardhour_billing.usage.letter_replay import ACTION, START_MS
 from cardhour_contract.clock import SystemClock, VirtualClock
 from cardhour_contract.moment import HOUR_MS
@@ -70,6 +71,28 @@ def test_letters_stand_by_reason_and_one_says_what_it_holds(dead: Warehouse) -> 
     one = client.get(f"/records/dead-letters/{letter:016x}/").content.decode()
     assert "ce_source" in one
     assert "started_at_ms" in one  # the body, in words
+
+
+def test_each_letter_says_what_it_is_worth_or_why_nobody_can_say(
+    dead: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a minute of one card each; the price of a card-hour is 1.616532."""
+    client = staff("viewer")
+    worths = [row.cells[4:7] for row in client.get("/records/dead-letters/?sort=reason").context["rows"]]
+    assert [tuple(cell.text for cell in row) for row in worths] == [("", "", "")] + 3 * [("0.0083", "0.01", "USD")]
+    assert worths[0][1].small == "no usage can be read in it"
+    letter = find_letters(dead, reason="clock_skew")[0].letter
+    one = client.get(f"/records/dead-letters/{letter:016x}/").content.decode()
+    assert "0.01 USD" in one
+    assert "clock off by +1:00:00.000" in one
+    lines = client.get("/records/dead-letters/?format=csv&sort=reason").getvalue().decode().splitlines()
+    assert [line.split(",")[4:7] for line in lines] == [["card_hours", "worth", "currency"], ["", "", ""]] + 3 * [
+        ["0.0083", "0.01", "USD"]
+    ]
+    monkeypatch.setattr(worth, "current_prices", list)
+    assert client.get("/records/dead-letters/?reason=clock_skew").context["rows"][0].cells[5].small == (
+        "no list price of H100"
+    )
 
 
 def test_a_replay_says_what_it_would_do_and_does_it_once(dead: Warehouse) -> None:

@@ -13,8 +13,13 @@ from cardhour_billing.rating.rate import rate
 from cardhour_ingest.warehouse.usage import BillableUsage
 
 
-def list_value(held_us: Mapping[str, int], period: BillingPeriod, currency: str) -> tuple[Money | None, bool]:
-    """The worth of card-microseconds by model, ``None`` for no price; and whether some of it has none."""
+def list_value(
+    held_us: Mapping[str, int], period: BillingPeriod, currency: str, prices: Prices | None = None
+) -> tuple[Money | None, bool]:
+    """The worth of card-microseconds by model, ``None`` for no price; and whether some of it has none.
+
+    prices: those in force, for whoever asks many times.
+    """
     usage = [
         BillableUsage(
             owner="", cluster="", node="", card="", model=model, segment_start_ms=period.start_ms, held_us=us,
@@ -22,7 +27,7 @@ def list_value(held_us: Mapping[str, int], period: BillingPeriod, currency: str)
         )
         for model, us in held_us.items()
     ]  # fmt: skip
-    prices = Prices(current_prices())
-    rated = rate(usage, period=period, bindings=Bindings(()), prices=prices, terms={}, list_currency=currency)
+    known = prices or Prices(current_prices())
+    rated = rate(usage, period=period, bindings=Bindings(()), prices=known, terms={}, list_currency=currency)
     values = [each.list_value for each in rated.unassigned if each.list_value]
     return (sum(values[1:], values[0]) if values else None), len(values) < len(rated.unassigned)

@@ -6,13 +6,13 @@ dead (``letters``) nor reading it again (``cardhour_ingest.replay``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
 from cardhour_contract.errors import Reject
 from cardhour_contract.interval import Interval, intersect, union_ms
-from cardhour_contract.moment import MS_US
+from cardhour_contract.moment import LAST_MS, MS_US
 from cardhour_contract.wire import USAGE_COLUMNS, PackedReport, column_values, read_envelope, read_report
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.letters import StoredMessage, find_letters, messages_of
@@ -42,20 +42,40 @@ def said_by(warehouse: Warehouse, letters: Sequence[int], within: Interval) -> U
     """What these letters say of a span."""
     held: dict[str, list[Interval]] = {}
     readable = 0
-    for first in range(0, min(len(letters), LETTERS_READ_MAX), AT_ONCE):
-        for message in messages_of(warehouse, letters[first : min(first + AT_ONCE, LETTERS_READ_MAX)]).values():
-            report = _report(message)
-            if report is not None:
-                readable += 1
-                _add(held, report)
-    models = _models(warehouse, sorted(held))
+    for _, report in _reports(warehouse, letters[:LETTERS_READ_MAX]):
+        if report is not None:
+            readable += 1
+            _add(held, report)
+    held_us = _by_model(held, _models(warehouse, sorted(held)), within)
+    return Unread(letters=len(letters), unreadable=len(letters) - readable, held_us=held_us)
+
+
+def said_by_each(warehouse: Warehouse, letters: Sequence[int]) -> dict[int, Mapping[str, int]]:
+    """What each of these letters says, by model; of what says nothing that can be read there is none."""
+    times: dict[int, dict[str, list[Interval]]] = {}
+    for letter, report in _reports(warehouse, letters[:LETTERS_READ_MAX]):
+        if report is not None:
+            _add(times.setdefault(letter, {}), report)
+    models = _models(warehouse, sorted({card for held in times.values() for card in held}))
+    return {letter: _by_model(held, models, Interval(0, LAST_MS)) for letter, held in times.items()}
+
+
+def _reports(warehouse: Warehouse, letters: Sequence[int]) -> Iterator[tuple[int, PackedReport | None]]:
+    """Every letter that there is, and its report where it has one."""
+    for first in range(0, len(letters), AT_ONCE):
+        for letter, message in messages_of(warehouse, letters[first : first + AT_ONCE]).items():
+            yield letter, _report(message)
+
+
+def _by_model(held: Mapping[str, Sequence[Interval]], models: Mapping[str, str], within: Interval) -> dict[str, int]:
+    """Each card's time once, added up by model."""
     sums: dict[str, int] = {}
     for card, times in held.items():
         length_us = union_ms(intersect(times, within)) * MS_US
         if length_us:
             model = models.get(card, "")
             sums[model] = sums.get(model, 0) + length_us
-    return Unread(letters=len(letters), unreadable=len(letters) - readable, held_us=sums)
+    return sums
 
 
 def _report(message: StoredMessage) -> PackedReport | None:

@@ -5,13 +5,16 @@ Owns what each shows. Their rows come all at once: a fleet has thousands of node
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 from msgspec import Struct
 
+from cardhour_billing.portal.letters.replaying import seconds_text
 from cardhour_billing.portal.letters.waiting import REASONS, by_reason, words_of
+from cardhour_billing.portal.letters.worth import NONE, Worth, worth_of
 from cardhour_billing.portal.phrases import in_words
 from cardhour_billing.portal.records.noun import Column, Fact, Filter, Look, Noun, Part, Words
 from cardhour_billing.portal.records.texts import instant, rfc3339
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from cardhour_ingest.warehouse.letters import StoredLetter
     from cardhour_ingest.warehouse.node_keys import NodeKey
 
+OFFSET = re.compile(r"offset_ms=(-?\d+):")
+"""How the checks say how far a clock was off."""
 SILENT_MS = HOUR_MS
 """Nodes report every few seconds, and spool what cannot be sent: an hour of silence is worth a look."""
 
@@ -142,6 +147,17 @@ def _replayable(row: StoredLetter) -> bool:
     return not row.replayed and row.reason != TOO_LATE
 
 
+def _detail(row: StoredLetter) -> str:
+    """What is wrong with it, for people."""
+    skew = OFFSET.match(row.detail)
+    return _("clock off by %(offset)s") % {"offset": seconds_text(int(skew[1]))} if skew else in_words(row.detail)
+
+
+def _worth(row: StoredLetter, look: Look) -> Worth:
+    found: Worth = look.beside.get(f"{row.letter:016x}", NONE)
+    return found
+
+
 def _reasons() -> Sequence[tuple[str, Words]]:
     return [(each, each) for each in REASONS]
 
@@ -192,14 +208,22 @@ LETTERS = Noun(
     empty=_("No dead letters: every message could be read."),
     stored=letters, key=lambda row: f"{row.letter:016x}", order="-received",
     columns=(
-        Column(key="letter", head=_("Letter"), text=lambda row, _look: f"{row.letter:016x}", mono=True),
+        Column(key="letter", head=_("Letter"), text=lambda row, _look: f"{row.letter:016x}", mono=True,
+               narrow=lambda row, look: instant(row.received_at_ms, look)),
         Column(key="received", head=_("Received"), text=lambda row, look: instant(row.received_at_ms, look),
-               raw=lambda row, _look: rfc3339(row.received_at_ms)),
+               raw=lambda row, _look: rfc3339(row.received_at_ms), wide=True),
         Column(key="node", head=_("Node"), text=lambda row, _look: row.node, wide=True),
         Column(key="reason", head=_("Reason"), text=lambda row, _look: row.reason,
-               small=lambda row, _look: in_words(row.detail)),
+               small=lambda row, _look: _detail(row)),
+        Column(key="card_hours", head=_("Card-hours"), text=lambda row, look: _worth(row, look).hours,
+               raw=lambda row, look: _worth(row, look).hours.replace(",", ""), number=True, wide=True, beside=True),
+        Column(key="worth", head=_("At list price"), text=lambda row, look: _worth(row, look).amount,
+               small=lambda row, look: _worth(row, look).why, narrow=_letter_state,
+               raw=lambda row, look: _worth(row, look).amount.replace(",", ""), number=True, beside=True),
+        Column(key="currency", head=_("Currency"), text=lambda row, look: _worth(row, look).currency, wide=True,
+               beside=True),
         Column(key="path", head=_("Field"), text=lambda row, _look: row.path, wide=True, mono=True),
-        Column(key="state", head=_("State"), text=_letter_state, pill=True),
+        Column(key="state", head=_("State"), text=_letter_state, pill=True, wide=True),
     ),
     filters=(
         Filter(key="state", label=_("State"), choices=_letter_states,
@@ -207,11 +231,14 @@ LETTERS = Noun(
         Filter(key="reason", label=_("Reason"), choices=_reasons,
                match=lambda value: lambda row: row.reason == value),
     ),
-    ticked="letters-replay", tick=_replayable, summary=by_reason, texts=_message,
+    ticked="letters-replay", tick=_replayable, summary=by_reason, beside=worth_of, texts=_message,
     facts=(
         Fact(name=_("Reason"), text=lambda row, _look: row.reason),
         Fact(name=_("What it means"), text=lambda row, _look: words_of(row.reason)),
-        Fact(name=_("What is wrong"), text=lambda row, _look: in_words(row.detail)),
+        Fact(name=_("What is wrong"), text=lambda row, _look: _detail(row)),
+        Fact(name=_("Card-hours it speaks of"), text=lambda row, look: _worth(row, look).hours),
+        Fact(name=_("At list price"), text=lambda row, look: " ".join(filter(None, (
+            _worth(row, look).amount, _worth(row, look).currency, _worth(row, look).why)))),
         Fact(name=_("Field"), text=lambda row, _look: row.path, mono=True),
         Fact(name=_("Node"), text=lambda row, _look: row.node),
         Fact(name=_("Message"), text=lambda row, _look: row.source_id, mono=True),

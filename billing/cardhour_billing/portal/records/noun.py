@@ -6,7 +6,7 @@ of them in ``nouns``. Texts are marked for translation where a noun is described
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +21,14 @@ Words = str | Promise
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """How a row is looked at: the zone of its times, and when now is (UTC milliseconds)."""
+    """How a row is looked at: the zone of its times, and when now is (UTC milliseconds).
+
+    beside: what was read for the rows of a page alone, by the key of each (``Noun.beside``).
+    """
 
     timezone: str
     now_ms: int
+    beside: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,7 @@ class Column:
     """One column.
 
     key: name in files and in ``sort``.
+    beside: the text is of what was read for the rows of a page alone: no list is sorted by it.
     text: what a row shows; ``small`` is a second, quieter line; ``narrow`` is one on a phone alone, where what a
       column of its own says on a wide page has no room.
     raw: what a file has, where that is not the text (exact integers, ISO times).
@@ -51,6 +56,7 @@ class Column:
     wide: bool = False
     mono: bool = False
     pill: bool = False
+    beside: bool = False
     leads: str = ""
     target: Callable[[Any], Any] | None = None
 
@@ -139,6 +145,8 @@ class Noun:
     """Whether a row may be ticked."""
     summary: Callable[[Sequence[Any]], Any] | None = None
     """What stands above the list of the warehouse, of all its rows (``parts/summary_<slug>.html``)."""
+    beside: Callable[[Warehouse, Sequence[Any], int], Mapping[str, Any]] | None = None
+    """What takes long to know of a row, so that it is read for those that are shown: of rows, now; by their keys."""
     texts: Callable[[Warehouse, Any], Sequence[tuple[Words, str]]] | None = None
     """Long texts of a record's page that are read for it alone."""
     changes: str = ""

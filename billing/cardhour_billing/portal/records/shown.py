@@ -60,16 +60,16 @@ def page_url(noun: Noun, row: Any) -> str:
     return reverse("record", args=(noun.slug, noun.key(row)))
 
 
-def csv_rows(noun: Noun, rows: Iterable[Any], look: Look) -> Iterator[list[Any]]:
+def csv_rows(noun: Noun, rows: Iterable[tuple[Any, Look]]) -> Iterator[list[Any]]:
     """What a file has of each row."""
-    for row in rows:
+    for row, look in rows:
         yield [each.value(row, look) for each in noun.columns]
 
 
-def json_chunks(noun: Noun, rows: Iterable[Any], look: Look) -> Iterator[bytes]:
+def json_chunks(noun: Noun, rows: Iterable[tuple[Any, Look]]) -> Iterator[bytes]:
     """A JSON array, a row at a time."""
     opening = b"[\n"
-    for row in rows:
+    for row, look in rows:
         yield opening + msgspec.json.encode({each.key: each.value(row, look) for each in noun.columns})
         opening = b",\n"
     yield b"[]\n" if opening == b"[\n" else b"\n]\n"
@@ -89,7 +89,7 @@ def choices(noun: Noun, wanted: Asked) -> list[tuple[str, Words, list[tuple[str,
 
 def _head(noun: Noun, column: Column, wanted: Asked) -> Head:
     now = wanted.sort.removeprefix("-") == column.key
-    sortable = bool(column.order) or noun.stored is not None
+    sortable = bool(column.order) or (noun.stored is not None and not column.beside)
     turned = f"-{column.key}" if now and not wanted.descending else column.key
     return Head(
         column=column,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,6 +29,8 @@ from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Retry
 
 KEY_DIGITS_MAX = 18
+BESIDE_ROWS = 100
+"""Rows of a file for which what takes long is read at once."""
 
 
 @require_safe
@@ -44,6 +48,7 @@ def list_page(request: HttpRequest, slug: str) -> HttpResponseBase:
     if form in ("csv", "json"):
         return _file(noun, form, rows, look)
     page = page_of(rows, wanted.page)
+    look = _beside(noun, page.rows, look)
     htmx = request.headers.get("HX-Request") == "true" and request.headers.get("HX-History-Restore-Request") != "true"
     response = render(
         request,
@@ -76,6 +81,7 @@ def record_page(request: HttpRequest, slug: str, key: str) -> HttpResponseBase:
     try:
         row = _record(noun, key)
         texts = _texts(noun, row)
+        look = _beside(noun, [] if row is None else [row], look)
     except Retry as error:
         get_logger().warning("usage_store_away", page=slug, error=str(error))
         return render(request, "records.html", {**_facts(noun), "away": True}, status=503)
@@ -145,6 +151,25 @@ def _texts(noun: Noun, row: Any) -> Sequence[tuple[Words, str]]:
         return noun.texts(warehouse, row)
 
 
+def _beside(noun: Noun, rows: Sequence[Any], look: Look) -> Look:
+    """The look that also has what is read for these rows alone."""
+    if noun.beside is None or not rows:
+        return look
+    with kept_warehouse(load_config()) as warehouse:
+        return replace(look, beside=noun.beside(warehouse, rows, look.now_ms))
+
+
+def _looked(noun: Noun, rows: Iterable[Any], look: Look) -> Iterator[tuple[Any, Look]]:
+    """Every row with how it is looked at, a chunk at a time."""
+    if noun.beside is None:
+        yield from ((row, look) for row in rows)
+        return
+    left = iter(rows)
+    while chunk := list(islice(left, BESIDE_ROWS)):
+        there = _beside(noun, chunk, look)
+        yield from ((row, there) for row in chunk)
+
+
 def _record(noun: Noun, key: str) -> Any:
     if noun.rows is None:
         return next((row for row in _stored(noun) if noun.key(row) == key), None)
@@ -155,10 +180,11 @@ def _record(noun: Noun, key: str) -> Any:
 
 def _file(noun: Noun, form: str, rows: QuerySet[Any] | Sequence[Any], look: Look) -> StreamingHttpResponse:
     """Everything that was found, a chunk at a time."""
+    looked = _looked(noun, every(rows), look)
     if form == "csv":
-        return csv_stream(f"{noun.slug}.csv", [each.key for each in noun.columns], csv_rows(noun, every(rows), look))
+        return csv_stream(f"{noun.slug}.csv", [each.key for each in noun.columns], csv_rows(noun, looked))
     return StreamingHttpResponse(
-        json_chunks(noun, every(rows), look),
+        json_chunks(noun, looked),
         content_type="application/json",
         headers={"Content-Disposition": f'attachment; filename="{noun.slug}.json"'},
     )
