@@ -9,6 +9,7 @@ from django import template
 from cardhour_billing import figures
 from cardhour_billing.month import clock_time
 from cardhour_billing.portal.fleet.tables import percent_text
+from cardhour_billing.portal.line_names import in_one_language
 from cardhour_billing.portal.phrases import KINDS, change_in_words, in_words
 from cardhour_billing.portal.sentences import in_chinese, title_of, told
 from cardhour_contract.moment import parse_rfc3339
@@ -20,6 +21,7 @@ register.filter("told", told)
 register.filter("in_words", in_words)
 register.filter("change_in_words", change_in_words)
 register.filter("in_short", title_of)
+register.filter("in_one_language", in_one_language)
 
 
 @register.filter
@@ -56,6 +58,12 @@ def month_name(text: str) -> str:
 def day(text: str) -> str:
     """``2026-12-03`` as ``3 December 2026`` or ``2026 年 12 月 3 日``."""
     return figures.day_zh(text) if in_chinese() else figures.day_en(text)
+
+
+@register.filter
+def day_number(text: str) -> int:
+    """``2026-12-03`` as ``3``."""
+    return int(text[8:10])
 
 
 @register.filter

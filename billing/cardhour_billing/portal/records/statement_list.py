@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from cardhour_billing.figures import grouped
 from cardhour_billing.models import Statement, StatementEvent
 from cardhour_billing.money import Money
+from cardhour_billing.portal.line_names import in_one_language
 from cardhour_billing.portal.records.catalog_lists import by_customer, of_customer, plain
 from cardhour_billing.portal.records.noun import Column, Fact, Filter, Look, Noun, Part, Words
 from cardhour_billing.portal.records.texts import amount, instant, rfc3339
@@ -49,7 +50,7 @@ def _lines(row: Statement, _look: Look) -> Iterator[Sequence[str]]:
     disputed = set(row.events.exclude(line=None).values_list("line", flat=True))
     for line in document_of(row).lines:
         state = "disputed" if line.position in disputed else ""
-        yield str(line.position), line.name, line.document, state, grouped(line.amount)
+        yield str(line.position), in_one_language(line.name), line.document, state, grouped(line.amount)
 
 
 STATEMENTS = Noun(

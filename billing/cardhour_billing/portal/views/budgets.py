@@ -15,6 +15,7 @@ from cardhour_billing.config import load_config
 from cardhour_billing.models import Budget, BudgetAlert, Customer, CustomerWebhook
 from cardhour_billing.money import Money, read_amount
 from cardhour_billing.portal.access import capabilities, customer_admin_only, customer_only, own_customer
+from cardhour_billing.portal.phrases import in_words
 from cardhour_billing.portal.usage_page import BAR_WIDTH, part_percent, text_of
 from cardhour_billing.sending.customer_webhook import Told, log_of, remove_webhook, send_test, set_webhook
 from cardhour_billing.sending.mailing import fate_of
@@ -99,7 +100,7 @@ def webhook(request: HttpRequest) -> HttpResponse:
         if told.delivered:
             messages.success(request, _("The receiver took the test."))
         else:
-            messages.error(request, _("The test did not arrive: %(why)s") % {"why": told.outcome})
+            messages.error(request, _("The test did not arrive: %(why)s") % {"why": in_words(told.outcome)})
     else:
         try:
             made = set_webhook(customer, request.POST.get("url", "").strip(), settings, clock=clock, who=who)

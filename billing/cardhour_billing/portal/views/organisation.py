@@ -13,6 +13,7 @@ from cardhour_billing.logins.invitation import invite_again
 from cardhour_billing.logins.organisation import add_member, invite_member, members, remove_member, set_admin
 from cardhour_billing.portal.access import customer_admin_only, own_customer
 from cardhour_billing.portal.inviting import can_invite, invited, say, sending_from
+from cardhour_billing.portal.phrases import in_words
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import to_ms
@@ -55,7 +56,7 @@ def change(request: HttpRequest, user_id: int) -> HttpResponse:
             set_admin(customer, login, admin=action == "admin", clock=clock, who=who)
             messages.success(request, _("The role of %(login)s was changed.") % {"login": login.username})
     except Refuse as error:
-        messages.error(request, str(error))
+        messages.error(request, " ".join(map(in_words, error.problems)))
     return redirect("organisation")
 
 
