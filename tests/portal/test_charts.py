@@ -9,6 +9,7 @@ from cardhour_billing.frozen.document import CardShare, DayShare, DocumentLine, 
 from cardhour_billing.portal.card_day import EXAMPLE, QUARTERS, card_day
 from cardhour_billing.portal.cards import ROWS_MAX, card_charges
 from cardhour_billing.portal.charts import SERIES_MAX, DayCharges, day_charges
+from cardhour_billing.portal.paper import as_printed
 from tests.portal import sample
 
 
@@ -99,3 +100,32 @@ def test_card_hours_shown_add_up_to_their_sum() -> None:
     assert charges is not None
     assert sorted(row.card_hours for row in charges.rows) == ["0.3333", "0.3333", "0.3334"]
     assert charges.card_hours == "1.0000"
+
+
+def test_what_is_of_no_day_and_of_no_card_stands_beside_the_rest_so_that_both_add_up() -> None:
+    """A lease and storage stand on an invoice beside usage: 10.00 by day and card, 25.50 of neither."""
+    usage = replace(
+        with_days(("A100", {1: "4.00", 2: "6.00"})).lines[0],
+        amount="10.00",
+        cards=(CardShare(card="GPU-1", node="n", quantity_us=1, amount="10.00"),),
+    )
+    lease = sample.charge(2, "lease", "Lease 租赁 one, 1 card 卡", "20.00")
+    storage = sample.charge(3, "add-on", "Storage", "5.50")
+    document = replace(sample.ISSUED, lines=(usage, lease, storage))
+    by_day, by_card = drawn(document), card_charges(document)
+    assert by_card is not None
+    assert ([each.sum for each in by_day.series], by_day.undated) == (["10.00"], "25.50")
+    assert ([row.amount for row in by_card.rows], by_card.other_charges) == (["10.00"], "25.50")
+    assert document.charges == "35.50"
+    alone = replace(document, lines=(usage,))
+    assert (drawn(alone).undated, getattr(card_charges(alone), "other_charges", None)) == ("", "")
+
+
+def test_a_credit_note_is_printed_with_what_it_gives_back() -> None:
+    """The page says what the PDF says: positive amounts, quantity × price as before."""
+    note = as_printed(sample.CREDIT_NOTE)
+    assert sample.CREDIT_NOTE.total.startswith("-")
+    assert not any(text.startswith("-") for text in (note.net, note.total, note.due, *(row.tax for row in note.tax)))
+    for line, was in zip(note.lines, sample.CREDIT_NOTE.lines, strict=True):
+        assert line.amount == was.amount.removeprefix("-") or line.amount == f"-{was.amount}"
+    assert as_printed(sample.MIXED) is sample.MIXED

@@ -63,7 +63,7 @@ def _payload(document: InvoiceDocument) -> dict[str, Any]:
     return {
         "draft": document.state == "draft",
         "kind": document.kind,
-        "chinese": issuer.country in ("", "CN"),
+        "chinese": document.chinese,
         "number": document.number or "",
         "zh_first": customer.language == "zh-hans",
         "issued": [issued.year, issued.month, issued.day] if issued else None,

@@ -207,6 +207,11 @@ class InvoiceDocument(Struct, frozen=True, kw_only=True):
         return str(taken) if taken.amount else ""
 
     @property
+    def chinese(self) -> bool:
+        """Whether the fapiao is another paper, so that this one may not be called an invoice."""
+        return self.issuer.country in ("", "CN")
+
+    @property
     def charges(self) -> str:
         """Sum of the lines as they are printed: ``net``, or with tax where prices include it."""
         return str(total((parse_amount(line.amount, self.currency) for line in self.lines), self.currency))

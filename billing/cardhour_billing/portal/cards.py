@@ -12,7 +12,7 @@ from heapq import nsmallest
 
 from cardhour_billing.figures import grouped
 from cardhour_billing.frozen.document import InvoiceDocument
-from cardhour_billing.money import allocate, decimal_text, round_half_away
+from cardhour_billing.money import allocate, decimal_text, parse_amount, round_half_away, total
 from cardhour_contract.moment import CARD_HOUR_US
 
 ROWS_MAX = 20
@@ -42,6 +42,8 @@ class CardCharges:
     others: int
     rest: CardRow | None
     card_hours: str
+    other_charges: str
+    """What leases and other charges of no card come to; empty where there are none."""
 
 
 def card_charges(document: InvoiceDocument) -> CardCharges | None:
@@ -79,7 +81,13 @@ def card_charges(document: InvoiceDocument) -> CardCharges | None:
         others=others,
         rest=rows[-1] if others else None,
         card_hours=scaled(sum(hours), HOUR_DECIMALS),
+        other_charges=_other_charges(document),
     )
+
+
+def _other_charges(document: InvoiceDocument) -> str:
+    others = [parse_amount(line.amount, document.currency) for line in document.lines if line.kind != "usage"]
+    return grouped(str(total(others, document.currency))) if others else ""
 
 
 def shown_hours(quantities_us: Sequence[int]) -> list[int]:

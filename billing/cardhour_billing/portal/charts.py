@@ -74,6 +74,8 @@ class DayCharges:
     series: tuple[Series, ...]
     table: tuple[tuple[str, str], ...]
     """Day and its grouped sum, for every day of the period."""
+    undated: str
+    """What leases and other charges of no day come to; empty where there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,7 @@ def day_charges(document: InvoiceDocument, other: str) -> DayCharges | None:
     if not any(line.days for line in document.lines):
         return None
     stack = _stack(document, other)
+    undated = [_minor(line.amount) for line in document.lines if not line.days]
     sums = {name: sum(by_day.values()) for name, by_day in stack.amounts.items()}
     return DayCharges(
         wide=stacked_bars(stack, document.decimals, width=720, height=230, label_every=2),
@@ -107,6 +110,7 @@ def day_charges(document: InvoiceDocument, other: str) -> DayCharges | None:
             (day, amount_text(sum(stack.amounts[name].get(day, 0) for name in stack.names), document.decimals))
             for day in stack.days
         ),
+        undated=amount_text(sum(undated), document.decimals) if undated else "",
     )
 
 

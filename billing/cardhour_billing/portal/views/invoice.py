@@ -20,6 +20,7 @@ from cardhour_billing.portal.acts.story import story_of
 from cardhour_billing.portal.cards import card_charges
 from cardhour_billing.portal.charts import day_charges
 from cardhour_billing.portal.closing import state_of
+from cardhour_billing.portal.paper import as_printed
 from cardhour_billing.receivables.standing import standing_of, today, with_standing
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Refuse
@@ -73,6 +74,7 @@ def invoice_page(request: HttpRequest, invoice_id: int) -> HttpResponse:
             "section": "invoices",
             "invoice": invoice,
             "document": document,
+            "printed": as_printed(document),
             "findings": read_kept(invoice.findings),
             "state": state_of(invoice),
             "stands": standing_of(invoice, today(SystemClock())),

@@ -55,7 +55,7 @@ def usage(request: HttpRequest) -> HttpResponse:
         return render(request, "usage.html", {**facts, "away": True}, status=503)
     names = Names(
         usage=_("On demand"),
-        leased=_("Leased, by day"),
+        leased=_("Leases and other charges, by day") if _others(shown) else _("Leased, by day"),
         other=_("Others"),
         undated=_("Of no day"),
         none=_("No project"),
@@ -80,6 +80,11 @@ def usage(request: HttpRequest) -> HttpResponse:
             "unpriced": [(model, usage_page.hours_of(us)) for model, us in shown.unpriced],
         },
     )
+
+
+def _others(shown: MonthUsage) -> bool:
+    """Whether anything but leases is charged by day, such as storage."""
+    return any(each.days and each.kind != "lease" for each in shown.charges)
 
 
 def _figures(customer: Customer, shown: MonthUsage, month: Month) -> dict[str, object]:
