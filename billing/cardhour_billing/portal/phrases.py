@@ -145,11 +145,13 @@ KINDS = {
     "binding": gettext_lazy("binding"),
     "price": gettext_lazy("price"),
     "lease": gettext_lazy("lease"),
-    "contract": gettext_lazy("contract"),
+    "contract": gettext_lazy("Contract"),
     "customer": gettext_lazy("customer"),
     "commitment": gettext_lazy("commitment"),
     "tax": gettext_lazy("tax rule"),
     "add-on": gettext_lazy("add-on"),
+    "cost": gettext_lazy("cost"),
+    "issuer": gettext_lazy("issuer"),
 }
 """What the catalog's tables are called inside a sentence."""
 FRAGMENTS = (
@@ -181,6 +183,9 @@ FRAGMENTS = (
     "(pool)",
     "for customer %(customer)s",
     "for everybody",
+    "server of %(cards)s:",
+    "over %(months)s months",
+    "hosting %(hosting)s and power %(power)s",
     "customer %(customer)s",
     "everybody",
 )

@@ -8,6 +8,7 @@ from django import template
 
 from cardhour_billing import figures
 from cardhour_billing.month import clock_time
+from cardhour_billing.portal.audit_words import in_zone
 from cardhour_billing.portal.fleet.tables import percent_text
 from cardhour_billing.portal.line_names import in_one_language
 from cardhour_billing.portal.phrases import KINDS, change_in_words, in_words
@@ -20,6 +21,7 @@ register = template.Library()
 register.filter("told", told)
 register.filter("in_words", in_words)
 register.filter("change_in_words", change_in_words)
+register.filter("in_zone", in_zone)
 register.filter("in_short", title_of)
 register.filter("in_one_language", in_one_language)
 

@@ -17,7 +17,7 @@ from cardhour_billing.catalog.plan import plan
 from cardhour_billing.charges.finding import Finding
 from cardhour_billing.effects.simulation import Bill, Simulated, difference, simulate
 from cardhour_billing.figures import grouped
-from cardhour_billing.models import Customer, Issuer
+from cardhour_billing.models import Customer
 from cardhour_billing.money import Money
 from cardhour_billing.month import Month, local_day, month_of
 from cardhour_billing.usage.ledger import Ledger
@@ -110,10 +110,6 @@ def effect(file: CatalogFile, month: Month, *, ledger: Ledger, clock: Clock) -> 
         hidden=max(0, len(changed) - ROWS_MAX),
         sums=tuple(_sums(found)),
     )
-
-
-def issuer_zone() -> str:
-    return Issuer.objects.values_list("timezone", flat=True).first() or "UTC"
 
 
 def _changed(each: Simulated) -> bool:

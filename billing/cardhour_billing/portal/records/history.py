@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from cardhour_billing.models import AuditLog
+from cardhour_billing.portal.audit_words import action_words, detail_words
 from cardhour_billing.portal.charts import Bar, Tick
 from cardhour_billing.portal.records.noun import Look, Noun
 from cardhour_billing.portal.records.texts import instant, successor
@@ -82,18 +81,11 @@ def entries(noun: Noun, row: Any, look: Look) -> list[Entry]:
             position=each.position,
             at=instant(each.at_ms, look),
             who=each.who,
-            action=each.action,
-            detail=said(each.detail),
+            action=action_words(each.action),
+            detail=detail_words(each.detail, look.timezone),
         )
         for each in found
     ]
-
-
-def said(detail: dict[str, Any]) -> str:
-    """What an entry tells, for reading."""
-    if set(detail) == {"what"}:
-        return str(detail["what"])
-    return ", ".join(f"{name}: {_plain(value)}" for name, value in detail.items())
 
 
 def time_chart(found: Sequence[Version], look: Look, *, width: int = 680) -> TimeChart | None:
@@ -134,7 +126,3 @@ def _people(noun: Noun, row: Any, recorded: Sequence[int]) -> dict[int, str]:
         AuditLog.objects.filter(subject=noun.audited(row)[:256]).order_by("position").values_list("at_ms", "who")
     )
     return {at: who for at in recorded if (who := next((who for at_ms, who in entries if at_ms >= at), ""))}
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value, order="sorted").decode()

@@ -17,10 +17,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from cardhour_billing.audit.chain import CHUNK_ROWS, HEADS_FILE, Wanted, entries, read_heads, verify_chain
 from cardhour_billing.config import load_config
+from cardhour_billing.models import AuditLog
 from cardhour_billing.month import day_start_ms
 from cardhour_billing.portal.access import staff_only
+from cardhour_billing.portal.audit_words import action_words, detail_words, subject_words
 from cardhour_billing.portal.csv_text import csv_stream
-from cardhour_billing.portal.records.history import said
 from cardhour_billing.portal.staff_zone import staff_zone
 from cardhour_contract.moment import format_rfc3339
 
@@ -72,7 +73,7 @@ def audit_page(request: HttpRequest) -> HttpResponseBase:
         {
             "section": "audit",
             "asked": asked,
-            "rows": [(each, said(each.detail)) for each in shown[:PAGE_ROWS]],
+            "rows": [_shown(each, timezone) for each in shown[:PAGE_ROWS]],
             "older_query": asked.query(before=shown[PAGE_ROWS - 1].position) if len(shown) > PAGE_ROWS else "",
             "newest_query": asked.query() if asked.before is not None else "",
             "csv_query": asked.query(format="csv"),
@@ -94,6 +95,16 @@ def verify(request: HttpRequest) -> HttpResponse:
         facts = {"entries": f"{chain.entries:,}", "heads": f"{chain.heads_checked:,}", "head": chain.head[:16] + "…"}
         messages.success(request, told % facts)
     return redirect("audit")
+
+
+def _shown(entry: AuditLog, timezone: str) -> dict[str, object]:
+    """An entry as a row, in the language of the page."""
+    return {
+        "entry": entry,
+        "action": action_words(entry.action),
+        "subject": subject_words(entry.action, entry.subject),
+        "detail": detail_words(entry.detail, timezone),
+    }
 
 
 def _asked(query: Mapping[str, str]) -> Asked:

@@ -24,7 +24,6 @@ from cardhour_billing.portal.catalog.effect import (
     Effect,
     Planned,
     effect,
-    issuer_zone,
     months,
     planned,
 )
@@ -32,6 +31,7 @@ from cardhour_billing.portal.catalog.fields import Form
 from cardhour_billing.portal.phrases import without_line
 from cardhour_billing.portal.records.catalog_lists import in_words
 from cardhour_billing.portal.records.nouns import NOUNS
+from cardhour_billing.portal.staff_zone import staff_zone
 from cardhour_billing.usage.ledger import WarehouseLedger
 from cardhour_billing.usage.store import kept_warehouse
 from cardhour_contract.clock import SystemClock
@@ -61,7 +61,7 @@ def form_page(request: HttpRequest, name: str) -> HttpResponse:
     form, row = _form(name), _row(name, request.GET.get("id", ""))
     if isinstance(row, Price) and in_words(row):
         return redirect("catalog-text")  # tiers and bands are written, not clicked
-    values = form.values(row, issuer_zone()) if row is not None else forms.typed(form, request.GET.dict())
+    values = form.values(row, staff_zone()) if row is not None else forms.typed(form, request.GET.dict())
     return _filled(request, form, row, values)
 
 
@@ -72,10 +72,10 @@ def form_preview(request: HttpRequest, name: str) -> HttpResponse:
     form, row = _form(name), _row(name, request.POST.get("id_of", ""))
     values = forms.typed(form, request.POST.dict())
     if row is not None:
-        kept = form.values(row, issuer_zone())
+        kept = form.values(row, staff_zone())
         values |= {field.key: kept[field.key] for field in form.fields if field.fixed}
     try:
-        text = forms.catalog_of(form, values, row, issuer_zone())
+        text = forms.catalog_of(form, values, row, staff_zone())
         found = planned(text)
     except Refuse as error:
         problems = [without_line(each) for each in error.problems]
@@ -163,7 +163,7 @@ def _filled(
         "row": row,
         "fields": [(field, values.get(field.key, ""), forms.options(field)) for field in form.fields],
         "since": values.get(forms.SINCE, ""),
-        "timezone": issuer_zone(),
+        "timezone": staff_zone(),
     }
     return render(request, "catalog_form.html", {**facts, **more}, status=status)
 
@@ -176,12 +176,13 @@ def _text(request: HttpRequest, text: str, *, status: int = 200, **more: object)
 def _preview(
     request: HttpRequest, text: str, found: Planned, *, changed: bool = False, status: int = 200
 ) -> HttpResponse:
-    clock = SystemClock()
-    usual, offered = months(found.changes, issuer_zone(), clock.now_ms())
+    clock, timezone = SystemClock(), staff_zone()
+    usual, offered = months(found.changes, timezone, clock.now_ms())
     month = _month(request.POST.get("month", ""), usual)
     facts = {
         "section": "catalog",
         "text": text,
+        "timezone": timezone,
         "changes": found.changes[:CHANGES_MAX],
         "count": len(found.changes),
         "digest": found.digest,

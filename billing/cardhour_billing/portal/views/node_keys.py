@@ -12,8 +12,8 @@ from cardhour_billing.audit.node_trust import record_keys
 from cardhour_billing.config import load_config
 from cardhour_billing.month import clock_time
 from cardhour_billing.portal.access import admin_only
-from cardhour_billing.portal.catalog.effect import issuer_zone
 from cardhour_billing.portal.catalog.fields import moment_ms
+from cardhour_billing.portal.staff_zone import staff_zone
 from cardhour_billing.usage.store import kept_warehouse
 from cardhour_contract.clock import SystemClock
 from cardhour_contract.errors import Refuse
@@ -76,14 +76,14 @@ def rotate(request: HttpRequest) -> HttpResponse:
                 messages.success(request, _("Nothing to change: the key is enrolled, and the others end by then."))
                 return redirect("record", "nodes", node)
             if given.get("confirmed") != "yes":
-                shown = {"confirm": key.key_id, "until_ms": until_ms, "zone": issuer_zone()}
+                shown = {"confirm": key.key_id, "until_ms": until_ms, "zone": staff_zone()}
                 ending = [each.key.key_id for each in found if each.from_ms]
                 return render(request, "node_rotate.html", {**facts, **shown, "ending": ending})
             record_keys(warehouse, "node rotate", node, found, clock=clock, who=request.user.get_username())
     except Refuse as error:
         return render(request, "node_rotate.html", {**facts, "problems": error.problems}, status=422)
     said = _("Key %(key)s is enrolled for node %(node)s; its other keys are good until %(at)s.")
-    at = clock_time(until_ms, issuer_zone(), "%Y-%m-%d %H:%M")
+    at = clock_time(until_ms, staff_zone(), "%Y-%m-%d %H:%M")
     messages.success(request, said % {"key": key.key_id, "node": node, "at": at})
     return redirect("record", "nodes", node)
 
@@ -94,7 +94,7 @@ def revoke(request: HttpRequest) -> HttpResponse:
     """Refuse what a node signs with a key from a time on: what it says first, then doing it."""
     from cardhour_ingest.warehouse.node_keys import reports_since, revocation
 
-    asked, clock, zone = request.POST, SystemClock(), issuer_zone()
+    asked, clock, zone = request.POST, SystemClock(), staff_zone()
     node, key_id, confirmed = asked.get("node", ""), asked.get("key_id", ""), asked.get("confirmed") == "yes"
     reason, since = asked.get("reason", "").strip()[:REASON_CHARS_MAX], asked.get("since", "").strip()
     facts: dict[str, object] = {
