@@ -18,6 +18,7 @@ from tests.services.kafka_broker import running_broker
 
 from bench.figures import SECOND_NS, Figure
 from cardhour_contract.clock import SystemClock
+from cardhour_contract.collector import seldom_collect
 from cardhour_contract.identity import process_key
 from cardhour_contract.moment import DAY_MS, MINUTE_MS, floor_to
 from cardhour_contract.record import CardRecord, Report, UsageRecord
@@ -27,7 +28,6 @@ from cardhour_ingest.dead_letter import DeadLetter
 from cardhour_ingest.kafka_source import KafkaSource
 from cardhour_ingest.kafka_topics import create_topics
 from cardhour_ingest.loop import Limits, Loop
-from cardhour_ingest.memory import seldom_collect
 from cardhour_ingest.reading import read
 from cardhour_ingest.source import Message, Position, Source
 from cardhour_ingest.tables import Facts, facts_of

@@ -21,11 +21,12 @@ from tests.services.kafka_broker import running_broker
 
 from bench.figures import Figure, resident_mib, watched
 from bench.ingest import MINUTE, Counted, produce
+from cardhour_contract.collector import seldom_collect
 from cardhour_contract.settings import Secret, StreamSettings
 from cardhour_ingest.kafka_source import KafkaSource
 from cardhour_ingest.kafka_topics import create_topics
 from cardhour_ingest.loop import Loop
-from cardhour_ingest.memory import keep_small, seldom_collect
+from cardhour_ingest.memory import keep_small
 from cardhour_ingest.warehouse.connect import WarehouseSettings, open_warehouse
 
 PARTS = 4

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -89,7 +90,7 @@ class Loader:
     def section(self, name: str, kind: type[T]) -> T:
         """Section ``name`` as ``kind``. On a problem, remembers it and returns the defaults."""
         values = dict(self._tables.get(name, {}))
-        hints = get_type_hints(kind)
+        hints = _hints(kind)
         for field in msgspec.structs.fields(kind):
             text = self._environ.get(f"CARDHOUR_{name}_{field.name}".upper())
             if text is not None:
@@ -104,6 +105,12 @@ class Loader:
         """Raise Refuse with every problem found so far."""
         if self._problems:
             raise Refuse(*self._problems)
+
+
+@cache
+def _hints(kind: type[msgspec.Struct]) -> Mapping[str, Any]:
+    """Types by field. A page reads the settings again, and looking them up takes longer than all else of it."""
+    return get_type_hints(kind)
 
 
 def _is_list(hint: Any) -> bool:

@@ -15,10 +15,11 @@ from types import FrameType
 import click
 import structlog
 
+from cardhour_contract.collector import seldom_collect
 from cardhour_contract.errors import CardHourError, Refuse
 from cardhour_ingest import config, service
 from cardhour_ingest.kafka_topics import check_topic, create_topics
-from cardhour_ingest.memory import keep_small, seldom_collect
+from cardhour_ingest.memory import keep_small
 from cardhour_ingest.warehouse.connect import migrate_warehouse, open_warehouse
 from cardhour_ingest.warehouse.rollup import RollupResult, roll_up
 

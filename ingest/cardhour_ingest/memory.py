@@ -1,31 +1,17 @@
-"""How a process of ingest handles its memory: little of it against a server, and seldom looked through for garbage.
+"""How a process of ingest handles its memory: little of it against a server.
 
-Owns what the allocators and Python's collector are told. Does not own how much is held at once: that are the limits of
+Owns what the allocators are told. Does not own how much is held at once: that are the limits of
 ``loop`` and of ``kafka_source``.
 """
 
 from __future__ import annotations
 
 import ctypes
-import gc
 
 import pyarrow as pa
 
 M_ARENA_MAX = -8
 """Of ``malloc.h``: how many heaps the C library keeps."""
-
-COLLECT_AFTER, OLDER_AFTER, OLDEST_AFTER = 50_000, 20, 50
-"""When Python looks for cycles: after so many new objects, and among older ones after so many such looks."""
-
-
-def seldom_collect() -> None:
-    """To be called when everything is imported. Python else looks through all its objects every few thousand messages.
-
-    Messages are many objects and no cycles, so that looking at them finds nothing: it took a fifth of ingest's time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER, OLDER_AFTER, OLDEST_AFTER)
 
 
 def keep_small() -> None:

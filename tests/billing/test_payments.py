@@ -9,6 +9,7 @@ from django.db import DatabaseError, connection, transaction
 
 from cardhour_billing.models import Allocation, AuditLog, Customer, Invoice, Payment
 from cardhour_billing.money import Money
+from cardhour_billing.portal import listing
 from cardhour_billing.receivables.allocating import Part, allocate, left_of, oldest_first, open_of, payers_of
 from cardhour_billing.receivables.payments import Receipt, find_payment, record, refund, reverse
 from cardhour_billing.receivables.standing import in_state, standing_of, with_standing
@@ -84,6 +85,23 @@ def test_lists_find_each_state_as_it_is_derived(invoices: list[Invoice]) -> None
     for state in ("draft", "open", "part-paid", "paid", "overdue", "void"):
         found = {each.pk for each in in_state(every, state, TODAY)}
         assert found == {each.pk for each in every if standing_of(each, TODAY).state == state}, state
+
+
+@pytest.mark.parametrize("named_max", [1, 500])
+def test_a_search_finds_the_same_however_much_it_finds(
+    invoices: list[Invoice], named_max: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few are named in the next question, many are searched for again."""
+    monkeypatch.setattr(listing, "NAMED_MAX", named_max)
+    use(received("100.00"), (invoices[0], "100.00"))
+    every = with_standing(Invoice.objects.all())
+    late = listing.at_hand(listing.InvoiceFilter(text="ACME", state="overdue").apply(every, TODAY))
+    assert {str(each) for each in late} == {"EC-2026-0002", "EC-2026-0003"}, "both are called Acme"
+    (currency,) = listing.sums(late)
+    assert (currency.issued_count, currency.issued_total, currency.draft_count) == (2, "80.00", 0)
+    whole = listing.at_hand(listing.InvoiceFilter(text="acme").apply(every, TODAY))
+    _, rows = listing.page_of(whole, 4, None)
+    assert [each.period for each in rows] == ["2026-03", "2026-02", "2026-01", "2026-01"]
 
 
 def test_one_payment_over_several_invoices_oldest_first(invoices: list[Invoice]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 import weakref
 from types import SimpleNamespace
 
@@ -15,7 +14,7 @@ from cardhour_ingest import batch as batch_module
 from cardhour_ingest import columns, memory
 from cardhour_ingest.batch import Batch
 from cardhour_ingest.columns import Names
-from cardhour_ingest.memory import keep_small, seldom_collect
+from cardhour_ingest.memory import keep_small
 from tests.ingest.reports import message, report, usage
 
 
@@ -74,14 +73,3 @@ def test_names_are_remembered_from_batch_to_batch_and_never_more_than_so_many(mo
     batch.add(message(report(usage=tuple(usage(owner=f"k8s:{each}") for each in "cdefgh")), number=9))
     assert set(batch.facts().tables["usage_record"].column("owner").to_pylist()) == {f"k8s:{each}" for each in "cdefgh"}
     assert names.full
-
-
-def test_objects_of_the_start_are_not_looked_through_again() -> None:
-    before = gc.get_threshold()
-    try:
-        seldom_collect()
-        assert gc.get_freeze_count() > 0
-        assert gc.get_threshold() == (memory.COLLECT_AFTER, memory.OLDER_AFTER, memory.OLDEST_AFTER)
-    finally:
-        gc.unfreeze()
-        gc.set_threshold(*before)

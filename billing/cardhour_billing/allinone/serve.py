@@ -22,6 +22,7 @@ import waitress
 import waitress.wasyncore
 
 from cardhour_billing.config import WebSettings
+from cardhour_contract.collector import seldom_collect
 from cardhour_contract.errors import Refuse
 
 log = structlog.get_logger("cardhour.up")
@@ -162,6 +163,17 @@ class Portal:
         finally:
             self._server.task_dispatcher.shutdown()  # answers under way get some seconds
             waitress.wasyncore.close_all(self._sockets)
+
+
+def settle() -> None:
+    """To be called where a process is for a ``Portal`` alone, when it is made.
+
+    Pages are imported now, and not while the first person waits; what is there now is never looked through again.
+    """
+    from django.urls import get_resolver
+
+    list(get_resolver().url_patterns)  # reading them imports them
+    seldom_collect()
 
 
 def _reachable(host: str) -> str:

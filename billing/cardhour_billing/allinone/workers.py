@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from cardhour_billing import logs
-from cardhour_billing.allinone.serve import Portal
+from cardhour_billing.allinone.serve import Portal, settle
 from cardhour_billing.config import WebSettings, load_config
 from cardhour_contract.errors import Retry
 
@@ -72,6 +72,7 @@ def work(descriptors: Sequence[int]) -> None:
     """What a worker does: answer on the sockets that it was handed, until its standard input ends."""
     stop = threading.Event()
     portal = Portal(load_config().web, [socket.socket(fileno=each) for each in descriptors])
+    settle()
     threading.Thread(target=_until_told, args=(stop,), name="until told", daemon=True).start()
     portal.run(stop)
 

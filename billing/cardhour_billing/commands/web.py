@@ -15,7 +15,7 @@ def web() -> None:
     """Serve the portal until interrupted. Any number may run beside one scheduler; `cardhour up` has its own."""
     config = open_store()
     from cardhour_billing.allinone import workers
-    from cardhour_billing.allinone.serve import Portal, address_of, listening, stopping_on_signals
+    from cardhour_billing.allinone.serve import Portal, address_of, listening, settle, stopping_on_signals
 
     stop = threading.Event()
     count = workers.wanted(config.web)
@@ -24,6 +24,8 @@ def web() -> None:
         parts.enter_context(stopping_on_signals(stop))
         click.echo(f"Portal: {address_of(config.web, sockets)}")
         if count == 1:
-            Portal(config.web, sockets).run(stop)
+            portal = Portal(config.web, sockets)
+            settle()
+            portal.run(stop)
         else:
             workers.serve(count, sockets, stop)

@@ -8,6 +8,7 @@ same in ten years, whatever the catalog says by then. Money is a decimal string 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -18,6 +19,9 @@ from cardhour_billing.rating.charge import ChargeKind, Unit
 from cardhour_contract.errors import InvariantBroken
 
 Language = Literal["en", "zh-hans"]
+
+KEPT_MAX = 8
+"""Documents that are kept as they were last read: one of 10,000 cards takes some 5 MB, and reading it milliseconds."""
 
 
 class Bank(Struct, frozen=True, kw_only=True):
@@ -81,7 +85,7 @@ class Period(Struct, frozen=True, kw_only=True):
     """RFC 3339 in UTC, exclusive."""
 
 
-class DayShare(Struct, frozen=True, kw_only=True):
+class DayShare(Struct, frozen=True, kw_only=True, gc=False):
     """What one local day gave to a line; days sum to the line exactly."""
 
     day: str
@@ -90,7 +94,7 @@ class DayShare(Struct, frozen=True, kw_only=True):
     amount: str
 
 
-class CardShare(Struct, frozen=True, kw_only=True):
+class CardShare(Struct, frozen=True, kw_only=True, gc=False):
     """What one card gave to a line; cards sum to the line exactly."""
 
     card: str
@@ -222,8 +226,12 @@ def encode(document: InvoiceDocument) -> bytes:
     return _encoder.encode(document)
 
 
+@lru_cache(maxsize=KEPT_MAX)
 def decode(frozen: bytes) -> InvoiceDocument:
-    """The reverse of ``encode``. Our own bytes that do not read back mean that the store was tampered with."""
+    """The reverse of ``encode``. Our own bytes that do not read back mean that the store was tampered with.
+
+    The same bytes are always the same document, which nobody can change: what was read last is at hand.
+    """
     try:
         return _decoder.decode(frozen)
     except msgspec.DecodeError as error:

@@ -113,6 +113,8 @@ class Invoice(models.Model):
                 ),
                 name="invoice_of_month",
             ),
+            # What is overdue, added up: the first page of every morning.
+            models.Index(fields=("state", "kind", "due_date", "currency", "total"), name="invoice_by_due_date"),
         )
         constraints = (
             models.UniqueConstraint(fields=("customer", "period", "kind", "revision"), name="invoice_once"),

@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from heapq import nsmallest
 
 from cardhour_billing.figures import grouped
-from cardhour_billing.frozen.document import InvoiceDocument
+from cardhour_billing.frozen.document import InvoiceDocument, decode
 from cardhour_billing.money import allocate, decimal_text, parse_amount, round_half_away, total
 from cardhour_contract.moment import CARD_HOUR_US
 
 ROWS_MAX = 20
 """Cards listed one by one: a fleet's worth of rows is for a download, not for reading."""
 
+KEPT_MAX = 64
+"""Frozen documents whose charges by card are kept: twenty rows each, but ten thousand are added up for them."""
 
 HOUR_DECIMALS = 4
 """Decimals of card-hours in a document's tables."""
@@ -44,6 +47,12 @@ class CardCharges:
     card_hours: str
     other_charges: str
     """What leases and other charges of no card come to; empty where there are none."""
+
+
+@lru_cache(maxsize=KEPT_MAX)
+def frozen_card_charges(frozen: bytes) -> CardCharges | None:
+    """``card_charges`` of a stored document: the same bytes always come to the same."""
+    return card_charges(decode(frozen))
 
 
 def card_charges(document: InvoiceDocument) -> CardCharges | None:

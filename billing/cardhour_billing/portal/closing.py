@@ -138,9 +138,10 @@ def month_close(month: str, number: str, clock: Clock) -> MonthClose:
     previous = str(parse_month(month).minus(1))
     invoices = invoices_of(month)
     counted = list(
+        # Grouped as the index is ordered, which adds up while it reads.
         invoices.order_by()
-        .values("currency", rank=_RANK)
-        .annotate(count=Count("pk"), at_ms=Max("computed_at_ms"), **_SUMS)
+        .values("period", "state", "held", "currency")
+        .annotate(count=Count("*"), at_ms=Max("computed_at_ms"), **_SUMS)
     )
     # Only what it is ordered by is read of all rows; what is shown, of a page of them.
     ordered = invoices.order_by("currency", _RANK, "customer__name", "pk").values_list("pk", flat=True)
@@ -148,7 +149,7 @@ def month_close(month: str, number: str, clock: Clock) -> MonthClose:
     pages.count = sum(each["count"] for each in counted)
     page = pages.get_page(number)
     months = Invoice.objects.order_by("period").values_list("period", flat=True)
-    drafts = [each["at_ms"] for each in counted if STATES[each["rank"]] != "issued"]
+    drafts = [each["at_ms"] for each in counted if each["state"] == Invoice.State.DRAFT]
     return MonthClose(
         month=month,
         previous=previous,
@@ -226,7 +227,10 @@ def _row(invoice: Invoice, line_count: int, before: int | None) -> CloseRow:
 
 
 def _sums(counted: Iterable[Mapping[str, Any]], previous: str) -> Iterable[CloseSum]:
-    earlier = dict(invoices_of(previous).order_by().values_list("currency").annotate(net=Sum("net")))
+    earlier: dict[str, int] = {}
+    parts = invoices_of(previous).order_by().values_list("period", "state", "held", "currency").annotate(net=Sum("net"))
+    for *_, currency, net in parts:
+        earlier[currency] = earlier.get(currency, 0) + net
     by_currency: dict[str, list[Mapping[str, Any]]] = {}
     for each in counted:
         by_currency.setdefault(str(each["currency"]), []).append(each)
@@ -245,16 +249,15 @@ def _sums(counted: Iterable[Mapping[str, Any]], previous: str) -> Iterable[Close
 
 
 def _progress(counted: Iterable[Mapping[str, Any]]) -> Progress:
-    counts, held = dict.fromkeys(range(len(STATES)), 0), dict[str, int]()
+    counts, held = dict.fromkeys(STATES, 0), dict[str, int]()
     for each in counted:
-        counts[each["rank"]] += each["count"]
-        if STATES[each["rank"]] == "blocked":
-            held[str(each["currency"])] = each["sum_total"]
-    blocked, ready, issued = (counts[at] for at in range(len(STATES)))
+        state = "issued" if each["state"] == Invoice.State.ISSUED else "blocked" if each["held"] else "ready"
+        counts[state] += each["count"]
+        if state == "blocked":
+            code = str(each["currency"])
+            held[code] = held.get(code, 0) + each["sum_total"]
     return Progress(
-        issued=issued,
-        ready=ready,
-        blocked=blocked,
+        **counts,
         held_back=tuple(f"{texts(code, amount)[0]} {code}" for code, amount in sorted(held.items())),
     )
 

@@ -19,6 +19,7 @@ from msgspec import Struct
 from cardhour_billing.answers.explanation import Explainer, Explanation, Part
 from cardhour_billing.figures import grouped
 from cardhour_billing.money import total
+from cardhour_billing.month import clock_time
 from cardhour_billing.portal.card_time import QUARTER_US, CardTime, card_time
 from cardhour_billing.portal.cards import HOUR_DECIMALS, scaled, shown_hours
 from cardhour_billing.usage.ledger import Ledger
@@ -60,6 +61,10 @@ class Row:
     """As it is stored: ungrouped, with a plain minus."""
     query: str = ""
     chosen: bool = False
+    text: str = ""
+    """What it is called in a list."""
+    beside: str = ""
+    """The node of a card, the owner of a quarter hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +121,7 @@ def explain_line(explainer: Explainer, ledger: Ledger, chosen: Chosen, timezone:
     return LineExplained(
         days=_level(days, "day", day.isoformat(), {}),
         cards=_level(cards, "card", card, above, CARDS_MAX),
-        quarters=_level(quarters, "quarter", quarter, {**above, "card": card}),
+        quarters=_level(quarters, "quarter", quarter, {**above, "card": card}, timezone=timezone),
         records=_level(records, "", "", {}),
         time=card_time(ledger.card_quarters(card, *span_ms), quarters, span_ms, timezone),
     )
@@ -129,7 +134,12 @@ def exact_product(quantity: str, price: str) -> str:
 
 
 def _level(
-    explained: Explanation, word: str, value: str, above: Mapping[str, str], listed_max: int | None = None
+    explained: Explanation,
+    word: str,
+    value: str,
+    above: Mapping[str, str],
+    listed_max: int | None = None,
+    timezone: str = "",
 ) -> Level:
     hours = shown_hours([part.quantity_us for part in explained.parts])
     parts = list(enumerate(explained.parts))
@@ -143,6 +153,8 @@ def _level(
             exact_amount=str(part.amount),
             query=urlencode({**above, word: part.name[word]}) if word and at in listed else "",
             chosen=bool(word) and part.name[word] == value,
+            text=_text(part, word, timezone) if at in listed else "",
+            beside=str(part.name.get(_BESIDE.get(word, ""), "")),
         )
         for (at, part), shown in zip(parts, hours, strict=True)
     ]
@@ -161,6 +173,16 @@ def _level(
         amount=grouped(str(explained.amount)),
         note=explained.note,
     )
+
+
+_BESIDE = {"card": "node", "quarter": "owner"}
+
+
+def _text(part: Part, word: str, timezone: str) -> str:
+    """A day or a card as it is called, a quarter hour by the wall clock."""
+    if word == "quarter":
+        return clock_time(parse_rfc3339(str(part.name[word])), timezone)
+    return str(part.name.get(word, ""))
 
 
 def _largest(explained: Explanation) -> Part:

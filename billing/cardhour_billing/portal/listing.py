@@ -24,6 +24,8 @@ PAGE_ROWS = 50
 """Rows a page: what a person reads before searching instead."""
 MONTHS_MAX = 120
 """Months offered to choose from: ten years."""
+NAMED_MAX = 500
+"""Invoices that a search has found and that are named in the next question."""
 CUSTOMERS_MAX = 100
 """Customers offered to choose from; beyond that the search field finds them."""
 TEXT_CHARS_MAX = 100
@@ -136,12 +138,23 @@ def row(invoice: Invoice, day: date) -> InvoiceRow:
     )
 
 
+def at_hand(found: QuerySet[Invoice]) -> QuerySet[Invoice]:
+    """What was found by searching text, which no index helps: few are named, so that they are searched for once."""
+    named = list(found.order_by().values_list("pk", flat=True)[: NAMED_MAX + 1])
+    return found if len(named) > NAMED_MAX else with_standing(Invoice.objects.filter(pk__in=named))
+
+
 def sums(invoices: QuerySet[Invoice]) -> list[CurrencySum]:
     """One sum for each currency, by its code."""
-    found = {
-        (each["currency"], each["state"]): (each["count"], each["sum"])
-        for each in invoices.order_by().values("currency", "state").annotate(count=Count("id"), sum=Sum("total"))
-    }
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    # Grouped as the index is ordered, which adds up while it reads; a month has few such groups.
+    parts = (
+        invoices.order_by().values("period", "state", "held", "currency").annotate(count=Count("*"), sum=Sum("total"))
+    )
+    for each in parts:
+        key = each["currency"], each["state"]
+        count, amount = found.get(key, (0, 0))
+        found[key] = count + each["count"], amount + each["sum"]
     return [_sum(currency, found) for currency in sorted({currency for currency, _ in found})]
 
 

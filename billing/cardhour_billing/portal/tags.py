@@ -8,6 +8,7 @@ from django import template
 
 from cardhour_billing import figures
 from cardhour_billing.month import clock_time
+from cardhour_billing.portal import drawing
 from cardhour_billing.portal.audit_words import in_zone
 from cardhour_billing.portal.fleet.tables import percent_text
 from cardhour_billing.portal.line_names import in_one_language
@@ -18,6 +19,8 @@ from cardhour_contract.moment import parse_rfc3339
 register = template.Library()
 
 
+register.simple_tag(drawing.linked_chart)
+register.filter("rects", drawing.rects)
 register.filter("told", told)
 register.filter("in_words", in_words)
 register.filter("change_in_words", change_in_words)

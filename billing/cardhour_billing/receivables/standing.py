@@ -40,11 +40,10 @@ class Standing(Struct, frozen=True, kw_only=True):
 
 def with_standing(invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
     """Annotates ``settled`` and ``voided``."""
-    to_invoice = _sum(Allocation.objects.filter(invoice=OuterRef("pk")), "invoice")
     of_credit = _sum(Allocation.objects.filter(credit=OuterRef("pk")), "credit")
     refunded = _sum(Payment.objects.filter(of_credit=OuterRef("pk")), "of_credit")
     voiding = Invoice.objects.filter(original=OuterRef("pk"), reason=VOIDING, state=Invoice.State.ISSUED)
-    return invoices.annotate(settled=to_invoice + of_credit - refunded, voided=Exists(voiding))
+    return invoices.annotate(settled=_to_invoice() + of_credit - refunded, voided=Exists(voiding))
 
 
 def in_force(invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
@@ -58,18 +57,21 @@ def in_state(invoices: QuerySet[Invoice], state: str, day: date) -> QuerySet[Inv
     draft = Q(state=Invoice.State.DRAFT)
     if state == "draft":
         return invoices.filter(draft)
-    issued = invoices.exclude(draft)
+    issued = invoices.filter(state=Invoice.State.ISSUED)
     if state == "void":
         return issued.filter(Q(voided=True))
     issued = issued.filter(Q(voided=False))
     whole = Q(total__gte=0, settled__gte=F("total")) | Q(total__lt=0, settled__gte=-F("total"))
-    late = Q(total__gte=0, due_date__lt=day)
+    if state == "overdue":
+        # What asks for money is settled by what is allocated to it: only a credit note is itself used, or paid back.
+        return (
+            issued.filter(total__gt=0, due_date__lt=day).alias(received=_to_invoice()).filter(received__lt=F("total"))
+        )
     if state == "paid":
         return issued.filter(whole)
     unpaid = issued.exclude(whole)
-    if state == "overdue":
-        return unpaid.filter(late)
-    return unpaid.exclude(late).filter(Q(settled__gt=0) if state == "part-paid" else Q(settled=0))
+    in_time = unpaid.exclude(total__gte=0, due_date__lt=day)
+    return in_time.filter(Q(settled__gt=0) if state == "part-paid" else Q(settled=0))
 
 
 def standing(invoice: Invoice, day: date) -> Standing:
@@ -104,6 +106,10 @@ def _standing(invoice: Invoice, settled: int, voided: bool, day: date) -> Standi
         days = (day - invoice.due_date).days
         return Standing(state="overdue", settled=money(settled), left=money(left), days_overdue=days)
     return Standing(state="part-paid" if settled else "open", settled=money(settled), left=money(left))
+
+
+def _to_invoice() -> Coalesce:
+    return _sum(Allocation.objects.filter(invoice=OuterRef("pk")), "invoice")
 
 
 def _sum(rows: QuerySet[Model], group: str) -> Coalesce:

@@ -21,7 +21,7 @@ from cardhour_billing.portal.cards import scaled
 from cardhour_billing.portal.explain_chart import day_chart, quarter_chart
 from cardhour_billing.portal.explain_csv import LEVELS, level_csv
 from cardhour_billing.portal.explaining import Chosen, LineExplained, exact_product, explain_line
-from cardhour_billing.usage.ledger import WarehouseLedger
+from cardhour_billing.usage.frozen_kept import FrozenKeptLedger
 from cardhour_billing.usage.store import kept_warehouse
 from cardhour_contract.errors import Refuse, Retry
 from cardhour_contract.moment import MS_US, QUARTER_MS, parse_rfc3339
@@ -72,7 +72,7 @@ def line_page(request: HttpRequest, invoice_id: int, position: int) -> HttpRespo
 
 def _explained(invoice: Invoice, line: DocumentLine, chosen: Chosen, timezone: str) -> LineExplained:
     with kept_warehouse(load_config()) as warehouse:
-        ledger = WarehouseLedger(warehouse)
+        ledger = FrozenKeptLedger(warehouse)
         return explain_line(Explainer(invoice, line.position, ledger), ledger, chosen, timezone)
 
 

@@ -17,7 +17,7 @@ from cardhour_billing.portal import listing
 from cardhour_billing.portal.access import capabilities, signed_in, visible_invoices
 from cardhour_billing.portal.acts.changes import changes_of
 from cardhour_billing.portal.acts.story import story_of
-from cardhour_billing.portal.cards import card_charges
+from cardhour_billing.portal.cards import frozen_card_charges
 from cardhour_billing.portal.charts import day_charges
 from cardhour_billing.portal.closing import state_of
 from cardhour_billing.portal.paper import as_printed
@@ -35,6 +35,8 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
     visible, day = with_standing(visible_invoices(request.user)), today(SystemClock())
     wanted = listing.InvoiceFilter.from_query(request.GET.dict())
     found = wanted.apply(visible, day)
+    if wanted.text:
+        found = listing.at_hand(found)
     sums = listing.sums(found)
     count = sum(each.issued_count + each.draft_count for each in sums)
     page, rows = listing.page_of(found, count, request.GET.get("page"))
@@ -63,7 +65,8 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
 def invoice_page(request: HttpRequest, invoice_id: int) -> HttpResponse:
     """One invoice, as it is printed, with its charges by day."""
     invoice = get_object_or_404(visible_invoices(request.user).defer("inputs"), pk=invoice_id)
-    document = decode(bytes(invoice.frozen))
+    frozen = bytes(invoice.frozen)
+    document = decode(frozen)
     may = capabilities(request.user)
     return render(
         request,
@@ -79,7 +82,7 @@ def invoice_page(request: HttpRequest, invoice_id: int) -> HttpResponse:
             "state": state_of(invoice),
             "stands": standing_of(invoice, today(SystemClock())),
             "days": day_charges(document, other=_("Other models")),
-            "cards": card_charges(document),
+            "cards": frozen_card_charges(frozen),
             "xml": document.number and ("xml" not in absent(invoice)),
         },
     )
