@@ -13,6 +13,7 @@ from cardhour_billing.portal.audit_words import in_zone
 from cardhour_billing.portal.fleet.tables import percent_text
 from cardhour_billing.portal.line_names import in_one_language
 from cardhour_billing.portal.phrases import KINDS, change_in_words, in_words
+from cardhour_billing.portal.records.states import in_state_words
 from cardhour_billing.portal.sentences import in_chinese, title_of, told
 from cardhour_contract.moment import parse_rfc3339
 
@@ -21,6 +22,7 @@ register = template.Library()
 
 register.simple_tag(drawing.linked_chart)
 register.filter("rects", drawing.rects)
+register.filter("in_state_words", in_state_words)
 register.filter("told", told)
 register.filter("in_words", in_words)
 register.filter("change_in_words", change_in_words)

@@ -7,6 +7,8 @@ page of the ledger is computed anew; the running month for ``RUNNING_MS``, and t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
+from uuid import uuid4
 
 from django.core.cache import cache
 from django.db.models import Q
@@ -15,6 +17,7 @@ from cardhour_billing.audit.log import FIRST
 from cardhour_billing.margin.month import MonthMargin, month_margin
 from cardhour_billing.models import AuditLog
 from cardhour_billing.month import Month, billing_period
+from cardhour_billing.portal.fleet.tables import Tables, tables
 from cardhour_billing.usage.ledger import Ledger
 from cardhour_contract.clock import Clock
 from cardhour_contract.moment import HOUR_MS, MINUTE_MS
@@ -33,6 +36,8 @@ class Kept:
 
     margin: MonthMargin
     at_ms: int
+    name: str
+    """Of this reckoning alone: what is made of it is good as long as it is."""
 
 
 def kept_margin(month: Month, timezone: str, ledger: Ledger, clock: Clock) -> Kept:
@@ -42,9 +47,19 @@ def kept_margin(month: Month, timezone: str, ledger: Ledger, clock: Clock) -> Ke
     known: Kept | None = cache.get(key)
     if known is not None and _good(known, month, timezone, ledger, now_ms):
         return known
-    found = Kept(margin=month_margin(month, ledger, clock), at_ms=now_ms)
+    found = Kept(margin=month_margin(month, ledger, clock), at_ms=now_ms, name=uuid4().hex)
     cache.set(key, found, KEPT_S)
     return found
+
+
+def kept_tables(kept: Kept, month_us: int, cut: Fraction) -> Tables:
+    """``tables`` of a margin, made once for everyone who looks at it."""
+    key = f"tables:{kept.name}:{month_us}:{cut.numerator}:{cut.denominator}"
+    known: Tables | None = cache.get(key)
+    if known is None:
+        known = tables(kept.margin, month_us, cut)
+        cache.set(key, known, KEPT_S)
+    return known
 
 
 def _good(known: Kept, month: Month, timezone: str, ledger: Ledger, now_ms: int) -> bool:

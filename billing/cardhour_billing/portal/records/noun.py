@@ -41,7 +41,7 @@ class Column:
       column of its own says on a wide page has no room.
     raw: what a file has, where that is not the text (exact integers, ISO times).
     order: what rows are sorted by, for the store; empty: not at all. Rows of the warehouse sort by ``raw`` or ``text``.
-    pill: the text is a state, one of ``templates/parts/record_state.html``.
+    pill: the text is a state, one of ``states.STATES``.
     leads: slug of the list whose page ``target`` (a row's id there) the text leads to.
     """
 
@@ -59,6 +59,11 @@ class Column:
     beside: bool = False
     leads: str = ""
     target: Callable[[Any], Any] | None = None
+
+    @property
+    def classes(self) -> str:
+        """How its cells are set."""
+        return " ".join(each for each, so in (("number", self.number), ("wide-cell", self.wide)) if so)
 
     def value(self, row: Any, look: Look) -> Any:
         """What a file has."""
@@ -83,7 +88,7 @@ class Fact:
     text: Callable[[Any, Look], str]
     mono: bool = False
     pill: bool = False
-    """The text is a word of ``templates/parts/record_state.html``."""
+    """The text is one of ``states.STATES``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import msgspec
 from django.urls import reverse
+from django.utils.safestring import SafeString
 
 from cardhour_billing.portal.records.asked import Asked
 from cardhour_billing.portal.records.noun import Column, Look, Noun, Words
+from cardhour_billing.portal.records.states import in_state_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +25,22 @@ class Cell:
     narrow: str
     column: Column
     url: str
+
+    @property
+    def markup(self) -> SafeString:
+        """What stands in it: a template would ask a dozen questions of each cell, and a page has hundreds."""
+        parts = in_state_words(self.text) if self.column.pill else self._named()
+        small = f"<small>{escape(self.small)}</small>" if self.small else ""
+        narrow = f'<small class="narrow">{in_state_words(self.narrow)}</small>' if self.narrow else ""
+        return SafeString(parts + small + narrow)
+
+    def _named(self) -> str:
+        text, mono = escape(self.text) or "—", ' class="mono"' if self.column.mono and self.text else ""
+        if self.url:
+            return f'<a href="{escape(self.url)}"{mono}>{text}</a>'
+        if not self.text:
+            return '<span class="faint">—</span>'
+        return f"<span{mono}>{text}</span>" if mono else text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,9 +21,9 @@ from cardhour_billing.portal.access import staff_only
 from cardhour_billing.portal.cards import scaled
 from cardhour_billing.portal.fleet import csv_files
 from cardhour_billing.portal.fleet.heat import DAYS, STATES, Heat, HeatCard, heat
-from cardhour_billing.portal.fleet.kept import Kept, kept_margin
+from cardhour_billing.portal.fleet.kept import Kept, kept_margin, kept_tables
 from cardhour_billing.portal.fleet.pictures import PAINTS, heat_chart, share_chart
-from cardhour_billing.portal.fleet.tables import HOUR_DECIMALS, Tables, hundredths, month_us, tables
+from cardhour_billing.portal.fleet.tables import HOUR_DECIMALS, Tables, hundredths, month_us
 from cardhour_billing.usage.ledger import WarehouseLedger
 from cardhour_billing.usage.store import kept_warehouse
 from cardhour_contract.clock import SystemClock
@@ -123,7 +123,7 @@ def _neighbours(asked: Asked) -> dict[str, str]:
 
 def _tables(kept: Kept, issuer: Issuer, asked: Asked) -> Tables:
     period = billing_period(asked.month, issuer.timezone)
-    return tables(kept.margin, month_us(period.start_ms, period.end_ms), asked.cut)
+    return kept_tables(kept, month_us(period.start_ms, period.end_ms), asked.cut)
 
 
 def _model(shown: Tables | None, wanted: str) -> str:
