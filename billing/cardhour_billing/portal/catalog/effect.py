@@ -17,7 +17,7 @@ from cardhour_billing.catalog.plan import plan
 from cardhour_billing.charges.finding import Finding
 from cardhour_billing.effects.simulation import Bill, Simulated, difference, simulate
 from cardhour_billing.figures import grouped
-from cardhour_billing.models import Customer
+from cardhour_billing.models import Customer, Invoice
 from cardhour_billing.money import Money
 from cardhour_billing.month import Month, local_day, month_of
 from cardhour_billing.usage.ledger import Ledger
@@ -84,11 +84,14 @@ def planned(text: str) -> Planned:
 
 
 def months(changes: Sequence[Change], timezone: str, now_ms: int) -> tuple[str, list[str]]:
-    """The month that tells most, and those to choose from: the running one, unless all changes begin later."""
+    """The month that tells most, and those to choose from: the running one, unless all changes begin later, or one
+    begins in the month before, whose drafts are not issued yet."""
     running = month_of(local_day(now_ms, timezone))
     starts = [each.row.from_ms for each in changes if each.row is not None]
     first = month_of(local_day(min(starts), timezone)) if starts else running
     shown = max(first, running) if len(starts) == len(changes) else running
+    if first < running and Invoice.objects.filter(period=str(running.minus(1)), state=Invoice.State.DRAFT).exists():
+        shown = running.minus(1)
     offered = {running.minus(each) for each in range(MONTHS_BEFORE + 1)} | {shown}
     later = running
     for _ in range(MONTHS_AFTER):

@@ -101,6 +101,11 @@ def renew_money(ledger: Ledger, clock: Clock) -> bool:
     return True
 
 
+def forget_money() -> None:
+    """What was reckoned by a catalog that was changed since: whoever looks next sees what the change did."""
+    KeptFigures.objects.filter(name__startswith=_NAME).delete()
+
+
 _NAME = "month-money "
 
 

@@ -32,6 +32,7 @@ from cardhour_billing.portal.phrases import without_line
 from cardhour_billing.portal.records.catalog_lists import in_words
 from cardhour_billing.portal.records.nouns import NOUNS
 from cardhour_billing.portal.staff_zone import staff_zone
+from cardhour_billing.portal.today.money import forget_money
 from cardhour_billing.usage.ledger import WarehouseLedger
 from cardhour_billing.usage.store import kept_warehouse
 from cardhour_contract.clock import SystemClock
@@ -108,6 +109,7 @@ def apply(request: HttpRequest) -> HttpResponse:
         if found.digest != request.POST.get("shown"):
             return _preview(request, text, found, changed=True, status=409)
         apply_catalog(found.file, found.changes, clock=SystemClock(), who=request.user.get_username())
+        forget_money()
     except Refuse as error:
         return _text(request, text, problems=error.problems, status=409)
     count = len(found.changes)

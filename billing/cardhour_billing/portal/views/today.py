@@ -29,7 +29,7 @@ from cardhour_billing.receivables.standing import in_state, today, with_standing
 from cardhour_billing.usage.store import opened_ledger
 from cardhour_contract.clock import Clock, SystemClock
 from cardhour_contract.errors import Retry
-from cardhour_contract.moment import CARD_HOUR_US, MINUTE_MS
+from cardhour_contract.moment import CARD_HOUR_US, DAY_MS, HOUR_MS, MINUTE_MS
 
 SHOWN_MAX = 5
 """Silent nodes named one by one; the others are counted."""
@@ -173,7 +173,7 @@ def _of_fleet(fleet: Fleet | None, now_ms: int, zone: str) -> list[dict[str, str
             "title": _("Node silent"),
             "what": _("%(node)s, last report %(at)s")
             % {"node": each.node, "at": clock_time(each.since_ms, zone, "%Y-%m-%d %H:%M")},
-            "worth": _("%(minutes)s min") % {"minutes": f"{(now_ms - each.since_ms) // MINUTE_MS:,}"},
+            "worth": _spell(now_ms - each.since_ms),
             "link": reverse("record", args=["nodes", each.node]),
             "verb": _("See the node"),
         }
@@ -193,6 +193,16 @@ def _of_fleet(fleet: Fleet | None, now_ms: int, zone: str) -> list[dict[str, str
         what = rows % {"count": f"{fleet.letters:,}"}
         wants.append({"title": _("Dead letters"), "what": what, "link": link, "verb": _("Review")})
     return wants
+
+
+def _spell(spell_ms: int) -> str:
+    """How long, in the largest unit of which there are two."""
+    days, hours = spell_ms // DAY_MS, spell_ms // HOUR_MS
+    if days >= 2:
+        return ngettext("%(count)s day", "%(count)s days", days) % {"count": days}
+    if hours >= 2:
+        return _("%(hours)s h") % {"hours": hours}
+    return _("%(minutes)s min") % {"minutes": spell_ms // MINUTE_MS}
 
 
 def _of_books(clock: Clock) -> list[dict[str, str]]:
