@@ -161,3 +161,41 @@ def test_acts_are_for_billing_and_for_issued_invoices(invoice: Invoice) -> None:
     note = Visitor()
     note.send(path(invoice, "void"), note.form(path(invoice, "void")) | {"because": ["test"]})
     note.get(path(invoice.credit_notes.get(), "credit"), status=404)
+
+
+def test_a_payment_recorded_by_mistake_is_reversed_from_its_page(invoice: Invoice) -> None:
+    clerk, at = Visitor("lin"), path(invoice, "pay")
+    fields = {"amount": "100", "day": "2026-02-10", "reference": "TRX-1", "fee": "1.65"}
+    clerk.send(at, previewed(clerk, at, fields) | {"step": "record"})
+    payment = Payment.objects.get()
+    record, back = f"/records/payments/{payment.pk}/", f"/payments/{payment.pk}/reverse/"
+    assert record in clerk.get(path(invoice))
+    assert back in clerk.get(record)
+    page = clerk.get(back)
+    assert "101.65" in page  # no longer paid
+    assert "161.65" in page  # open after
+    assert Payment.objects.count() == 1  # looking is no deed
+    ready = clerk.form(back)
+    assert "say why" in clerk.send(back, ready | {"reason": [" "]}, status=409)
+    assert "not a day such as" in clerk.send(back, ready | {"reason": ["typed twice"], "day": ["soon"]}, status=409)
+    assert "Not what you were shown" in clerk.send(back, ready | {"reason": ["x"], "seen": [""]}, status=409)
+    assert clerk.send(back, ready | {"reason": ["typed twice"]}) == record
+    assert [(each.kind, each.amount, each.note) for each in Payment.objects.order_by("pk")] == [
+        ("receipt", 10_000, ""), ("reversal", -10_000, "typed twice"),
+    ]  # fmt: skip
+    assert back not in clerk.get(record)
+    assert "is reversed already" in clerk.get(back)
+    assert "161.65 USD open" in clerk.get(at)
+
+
+def test_the_month_of_a_void_invoice_is_opened_again(invoice: Invoice) -> None:
+    clerk, again = Visitor("lin"), path(invoice, "reissue")
+    assert again not in clerk.get(path(invoice))
+    assert "is not void" in clerk.get(clerk.send(again, {}))
+    void = path(invoice, "void")
+    clerk.send(void, clerk.form(void) | {"because": ["billed to the wrong legal entity"]})
+    assert again in clerk.get(path(invoice))
+    assert clerk.send(again, {}) == "/close/2026-01/"
+    assert Invoice.objects.filter(state="draft", period="2026-01").count() == 1
+    assert clerk.send(again, {}) == "/close/2026-01/"  # twice opens it once
+    assert Invoice.objects.filter(state="draft", period="2026-01").count() == 1

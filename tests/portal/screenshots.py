@@ -101,6 +101,7 @@ PAGES: dict[str, tuple[tuple[str, str], ...]] = {
         ("staff-statements", "/records/statements/"),
         ("staff-statement", "/records/statements/1/"),
         ("staff-payment", "/records/payments/1/"),
+        ("staff-reverse", "/payments/1/reverse/"),
         ("staff-node-enrol", "/nodes/enrol/"),
         ("staff-dead-letters", "/records/dead-letters/"),
         ("staff-yen", "/invoices/26/"),

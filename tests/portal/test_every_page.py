@@ -60,6 +60,7 @@ EVERY_PAGE = (
     (STAFF, "/invoices/19/credit/"),
     (STAFF, "/invoices/19/void/"),
     (STAFF, "/invoices/19/mail/"),
+    (STAFF, "/payments/1/reverse/"),
 )
 
 

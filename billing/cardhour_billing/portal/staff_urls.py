@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from cardhour_billing.portal.views import close, today
-from cardhour_billing.portal.views.acts import credit, pay, send
+from cardhour_billing.portal.views.acts import credit, pay, reissue, reverse, send
 
 urlpatterns = [
     path("today/", today.today_page, name="today"),
@@ -19,4 +19,6 @@ urlpatterns = [
     path("invoices/<int:invoice_id>/mail/", send.send_page, name="invoice-mail"),
     path("invoices/<int:invoice_id>/pay/", pay.pay_page, name="invoice-pay"),
     path("invoices/<int:invoice_id>/void/", credit.void_page, name="invoice-void"),
+    path("invoices/<int:invoice_id>/reissue/", reissue.reissue, name="invoice-reissue"),
+    path("payments/<int:payment_id>/reverse/", reverse.reverse_page, name="payment-reverse"),
 ]

@@ -130,6 +130,10 @@ PAGES: dict[str, Address] = {
         )
         for act in ("mail", "credit", "void", "pay")
     },
+    "invoices/<int:invoice_id>/reissue/": Address(path="/invoices/{invoice}/reissue/", who=BILLERS, methods="POST"),
+    "payments/<int:payment_id>/reverse/": Address(  # it reverses what it shows, and takes it back
+        path="/payments/{payment}/reverse/", who=BILLERS, methods="GET POST", queries=40
+    ),
     "today/": Address(path="/today/", who=STAFF, more=("/today/?all=1",)),
     "today/money/": Address(path="/today/money/", who=STAFF),
     "close/": Address(path="/close/", who=STAFF, queries=18),

@@ -17,11 +17,12 @@ from cardhour_billing.sending.mailing import Fate, fate_of
 
 
 class Settled(Struct, frozen=True, kw_only=True):
-    """What was used for an invoice, and by what. ``note`` is the credit note's key, for its link."""
+    """What was used for an invoice, and by what. ``note`` and ``payment`` are the key of that, for its link."""
 
     what: str
     amount: str
     note: int | None = None
+    payment: int | None = None
 
 
 class Story(Struct, frozen=True, kw_only=True):
@@ -48,6 +49,7 @@ def _settled(invoice: Invoice) -> Iterable[Settled]:
     for source, amount in payers_of(invoice):
         text = grouped(str(amount))
         if isinstance(source, Payment):
-            yield Settled(what=f"{source.code}, {source.day.isoformat()}, {source.reference}", amount=text)
+            what = f"{source.code}, {source.day.isoformat()}, {source.reference}"
+            yield Settled(what=what, amount=text, payment=source.pk)
         else:
             yield Settled(what=str(source.number), amount=text, note=source.pk)

@@ -212,8 +212,8 @@ GRANTS = Noun(
 PAYMENTS = Noun(
     slug="payments", group="money", title=_("Payments"), one=_("Payment"),
     help=_("Money received and given back. A payment is never edited: what bounces is reversed."),
-    empty=_("No payments yet. Record one with cardhour payment record, or import the bank’s statement."),
-    rows=lambda: Payment.objects.select_related("customer"),
+    empty=_("No payments yet. Record one from an invoice’s page, or import the bank’s statement with cardhour bank."),
+    rows=lambda: Payment.objects.select_related("customer", "of"),
     search=("reference", "customer__name", "customer__key", "note"), order="-day",
     columns=(
         Column(key="payment", head=_("Payment"), text=plain("code"), narrow=plain("reference"), order=("pk",)),
@@ -237,6 +237,9 @@ PAYMENTS = Noun(
     ),
     facts=(
         Fact(name=_("Customer"), text=lambda row, _look: row.customer.name),
+        Fact(name=_("Kind"), text=plain("kind"), pill=True),
+        Fact(name=_("Reverses or pays back"), text=lambda row, _look: row.of.code if row.of else ""),
+        Fact(name=_("Taken back by"), text=lambda row, _look: ", ".join(each.code for each in row.takings.all())),
         Fact(name=_("Reference"), text=plain("reference")),
         Fact(name=_("Amount"), text=lambda row, _look: f"{amount(row.amount, row.currency)} {row.currency}"),
         Fact(name=_("Bank fee"), text=lambda row, _look: amount(row.fee, row.currency) if row.fee else ""),
