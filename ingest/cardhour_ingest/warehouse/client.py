@@ -56,8 +56,14 @@ REFUSED_CODES = frozenset({
 
 UNKNOWN_DATABASE, VIOLATED_CONSTRAINT = 81, 469
 
-SETTINGS: dict[str, str | int] = {"session_timezone": "UTC"}
-"""The engine's own time zone is its machine's, and in our process the user's."""
+SETTINGS: dict[str, str | int] = {
+    "session_timezone": "UTC",
+    "compile_expressions": 0,
+    "compile_aggregate_expressions": 0,
+    "compile_sort_description": 0,
+}
+"""The engine's own time zone is its machine's, and in our process the user's. What it meets for the third time it would
+compile to machine code: for a rollup's statements that takes two seconds, and makes none of them quicker."""
 
 INSERT_SETTINGS = {"async_insert": 0, "insert_deduplicate": 0, "input_format_null_as_default": 0}
 """An insert returns when its rows are durable. Deduplication by block would drop rows that a union counts once anyway.
@@ -158,7 +164,8 @@ class Warehouse:
 
         text, bound = bind_query(statement, parameters, UTC)
         given = {name.removeprefix("param_"): value for name, value in bound.items()}
-        settings = {"session_timezone": "UTC", "output_format_arrow_string_as_string": "1"}
+        settings = {name: str(value) for name, value in self.target.settings.items()}
+        settings["output_format_arrow_string_as_string"] = "1"
         with _dispositions(), Handle(self.target.path, database=self.target.database, settings=settings) as handle:
             yield from arrow_blocks(handle.blocks(text, "ArrowStream", given))
 
