@@ -29,7 +29,8 @@ class Run:
         self._warehouse = warehouse
         run = secrets.token_hex(6)
         self._names = {table: f"rollup_{run}_{table}" for table in ("work", *STEPS, "sealed")}
-        self._used = self._names | {"retraction": retraction}
+        self.tables = self._names | {"retraction": retraction}
+        """The table that each name in a statement stands for."""
 
     def choose(self, statement: str, **parameters: Any) -> int:
         """Make the work list, (hour, node, mark), with ``statement``; returns how many (hour, node) pairs it has."""
@@ -67,4 +68,4 @@ class Run:
     def _tables(self, statement: str) -> dict[str, str]:
         """The tables that a statement names: the engine refuses parameters that are not used."""
         text = sql(statement)
-        return {table: name for table, name in self._used.items() if f"{{{table}:Identifier}}" in text}
+        return {table: name for table, name in self.tables.items() if f"{{{table}:Identifier}}" in text}
