@@ -13,7 +13,7 @@ from pytest_django import DjangoDbBlocker
 
 from cardhour_ingest.warehouse.client import Warehouse
 from tests.billing.in_process import Desk, Installation, Store
-from tests.billing.stores import connected, copied, created, settled
+from tests.billing.stores import connected, created, lent, settled
 from tests.billing.two_customers import books_of_two, program, written
 from tests.services.engine import EngineProcess, running_engine
 from tests.services.postgres import UnavailableError, postgres_server
@@ -59,7 +59,7 @@ def migrated(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def store(migrated: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Store]:
     """A store of this test's own, which Django's default connection now speaks to."""
-    with django_db_blocker.unblock(), copied(migrated, tmp_path) as made:
+    with django_db_blocker.unblock(), lent(migrated, tmp_path) as made:
         yield made
 
 

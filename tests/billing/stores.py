@@ -34,6 +34,17 @@ def copied(template: str, home: Path) -> Iterator[Store]:
         yield Store(vendor="postgresql" if url.startswith("postgresql") else "sqlite", url=url, home=home)
 
 
+@contextmanager
+def lent(template: str, home: Path) -> Iterator[Store]:
+    """A copy for one test. A database goes with the test: it may lie in memory, which hundreds of them would fill."""
+    with copied(template, home) as store:
+        yield store
+    if store.vendor == "postgresql":
+        server, _, name = store.url.rpartition("/")
+        with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
 def settled(url: str) -> str:
     """The store ``url`` as a file that may be copied: without its write-ahead log."""
     if not url.startswith("postgresql://"):

@@ -21,7 +21,7 @@ from cardhour_ingest.importer import import_csv
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.evidence import CardQuarter
 from tests.billing.books import ACME, ISSUER, PRICE, apply, close, issued, on_sqlite
-from tests.billing.stores import copied, settled
+from tests.billing.stores import copied, lent, settled
 from tests.billing.test_commands import HEADER
 
 __all__ = ["on_sqlite"]
@@ -60,7 +60,7 @@ def ledger(
     month: str, shared_warehouse: Warehouse, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[WarehouseLedger]:
     """The usage of that month, beside its books."""
-    with django_db_blocker.unblock(), copied(month, tmp_path):
+    with django_db_blocker.unblock(), lent(month, tmp_path):
         yield WarehouseLedger(shared_warehouse)
 
 

@@ -21,7 +21,7 @@ from tests.billing.books import ACME, ISSUER, PRICE, apply, close, issued, on_sq
 from tests.billing.conftest import Store
 from tests.billing.in_process import Installation
 from tests.billing.memory_ledger import MemoryLedger
-from tests.billing.stores import copied, settled
+from tests.billing.stores import copied, lent, settled
 from tests.billing.test_commands import HEADER
 
 __all__ = ["on_sqlite"]
@@ -68,7 +68,7 @@ def ledger(
     month: str, shared_warehouse: Warehouse, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[WarehouseLedger]:
     """The usage of that month, beside its books."""
-    with django_db_blocker.unblock(), copied(month, tmp_path):
+    with django_db_blocker.unblock(), lent(month, tmp_path):
         yield WarehouseLedger(shared_warehouse)
 
 

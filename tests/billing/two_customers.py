@@ -13,7 +13,7 @@ from cardhour_ingest.warehouse.connect import WarehouseSettings, open_warehouse
 from tests.billing import books_of_two as books
 from tests.billing.api.program import Program
 from tests.billing.in_process import Store
-from tests.billing.stores import copied, settled
+from tests.billing.stores import copied, lent, settled
 
 
 class Written(Struct, frozen=True, kw_only=True):
@@ -47,7 +47,7 @@ def books_of_two(
     """Acme and Rival, each with everything; what is called finds the engine that has their usage."""
     monkeypatch.setenv("CARDHOUR_HOME", str(engine))
     monkeypatch.setenv("CARDHOUR_WAREHOUSE_DATABASE", written.database)
-    with django_db_blocker.unblock(), copied(written.url, tmp_path) as store:
+    with django_db_blocker.unblock(), lent(written.url, tmp_path) as store:
         yield store
 
 
