@@ -276,3 +276,15 @@ def decimal_text(scaled: int, decimals: int) -> str:
     sign = "-" if scaled < 0 else ""
     digits = str(abs(scaled)).rjust(decimals + 1, "0")
     return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}" if decimals else sign + digits
+
+
+HOUR_DECIMALS = 4
+"""Decimals of card-hours in tables for reading."""
+
+
+def shown_hours(quantities_us: Sequence[int]) -> list[int]:
+    """Card-hours in units of the last decimal shown; by largest remainder, so that the column adds up to its sum."""
+    scale = 10**HOUR_DECIMALS
+    if any(quantity_us < 0 for quantity_us in quantities_us) or not any(quantities_us):
+        return [round_half_away(Fraction(quantity_us * scale, CARD_HOUR_US)) for quantity_us in quantities_us]
+    return allocate(round_half_away(Fraction(sum(quantities_us) * scale, CARD_HOUR_US)), quantities_us)

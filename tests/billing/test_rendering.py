@@ -29,6 +29,7 @@ from tests.billing.conftest import Store
 from tests.billing.in_process import Installation
 from tests.billing.memory_ledger import MemoryLedger
 from tests.billing.test_commands import HEADER
+from tests.billing.visitor import Visitor
 from tests.portal import sample
 
 MINIMAL = ISSUER + ACME + PRICE
@@ -194,6 +195,11 @@ def test_with_the_official_rules_on_an_xml_that_breaks_one_is_neither_kept_nor_s
     render_missing(CLOCK, who="tests")
     settings.CHECK_EINVOICES = True
     assert list(broken(kept_xml([*issued(), *issued("beta")]))) == ["EC-2026-0002"]
+    for name, value in (("HOST", "127.0.0.1"), ("PORT", "9"), ("SENDER", "a@b.example")):
+        monkeypatch.setenv(f"CARDHOUR_MAIL_{name}", value)
+    page = Visitor().get(f"/invoices/{issued('beta')[0].pk}/mail/")
+    assert "BR-CO-10" in page
+    assert 'name="round"' not in page  # nor is it offered to be mailed from the portal
 
 
 def test_many_documents_are_made_by_several_processes_in_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:

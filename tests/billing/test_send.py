@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 import trustme
 from django.db import DatabaseError, connection, transaction
+from msgspec.structs import replace
 
 from cardhour_billing.catalog.file import read_catalog
 from cardhour_billing.config import load_config
 from cardhour_billing.documents import renderers
 from cardhour_billing.models import AuditLog, Invoice, Mail, MailOutcome, RenderedDocument
 from cardhour_billing.outgoing import MailSettings
-from cardhour_billing.sending.invoice_mail import invoice_letter, key_of
+from cardhour_billing.sending.invoice_mail import invoice_letter, key_of, subject, text
 from cardhour_billing.sending.mailing import Fate, fate_of, send
 from cardhour_contract.errors import InvariantBroken, Refuse
 from cardhour_contract.settings import Secret
@@ -25,6 +26,7 @@ from tests.billing.in_process import Desk
 from tests.billing.mail_server import PASSWORD, PATIENCE_S, USER, Post, post_office
 from tests.billing.memory_ledger import MemoryLedger
 from tests.billing.test_rendering import Printer
+from tests.portal import sample
 
 AFTER = "2026-02-10T00:00:00Z"
 CLOCK = clock_at(AFTER)
@@ -68,6 +70,19 @@ def test_the_mail_has_both_languages_and_the_kept_pdf(invoice: Invoice, office: 
     assert attached.get_filename() == "EC-2026-0001.pdf"
     kept = RenderedDocument.objects.get(invoice=invoice, format="pdf")
     assert attached.get_content() == bytes(kept.content)
+
+
+def test_a_credit_note_asks_for_no_payment_nor_does_an_invoice_that_was_paid_ahead() -> None:
+    """What a credit note gives back is said without a minus; bank details are for who owes something."""
+    note = sample.CREDIT_NOTE
+    assert subject(note).startswith("Credit note EC-CN-2026-0007, October 2026 / 贷项账单 EC-CN-2026-0007")
+    assert "credit note EC-CN-2026-0007 for October 2026: 1,060.00 CNY of EC-2026-0424." in text(note)
+    ahead = replace(sample.ISSUED, due="0.00")
+    assert "there is nothing to do" in text(ahead)
+    for asks_nothing in (text(note), text(ahead)):
+        for words in ("is due on", "Please pay to", "请于", "收款账户", "−"):
+            assert words not in asks_nothing
+    assert "Please pay to" in text(sample.MIXED)  # half a million was paid ahead, and the rest is due
 
 
 def test_sending_twice_sends_once_unless_somebody_says_so(invoice: Invoice, office: tuple[Post, MailSettings]) -> None:

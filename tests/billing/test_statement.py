@@ -171,6 +171,9 @@ def test_the_pdf_is_bilingual_and_is_no_fapiao(customer: Customer, tmp_path: Pat
     for printed in ("对账单 Statement of account", "期初余额", "2,000.00", "254.10 CNY", "−2,000.00", "TRF 2026-02-20",
                     "EC-2026-0002", "2026-02-11", "137.04", "确认本对账单无误"):  # fmt: skip
         assert printed in text
+    assert text.count("合计 Sum") == 4  # charges, payments, usage by model and by day
+    assert text.count("239.72") == 2  # 228.40 and 11.32, by model and by day
+    assert text.count("17.0000") == 2  # 10 h and 7 h
     assert text.count("发票") == text.count("本对账单不是发票")
     assert statement_pdf.render(document) == file.read_bytes()
     odd = replace(document, payments=(replace(document.payments[0], reference="#panic() 🚀"),))

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cardhour_billing.answers.explanation import Explanation
-from cardhour_billing.money import allocate
-from cardhour_billing.portal.cards import HOUR_DECIMALS, scaled, shown_hours
+from cardhour_billing.money import HOUR_DECIMALS, allocate, shown_hours
+from cardhour_billing.portal.cards import scaled
 from cardhour_contract.moment import MS_US, QUARTER_MS, format_rfc3339
 
 if TYPE_CHECKING:

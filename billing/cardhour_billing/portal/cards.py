@@ -5,25 +5,19 @@ Owns choosing, ordering and summing. Does not own the shares (``document``): the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
 from heapq import nsmallest
 
 from cardhour_billing.figures import grouped
 from cardhour_billing.frozen.document import InvoiceDocument, decode
-from cardhour_billing.money import allocate, decimal_text, parse_amount, round_half_away, total
-from cardhour_contract.moment import CARD_HOUR_US
+from cardhour_billing.money import HOUR_DECIMALS, decimal_text, parse_amount, shown_hours, total
 
 ROWS_MAX = 20
 """Cards listed one by one: a fleet's worth of rows is for a download, not for reading."""
 
 KEPT_MAX = 64
 """Frozen documents whose charges by card are kept: twenty rows each, but ten thousand are added up for them."""
-
-HOUR_DECIMALS = 4
-"""Decimals of card-hours in a document's tables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,14 +91,6 @@ def card_charges(document: InvoiceDocument) -> CardCharges | None:
 def _other_charges(document: InvoiceDocument) -> str:
     others = [parse_amount(line.amount, document.currency) for line in document.lines if line.kind != "usage"]
     return grouped(str(total(others, document.currency))) if others else ""
-
-
-def shown_hours(quantities_us: Sequence[int]) -> list[int]:
-    """Card-hours in units of the last decimal shown; by largest remainder, so that the column adds up to its sum."""
-    scale = 10**HOUR_DECIMALS
-    if any(quantity_us < 0 for quantity_us in quantities_us) or not any(quantities_us):
-        return [round_half_away(Fraction(quantity_us * scale, CARD_HOUR_US)) for quantity_us in quantities_us]
-    return allocate(round_half_away(Fraction(sum(quantities_us) * scale, CARD_HOUR_US)), quantities_us)
 
 
 def scaled(value: int, decimals: int) -> str:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from cardhour_billing.money import HOUR_DECIMALS, shown_hours
 from cardhour_billing.month import clock_time
 from cardhour_billing.portal.card_time import QUARTER_US, STATES, CardTime, term_us
-from cardhour_billing.portal.cards import HOUR_DECIMALS, scaled, shown_hours
+from cardhour_billing.portal.cards import scaled
 from cardhour_billing.portal.charts import Bar, Tick
 from cardhour_billing.portal.explaining import Level, Row
 from cardhour_contract.moment import HOUR_MS, QUARTER_MS, format_rfc3339

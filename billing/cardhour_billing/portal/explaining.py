@@ -18,10 +18,10 @@ from msgspec import Struct
 
 from cardhour_billing.answers.explanation import Explainer, Explanation, Part
 from cardhour_billing.figures import grouped
-from cardhour_billing.money import total
+from cardhour_billing.money import HOUR_DECIMALS, shown_hours, total
 from cardhour_billing.month import clock_time
 from cardhour_billing.portal.card_time import QUARTER_US, CardTime, card_time
-from cardhour_billing.portal.cards import HOUR_DECIMALS, scaled, shown_hours
+from cardhour_billing.portal.cards import scaled
 from cardhour_billing.usage.ledger import Ledger
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import QUARTER_MS, floor_to, format_rfc3339, parse_rfc3339

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from cardhour_billing.documents.rendering import kept_content
-from cardhour_billing.figures import day_en, day_zh, grouped, month_en, month_zh
+from cardhour_billing.figures import day_en, day_zh, grouped, month_en, month_zh, negated
 from cardhour_billing.frozen.document import InvoiceDocument, decode
 from cardhour_billing.models import Customer, Invoice, RenderedDocument
 from cardhour_billing.sending.mail import Attachment, Letter
@@ -52,47 +52,71 @@ def invoice_letter(invoice: Invoice) -> Letter:
         for form, mime in ATTACHED.items()
         if form in kept
     )
-    parts = [_english(document), _chinese(document)]
-    if document.customer.language == "zh-hans":
-        parts.reverse()
-    subjects = [f"Invoice {number}, {month_en(document.period.first_day)}"]
-    subjects.append(f"账单 {number}（{month_zh(document.period.first_day)}）")
-    if document.customer.language == "zh-hans":
-        subjects.reverse()
     return Letter(
         key=key_of(number),
         recipients=to,
-        subject=f"{document.issuer.name}: {' / '.join(subjects)}",
-        text="\n\n----\n\n".join(parts) + "\n",
+        subject=f"{document.issuer.name}: {subject(document)}",
+        text=text(document),
         attachments=files,
     )
 
 
+def subject(document: InvoiceDocument) -> str:
+    """What it is and of when, in both languages, the customer's first."""
+    credits, number, month = document.kind == "credit-note", document.number, document.period.first_day
+    english = f"{'Credit note' if credits else 'Invoice'} {number}, {month_en(month)}"
+    chinese = f"{'贷项账单' if credits else '账单'} {number}（{month_zh(month)}）"
+    return " / ".join((chinese, english) if document.customer.language == "zh-hans" else (english, chinese))
+
+
+def text(document: InvoiceDocument) -> str:
+    """What is owed and where to pay it, or what a credit note gives back: in both languages, the customer's first."""
+    parts = [_english(document), _chinese(document)]
+    if document.customer.language == "zh-hans":
+        parts.reverse()
+    return "\n\n----\n\n".join(parts) + "\n"
+
+
 def _english(document: InvoiceDocument) -> str:
-    bank = document.issuer.bank
-    lines = [
-        f"Dear {document.customer.name},",
-        "",
-        f"please find attached {document.number} for {month_en(document.period.first_day)}: "
-        f"{grouped(document.total)} {document.currency}.",
-    ]
-    if document.due_date:
-        lines.append(f"{grouped(document.due)} {document.currency} is due on {day_en(document.due_date)}.")
-    if bank:
-        lines.append(f"Please pay to {bank.account_name}, {bank.bank}, {bank.account}, and give {document.number}.")
+    number, month, currency = document.number, month_en(document.period.first_day), document.currency
+    lines = [f"Dear {document.customer.name},", ""]
+    if document.kind == "credit-note":
+        given = grouped(negated(document.total))
+        lines += [
+            f"please find attached credit note {number} for {month}: {given} {currency} of {document.original}.",
+            "It is set against what is open, or paid back on request.",
+        ]
+    else:
+        lines.append(f"please find attached {number} for {month}: {grouped(document.total)} {currency}.")
+        if not _owed(document):
+            lines.append("It is paid with what you paid ahead; there is nothing to do.")
+        elif document.due_date:
+            lines.append(f"{grouped(document.due)} {currency} is due on {day_en(document.due_date)}.")
+        if (bank := document.issuer.bank) and _owed(document):
+            lines.append(f"Please pay to {bank.account_name}, {bank.bank}, {bank.account}, and give {number}.")
     return "\n".join([*lines, "", document.issuer.legal_name])
 
 
 def _chinese(document: InvoiceDocument) -> str:
-    bank = document.issuer.bank
-    lines = [
-        f"{document.customer.legal_name}：",
-        "",
-        f"附件为 {month_zh(document.period.first_day)}账单 {document.number}，"
-        f"金额 {grouped(document.total)} {document.currency}。",
-    ]
-    if document.due_date:
-        lines.append(f"应付 {grouped(document.due)} {document.currency}，请于 {day_zh(document.due_date)}前付款。")
-    if bank:
-        lines.append(f"收款账户：{bank.account_name}，{bank.bank}，{bank.account}。付款时请注明 {document.number}。")
+    number, month, currency = document.number, month_zh(document.period.first_day), document.currency
+    lines = [f"{document.customer.legal_name}：", ""]
+    if document.kind == "credit-note":
+        given = grouped(negated(document.total))
+        lines += [
+            f"附件为 {month}贷项账单 {number}，冲减 {document.original}，金额 {given} {currency}。",
+            "该金额用于抵减未付账款，或应要求退还。",
+        ]
+    else:
+        lines.append(f"附件为 {month}账单 {number}，金额 {grouped(document.total)} {currency}。")
+        if not _owed(document):
+            lines.append("已由预付款抵扣，无需付款。")
+        elif document.due_date:
+            lines.append(f"应付 {grouped(document.due)} {currency}，请于 {day_zh(document.due_date)}前付款。")
+        if (bank := document.issuer.bank) and _owed(document):
+            lines.append(f"收款账户：{bank.account_name}，{bank.bank}，{bank.account}。付款时请注明 {number}。")
     return "\n".join([*lines, "", document.issuer.legal_name])
+
+
+def _owed(document: InvoiceDocument) -> bool:
+    """Whether anything is left to pay of what was charged."""
+    return bool(document.due.strip("-0.") or not document.prepaid)

@@ -13,12 +13,10 @@ from typing import Any
 from cardhour_billing import figures
 from cardhour_billing.documents.typesetting import decimals, party, printable, typeset
 from cardhour_billing.figures import grouped
-from cardhour_billing.money import card_hours, parse_amount, total
+from cardhour_billing.money import HOUR_DECIMALS, decimal_text, parse_amount, shown_hours, total
 from cardhour_billing.statements.document import StatedLine, StatementDocument
 
 _BANK = ("account_name", "bank", "account")
-HOUR_DECIMALS = 4
-"""Card-hours of a day are for reading; exact ones are in the CSV."""
 
 
 def render(statement: StatementDocument) -> bytes:
@@ -47,17 +45,14 @@ def _payload(statement: StatementDocument) -> dict[str, Any]:
         "until": [figures.day_en(statement.last_day), figures.day_zh(statement.last_day)],
         **{name: grouped(getattr(statement, name)) for name in ("opening", "charged", "closing")},
         "paid": grouped(figures.negated(statement.paid)),
+        "received": grouped(statement.paid),
         "lines": lines,
         "decimals": {name: max((line[name][1] for line in lines), default=0) for name in ("quantity", "price")},
         "payments": [
             {"day": each.day, "reference": printable(each.reference), "amount": grouped(each.amount)}
             for each in statement.payments
         ],
-        "models": list(_models(statement)),
-        "usage": [
-            {"day": use.day, "model": printable(use.model), **_use(use.quantity_us, use.amount)}
-            for use in statement.usage
-        ],
+        **_usage(statement),
         "bank": {name: printable(getattr(bank, name)) for name in _BANK} if bank else None,
     }  # fmt: skip
 
@@ -82,14 +77,23 @@ def _line(line: StatedLine) -> dict[str, Any]:
     }
 
 
-def _models(statement: StatementDocument) -> Iterator[dict[str, Any]]:
-    """What each model comes to over the range."""
+def _usage(statement: StatementDocument) -> dict[str, Any]:
+    """Usage by day and what each model comes to. Shown hours are parts of one sum; exact ones are in the CSV."""
+    hours = shown_hours([use.quantity_us for use in statement.usage])
+    uses = list(zip(statement.usage, hours, strict=True))
+    models = []
     for model in sorted({use.model for use in statement.usage}):
-        uses = [use for use in statement.usage if use.model == model]
-        amount = total((parse_amount(use.amount, statement.currency) for use in uses), statement.currency)
-        quantity_us = sum(use.quantity_us for use in uses)
-        yield {"model": printable(model), "days": str(len(uses)), **_use(quantity_us, str(amount))}
+        own = [(use, shown) for use, shown in uses if use.model == model]
+        amount = total((parse_amount(use.amount, statement.currency) for use, _ in own), statement.currency)
+        shown_sum = sum(shown for _, shown in own)
+        models.append({"model": printable(model), "days": str(len(own)), **_use(shown_sum, str(amount))})
+    amount = total((parse_amount(use.amount, statement.currency) for use in statement.usage), statement.currency)
+    return {
+        "models": models,
+        "usage": [{"day": use.day, "model": printable(use.model), **_use(shown, use.amount)} for use, shown in uses],
+        "used": _use(sum(hours), str(amount)),
+    }
 
 
-def _use(quantity_us: int, amount: str) -> dict[str, str]:
-    return {"hours": grouped(card_hours(quantity_us, HOUR_DECIMALS)), "amount": grouped(amount)}
+def _use(shown: int, amount: str) -> dict[str, str]:
+    return {"hours": grouped(decimal_text(shown, HOUR_DECIMALS)), "amount": grouped(amount)}

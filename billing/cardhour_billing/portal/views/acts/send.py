@@ -8,12 +8,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from cardhour_billing.config import load_config
+from cardhour_billing.einvoice.gate import broken
 from cardhour_billing.portal.access import billing_only
 from cardhour_billing.portal.views.acts.shared import done, issued_invoice
-from cardhour_billing.sending.invoice_mail import invoice_letter, key_of
+from cardhour_billing.sending.invoice_mail import invoice_letter, kept_xml, key_of
 from cardhour_billing.sending.mailing import check_sendable, fate_of, send
 from cardhour_contract.clock import SystemClock
-from cardhour_contract.errors import Refuse
+from cardhour_contract.errors import InvariantBroken, Refuse
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -25,6 +26,8 @@ def send_page(request: HttpRequest, invoice_id: int) -> HttpResponse:
     try:
         check_sendable(settings)
         letter = invoice_letter(invoice)
+        if wrong := broken(kept_xml([invoice])):
+            raise Refuse(*wrong.values())
         if request.method == "POST":
             if request.POST.get("round") != str(fate.round):
                 return done(request, invoice, _("It was sent already."))
@@ -33,7 +36,7 @@ def send_page(request: HttpRequest, invoice_id: int) -> HttpResponse:
             if fate.state == "sent":
                 return done(request, invoice, _("Sent to %(to)s.") % {"to": ", ".join(letter.recipients)})
             problem = fate.detail
-    except Refuse as error:
-        problem = str(error)
+    except (Refuse, InvariantBroken) as error:
+        letter, problem = None, str(error)
     facts = {"section": "invoices", "invoice": invoice, "letter": letter, "fate": fate, "problem": problem}
     return render(request, "acts/send.html", facts, status=409 if problem and request.method == "POST" else 200)
