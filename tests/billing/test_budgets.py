@@ -126,7 +126,7 @@ def test_an_alert_is_mailed_once_through_a_real_server(acme: Customer) -> None:
         assert mail_due(settings, clock_at("2026-01-03T00:02:00Z")) == []
         ((_, letter),) = post.received
     assert letter["To"] == "ada@acme.example"
-    assert letter["Subject"] == "Example Compute: Budget of 2026-01 at 50%: everything"
+    assert letter["Subject"] == "Example Compute: Budget of January 2026 at 50%: everything"
     assert "60.00 USD of 100.00 USD" in letter.get_content()
 
 

@@ -56,6 +56,9 @@ def test_a_customer_disputes_lines_in_its_own_words_and_staff_read_them(statemen
 
 def test_a_confirmed_statement_takes_no_other_answer(statement: Statement) -> None:
     reader, page = Visitor("wang", customer="qinghe"), f"/statements/{statement.pk}/"
+    slip = reader.send(page, {"answer": "confirm", "line": "2"}, status=409)  # what cannot be undone takes no slip
+    assert "clear the ticks" in slip
+    assert state(statement) == "sent"
     assert reader.send(page, {"answer": "confirm"}) == page
     assert "wang has confirmed it on 2026-" in reader.get(page)
     refused = reader.send(page, {"answer": "dispute", "line": "1", "reason": "no"}, status=409)

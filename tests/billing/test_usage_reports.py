@@ -173,9 +173,12 @@ def test_words_are_guarded_in_csv_and_stand_as_they_are_elsewhere(acme: Customer
 
 def test_a_workbook_goes_on_in_another_sheet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cardhour_billing.usage_report.formats.SHEET_ROWS", 3)
-    table = pa.table({"day": ["a", "b", "c"], "quantity_us": [1, 2, 3]})
-    book = openpyxl.load_workbook(io.BytesIO(b"".join(xlsx_bytes([table], ("day", "quantity_us"), {"of": "x"}))))
-    assert [sheet.max_row for sheet in book.worksheets[1:]] == [3, 2]
+    table = pa.table({"day": ["a", "b", "c"], "quantity_us": [1, 2, 3], "net": ["107437", "1.50", "91.347"]})
+    book = openpyxl.load_workbook(io.BytesIO(b"".join(xlsx_bytes([table], tuple(table.schema.names), {"of": "x"}))))
+    assert [(sheet.title, sheet.max_row) for sheet in book.worksheets] == [("Report", 1), ("Usage", 3), ("Usage 2", 2)]
+    assert book.active is book["Usage"]  # what a reader sees first
+    cells = [book["Usage"]["C2"], book["Usage"]["C3"], book["Usage 2"]["C2"]]
+    assert [cell.number_format for cell in cells] == ["#,##0", "#,##0.00", "#,##0.000"]  # yen, dollars, dinars
 
 
 def test_what_becomes_of_a_report_is_said_and_two_run_at_a_time(acme: Customer, warehouse: Warehouse) -> None:

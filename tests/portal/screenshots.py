@@ -14,7 +14,7 @@ from typing import Literal
 from playwright.sync_api import Browser, BrowserContext
 
 from tests.portal.browser import running_browser
-from tests.portal.server import running_portal
+from tests.portal.server import STATEMENT_LINK, running_portal
 
 PASSWORD = "correct horse battery"
 SIZES = {"wide": (1440, 900), "phone": (390, 844)}
@@ -36,6 +36,7 @@ PAGES: dict[str, tuple[tuple[str, str], ...]] = {
         ("customer-profile", "/profile/"),
         ("customer-statements", "/statements/"),
         ("customer-statement", "/statements/1/"),
+        ("customer-report-refused", "/usage/report?from=soon"),
         ("customer-leases", "/leases/"),
         ("customer-balance", "/balance/"),
         ("customer-budgets", "/budgets/"),
@@ -46,6 +47,13 @@ PAGES: dict[str, tuple[tuple[str, str], ...]] = {
         ("customer-404", "/invoices/2/"),
         ("customer-403", "/close/"),
         ("customer-keys", "/api-keys/"),
+    ),
+    "ada": (
+        ("customer-usage-empty", "/usage/"),
+        ("customer-statements-empty", "/statements/"),
+        ("customer-leases-empty", "/leases/"),
+        ("customer-balance-empty", "/balance/"),
+        ("customer-budgets-empty", "/budgets/"),
     ),
     "nobody.yet": (("lost-list", "/invoices/"),),
     "lin.yue": (
@@ -124,7 +132,8 @@ def take(folder: Path) -> None:
                         color_scheme=scheme,
                         device_scale_factor=1 if size == "wide" else 2,
                     )
-                    for login, pages in PAGES.items():
+                    mailed = (("statement-answer", (Path(home) / STATEMENT_LINK).read_text("utf-8")),)
+                    for login, pages in (*PAGES.items(), ("", mailed)):
                         _each_page(context, login, pages, folder, f"{size}.{scheme}.{language}")
                     context.close()
         _printed(browser, address, folder)

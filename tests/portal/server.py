@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 import structlog
 
-from cardhour_contract.clock import SystemClock
+from cardhour_contract.clock import SystemClock, VirtualClock
 from cardhour_contract.moment import parse_rfc3339
 
 STARTS_WITH = "serving "
@@ -31,6 +31,9 @@ tls = "none"
 sender = "Example Compute <billing@example.com>"
 """
 """A mail server that nobody has: pages offer what needs one, and no test sends."""
+
+STATEMENT_LINK = "statement.link"
+"""The file of a home that has the address at which the sample's statement is answered without a login."""
 
 BEGINS = "2026-11-26T12:00:00Z"
 """When the portal starts, by its own clock, which then goes as any other: the books know the months around this day."""
@@ -72,8 +75,11 @@ def main() -> None:
     # Its own words go to stdout, where the address is read.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     from django.core.management import call_command
+    from django.urls import reverse
     from waitress.server import create_server
 
+    from cardhour_billing.models import Statement
+    from cardhour_billing.statements.mail import link_token
     from cardhour_billing.wsgi import application
     from tests.portal import books, facts, letters, usage_books
 
@@ -82,6 +88,9 @@ def main() -> None:
     usage_books.write()
     facts.write(Path(sys.argv[1]))
     letters.write()
+    clock = VirtualClock(parse_rfc3339(BEGINS))
+    link = reverse("statement-answer", args=(link_token(Statement.objects.get(), clock),))
+    (Path(sys.argv[1]) / STATEMENT_LINK).write_text(link, encoding="utf-8")
     ahead_ms, machine_ms = parse_rfc3339(BEGINS) - SystemClock().now_ms(), SystemClock.now_ms
     server = create_server(application, host="127.0.0.1", port=0, threads=4)
     with patch.object(SystemClock, "now_ms", lambda clock: machine_ms(clock) + ahead_ms):

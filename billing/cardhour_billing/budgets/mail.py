@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import structlog
 
-from cardhour_billing.figures import grouped
+from cardhour_billing.figures import grouped, month_en, month_zh
 from cardhour_billing.models import BudgetAlert
 from cardhour_billing.money import Money
 from cardhour_billing.outgoing import MailSettings
@@ -64,15 +64,16 @@ def letter_of(alert: BudgetAlert) -> Letter:
         subject = f"余额低于 {amount}"
         text = f"{alert.customer.name}：可用余额为 {reached}，低于您设置的 {amount}。"
     elif chinese:
-        subject = f"{alert.period} 预算已用 {alert.threshold}%：{_zh(alert.name)}"
-        text = f"{alert.customer.name}：{alert.period} 费用（未税）已达 {reached}，预算 {amount}（{_zh(alert.name)}）。"
+        month, of = month_zh(alert.period), _zh(alert.name)
+        subject = f"{month}预算已用 {alert.threshold}%：{of}"
+        text = f"{alert.customer.name}：{month}费用（未税）已达 {reached}，预算 {amount}（{of}）。"
     elif balance:
         subject = f"Balance below {amount}"
         text = f"{alert.customer.name}: {reached} is available, which is below the {amount} that you set."
     else:
-        subject = f"Budget of {alert.period} at {alert.threshold}%: {alert.name}"
+        subject = f"Budget of {month_en(alert.period)} at {alert.threshold}%: {alert.name}"
         text = (
-            f"{alert.customer.name}: charges of {alert.period}, without tax, have reached {reached} "
+            f"{alert.customer.name}: charges of {month_en(alert.period)}, without tax, have reached {reached} "
             f"of {amount} ({alert.name})."
         )
     after = "迟到的用量仍可能改变这些数字。" if chinese else "Usage arriving late can still change these figures."

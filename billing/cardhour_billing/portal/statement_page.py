@@ -44,6 +44,8 @@ def give(statement: Statement, answer: Answer, *, by: str, words: str, clock: Cl
     """Record an answer. ``by`` confirms; ``words`` are what the disputed lines keep."""
     if state(statement) == "confirmed":
         raise Refuse(_("This statement is confirmed: it takes no other answer."))
+    if answer.what == CONFIRM and (answer.lines or answer.reason):
+        raise Refuse(_("You say that something is not right: dispute it, or clear the ticks and the words to confirm."))
     if answer.what == CONFIRM:
         confirm(statement, by, clock=clock, who=who)
     elif answer.what == DISPUTE and answer.lines and answer.reason:

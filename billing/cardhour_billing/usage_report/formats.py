@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -33,6 +34,11 @@ TYPES = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 """Media types of the forms that a report has."""
+
+WIDTH, WIDTHS = 20, {"day": 12, "kind": 10, "currency": 10, "card": 42, "model": 28, "workload": 28}
+"""Of columns, in characters."""
+DECIMALS_MAX = 4
+"""Of any currency's minor unit."""
 
 _NUMBERS = ("card_hours", "net", "quantity_us")
 
@@ -74,9 +80,11 @@ def _write_workbook(path: Path, tables: Iterable[pa.Table], columns: Sequence[st
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     book = xlsxwriter.Workbook(str(path), options)
     bold, hours = book.add_format({"bold": True}), book.add_format({"num_format": "#,##0.0000"})
-    amount, whole = book.add_format({"num_format": "#,##0.00###"}), book.add_format({"num_format": "0"})
-    forms = {"card_hours": hours, "net": amount, "quantity_us": whole}
+    whole = book.add_format({"num_format": "0"})
+    amounts = [book.add_format({"num_format": _amount_format(decimals)}) for decimals in range(DECIMALS_MAX + 1)]
+    forms = {"card_hours": hours, "quantity_us": whole}
     about = book.add_worksheet("Report")
+    about.set_column(0, 1, WIDTH)
     for at, (name, value) in enumerate(facts.items()):
         about.write_string(at, 0, name, bold)
         about.write_string(at, 1, str(value))
@@ -84,18 +92,35 @@ def _write_workbook(path: Path, tables: Iterable[pa.Table], columns: Sequence[st
     for table in tables:
         for values in zip(*(table[name].to_pylist() for name in columns), strict=True):
             if row == SHEET_ROWS:
-                sheet, row = book.add_worksheet(), 1
-                sheet.freeze_panes(1, 0)
-                for at, name in enumerate(columns):
-                    sheet.write_string(0, at, name, bold)
+                sheet, row = _next_sheet(book, columns, bold), 1
             for at, (name, value) in enumerate(zip(columns, values, strict=True)):
-                if name in forms:
-                    # A cell holds a double; the text of an amount below 10^15 comes back out of one unchanged.
+                # A cell holds a double; the text of an amount below 10^15 comes back out of one unchanged.
+                if name == "net":
+                    sheet.write_number(row, at, float(value), amounts[len(value.partition(".")[2])])
+                elif name in forms:
                     sheet.write_number(row, at, float(value), forms[name])
                 else:
                     sheet.write_string(row, at, value or "")
             row += 1
     book.close()
+
+
+def _next_sheet(book: Any, columns: Sequence[str], bold: Any) -> Any:
+    """Another sheet of rows. The first is the one that a reader sees: what was asked for stands behind it."""
+    number = len(book.worksheets())
+    sheet = book.add_worksheet("Usage" if number == 1 else f"Usage {number}")
+    if number == 1:
+        sheet.activate()
+    sheet.freeze_panes(1, 0)
+    for at, name in enumerate(columns):
+        sheet.set_column(at, at, WIDTHS.get(name, WIDTH))
+        sheet.write_string(0, at, name, bold)
+    return sheet
+
+
+def _amount_format(decimals: int) -> str:
+    """As many decimals as the currency has: a yen has none."""
+    return "#,##0" + (f".{'0' * decimals}" if decimals else "")
 
 
 def _guarded(table: pa.Table) -> pa.Table:
