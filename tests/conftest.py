@@ -21,7 +21,8 @@ from cardhour_ingest.loop import insist
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.connect import WarehouseSettings, open_warehouse
 from tests.services.emptied import Emptied
-from tests.services.kafka_broker import KafkaBroker, UnavailableError, named_broker, running_broker
+from tests.services.kafka_broker import KafkaBroker, named_broker, running_broker
+from tests.services.kafka_files import UnavailableError
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 

@@ -14,7 +14,8 @@ from tests.chaos.pipeline import Pipeline
 from tests.chaos.siege import own_stream, recent_hour_ms, seed
 from tests.chaos.world import World, write_world
 from tests.services.engine import EngineProcess, running_engine
-from tests.services.kafka_broker import KafkaBroker, UnavailableError, running_broker
+from tests.services.kafka_broker import KafkaBroker, running_broker
+from tests.services.kafka_files import UnavailableError
 
 
 @pytest.fixture(scope="package")

@@ -1,21 +1,17 @@
 """A real Apache Kafka broker for tests: one JVM, KRaft mode, from the Maven artefacts in ``kafka/pom.xml``.
 
-Owns resolving the class path, formatting a data folder, and starting, stopping and killing the process. Does not own
-topics (the ``topics`` fixture does) and knows nothing of CardHour. docs/development/kafka.md has the reasons.
+Owns starting, stopping and killing the process. Does not own what it is run from (``kafka_files``) nor topics (the
+``stream`` fixture does), and knows nothing of CardHour. docs/development/kafka.md has the reasons.
 """
 
 from __future__ import annotations
 
-import base64
-import fcntl
-import hashlib
 import os
-import secrets
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,37 +20,14 @@ from kafka.errors import KafkaError
 
 from cardhour_contract.settings import Secret, StreamSettings
 from tests.services.certificates import write_certificates
+from tests.services.kafka_files import PASSWORD, USER, UnavailableError, formatted, java, server_properties
 from tests.services.ports import TRIES, free_ports
 
-HERE = Path(__file__).parent / "kafka"
-CACHE = Path(__file__).parents[2] / ".cache" / "kafka"
-
-COPY_DEPENDENCIES = "org.apache.maven.plugins:maven-dependency-plugin:3.9.0:copy-dependencies"
-"""With its version: a bare ``dependency:`` takes whatever old one the installed Maven pins."""
-
-JVM_FLAGS = [
-    "-Xms64m",
-    "-Xmx512m",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    "-XX:-UsePerfData",
-    "-Xshare:auto",
-    "-Djava.awt.headless=true",
-]
-"""For a short life on a small machine: one collector thread, no optimising compiler."""
-
 START_DEADLINE_S = 180
-"""A start takes about 3 s; a busy two-core machine gets twenty times that."""
+"""A start takes about 2 s; a busy two-core machine gets twenty times that."""
 SESSION_MS, MORTAL_MS = 30_000, 3_000
 """How long a broker may be silent before its own controller counts it out, which a stall of a busy machine must not do;
 and as little as that for one that is killed, since it may not come back before."""
-
-USER, PASSWORD = "fleet", "fleet-secret"
-"""Known to the listener for passwords."""
-
-
-class UnavailableError(RuntimeError):
-    """The broker cannot run on this machine. The text says what is missing."""
 
 
 class KafkaBroker:
@@ -97,18 +70,20 @@ class KafkaBroker:
             ca_file=str(self._certificates / "authority.pem"),
         )
 
-    def start(self) -> None:
-        """Start, and return once the broker answers a metadata request. A second start keeps ports and data."""
-        jars = class_path()
+    def start(self, *flags: str) -> None:
+        """Start, and return once the broker answers a metadata request. A second start keeps ports and data.
+
+        flags: of the JVM, beside those that every start has.
+        """
         if self._ports:
-            self._launch(jars)
+            self._launch(flags)
             return
         write_certificates(self._certificates)
         for left in reversed(range(TRIES)):
             self._ports = free_ports("port", "controller_port", "ssl_port", "sasl_port")
-            self._format(jars)
+            self._prepare()
             try:
-                self._launch(jars)
+                self._launch(flags)
                 return
             except UnavailableError:
                 if not left:
@@ -121,39 +96,29 @@ class KafkaBroker:
             process.kill()
             process.wait()
 
-    def _format(self, jars: str) -> None:
+    def stop(self) -> None:
+        """SIGTERM, and a good end: half a minute where clients are connected."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.terminate()
+            process.wait()
+
+    def _prepare(self) -> None:
+        """A fresh data folder, and the settings that name it and the ports."""
         data = self._folder / "data"
         shutil.rmtree(data, ignore_errors=True)
-        settings = (HERE / "server.properties").read_text(encoding="utf-8")
+        shutil.copytree(formatted(), data)
         given = {"folder": data, "certificates": self._certificates, "session_ms": self._session_ms}
-        for name, value in {**self._ports, **given}.items():
-            settings = settings.replace(f"{{{name}}}", str(value))
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._settings.write_text(settings, encoding="utf-8")
-        formatted = subprocess.run(
-            [
-                *_java(jars),
-                *("kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(self._settings)),
-                *("-S", f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]"),
-            ],
-            capture_output=True,
-            text=True,
-        )
-        if formatted.returncode:
-            raise UnavailableError(f"the broker's folder could not be formatted: {formatted.stdout}{formatted.stderr}")
+        self._settings.write_text(server_properties(**self._ports, **given), encoding="utf-8")
 
     @property
     def _settings(self) -> Path:
         return self._folder / "server.properties"
 
-    def _launch(self, jars: str) -> None:
+    def _launch(self, flags: Sequence[str]) -> None:
+        command = [*java(*flags), "kafka.Kafka", str(self._settings)]
         with self._log.open("ab") as log:  # a file, since a full pipe would stop the broker
-            self._process = subprocess.Popen(
-                [*_java(jars), "kafka.Kafka", str(self._settings)],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
         deadline = time.monotonic() + START_DEADLINE_S
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -190,56 +155,6 @@ def running_broker(folder: Path, *, mortal: bool = False) -> Iterator[KafkaBroke
         yield broker
     finally:
         broker.kill()
-
-
-def class_path() -> str:
-    """``<cache>/<hash of pom.xml>/*``, resolved by Maven once: a file lock keeps parallel runs apart."""
-    for program in ("java", "mvn"):
-        if shutil.which(program) is None:
-            raise UnavailableError(f"{program} is not installed (a JDK 17 and Maven are needed to run a Kafka broker)")
-    pom = HERE / "pom.xml"
-    jars = CACHE / hashlib.sha256(pom.read_bytes()).hexdigest()
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not jars.is_dir():
-            _resolve(pom, jars)
-    return f"{jars}/*"
-
-
-def _resolve(pom: Path, jars: Path) -> None:
-    """Into a folder of another name first, so that a run cut short leaves nothing that looks complete."""
-    partial = jars.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    resolved = subprocess.run(
-        [
-            "mvn",
-            "-B",
-            "-q",
-            "-f",
-            str(pom),
-            COPY_DEPENDENCIES,
-            "-DincludeScope=runtime",
-            f"-DoutputDirectory={partial}",
-        ],
-        capture_output=True,
-        text=True,
-    )
-    if resolved.returncode:
-        raise UnavailableError(f"Maven could not resolve the Kafka broker: {resolved.stdout[-2000:]}")
-    partial.rename(jars)
-
-
-def _java(jars: str) -> list[str]:
-    return ["java", *JVM_FLAGS, "-cp", jars, f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}"]
-
-
-def _cluster_id() -> str:
-    """Sixteen random bytes in URL-safe base64; never a leading ``-``, which would read as an option."""
-    while True:
-        text = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
-        if not text.startswith("-"):
-            return text
 
 
 def named_broker() -> str | None:
