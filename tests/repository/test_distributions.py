@@ -114,8 +114,7 @@ def test_what_a_distribution_imports_it_declares(folder: str) -> None:
     providers = {**packages_distributions(), **{package: [package] for package in DISTRIBUTIONS.values()}}
     undeclared = {
         f"{path}: {package}"
-        for path, tree in modules()
-        if path.parts[0] == folder
+        for path, tree in modules(folder)
         for package in imported(tree) - own
         if known.isdisjoint(canonicalize_name(each) for each in providers.get(package, ()))
     }

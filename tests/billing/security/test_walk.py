@@ -6,6 +6,7 @@ The table says what is expected (``table``). An address that is not in it fails,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import pytest
 from django.contrib.auth.models import User
@@ -55,6 +56,7 @@ def routes(resolver: URLResolver, before: str = "") -> Iterator[str]:
             yield route
 
 
+@cache
 def operations() -> list[tuple[str, str, str]]:
     """Method, path and name of every route of the API."""
     paths = api.get_openapi_schema(path_prefix=f"/{API}")["paths"]
