@@ -14,6 +14,7 @@ from typing import Any
 from django.core.paginator import Page, Paginator
 from django.db.models import Case, Count, Exists, IntegerField, Max, OuterRef, QuerySet, Sum, Value, When
 from django.urls import reverse
+from django.utils.translation import ngettext
 
 from cardhour_billing.charges.finding import Finding, read_kept
 from cardhour_billing.models import Invoice, InvoiceLine, Issuer
@@ -35,7 +36,8 @@ class CloseRow:
     """The customer's id."""
     customer: str
     number: str
-    line_count: int
+    lines: str
+    """How many lines it has."""
     state: str
     """``blocked`` (a draft with findings), ``ready`` (a draft without) or ``issued``."""
     findings: tuple[Finding, ...]
@@ -212,7 +214,7 @@ def _row(invoice: Invoice, line_count: int, before: int | None) -> CloseRow:
         key=invoice.customer.key,
         customer=invoice.customer.name,
         number=invoice.number or "",
-        line_count=line_count,
+        lines=ngettext("%(count)s line", "%(count)s lines", line_count) % {"count": line_count},
         state=state_of(invoice),
         findings=read_kept(invoice.findings),
         currency=invoice.currency,

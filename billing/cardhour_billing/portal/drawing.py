@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.safestring import SafeString
 
+from cardhour_billing.portal.change import Change
 from cardhour_billing.portal.charts import Bar, Tick
 
 if TYPE_CHECKING:
@@ -33,6 +34,22 @@ def linked_chart(chart: LinkedChart, label: str, below: str, anchor: str) -> Saf
         "</svg>",
     )
     return SafeString("".join(parts))
+
+
+def drawn_change(change: Change | None) -> SafeString:
+    """A change with its bar; a dash where there is nothing to compare with."""
+    if change is None:
+        return SafeString('<span class="faint">—</span>')
+    if not change.percent:
+        return SafeString(escape(change.amount))
+    percent = f'<span class="pill warn">{change.percent}</span>' if change.notable else change.percent
+    return SafeString(
+        f"{escape(change.amount)}<small>"
+        '<svg class="change" viewBox="0 0 62 8" width="62" height="8" aria-hidden="true">'
+        '<line class="base" x1="31" x2="31" y1="0" y2="8"/>'
+        f'<rect class="fill-mute" x="{change.bar_x}" y="1.5" width="{change.bar_width}" height="5"/></svg>'
+        f'<span class="percent">{percent}</span></small>'
+    )
 
 
 def _slot(slot: LinkedBars, below: str) -> str:

@@ -22,6 +22,7 @@ register = template.Library()
 
 register.simple_tag(drawing.linked_chart)
 register.filter("rects", drawing.rects)
+register.filter("drawn_change", drawing.drawn_change)
 register.filter("in_state_words", in_state_words)
 register.filter("told", told)
 register.filter("in_words", in_words)
