@@ -4,7 +4,6 @@ nothing is skipped, so that a missing service cannot hide a broken test.
 
 from __future__ import annotations
 
-import gc
 import os
 import threading
 from collections.abc import Generator, Iterator
@@ -44,12 +43,6 @@ SLOW_FILES_FIRST = ("ledger", "chaos", "e2e")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     slow = [f"tests/{folder}/" for folder in SLOW_FILES_FIRST]
     items.sort(key=lambda item: not any(item.nodeid.startswith(folder) for folder in slow))
-
-
-def pytest_collection_finish() -> None:
-    """Modules and tests stay until the end: no search for garbage looks through them again."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
