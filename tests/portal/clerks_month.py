@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from base64 import b32decode
 from pathlib import Path
 
@@ -205,6 +206,18 @@ def records_the_payment(clerk: Walker) -> None:
     clerk.goes("Invoices")
     expect(clerk.row("EC-2026-0001", clerk.word("Paid"))).to_be_visible()
     expect(clerk.row("EC-2026-0002", clerk.word("Open"))).to_be_visible()
+
+
+def sends_the_statement(clerk: Walker, portal: MonthPortal, post: Post, names: Names) -> None:
+    """What red owed, was charged and has paid, for red to confirm; staff see how it stands."""
+    row, = json.loads(portal.command("statement", "draft", "--customer", "red", "--from", "2026-10-01", "--to",
+                                     "2026-11-04", "--format", "json"))  # fmt: skip
+    assert row["closing"] == "0.00"
+    portal.command("statement", "send", str(row["statement"]), "--yes")
+    _, letter = post.received[-1]
+    assert [str(each.get_filename())[-4:] for each in letter.iter_attachments()] == [".pdf", ".csv"]
+    clerk.goes("Statements")
+    expect(clerk.row(names.red, clerk.word("Sent"), "0.00")).to_be_visible()
 
 
 DONE = (

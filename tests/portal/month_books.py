@@ -6,6 +6,7 @@ of H800 20.00, the tax is six percent. Written as a provider writes them: a cata
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct, structs
@@ -110,7 +111,10 @@ amount = "300"
 from = 2026-10-01T00:00:00+08:00
 """
 
-USED = (
+Used = tuple[str, str, str, str, str, int, int]
+"""Owner, workload, card, model, day, and from which hour to which, in Shanghai."""
+
+OCTOBER: tuple[Used, ...] = (
     ("k8s:red", "train-7", "GPU-1", "A100", "2026-10-03", 12, 20),
     ("k8s:red", "train-8", "GPU-9", "A100", "2026-10-04", 10, 12),
     ("k8s:blue", "serve-1", "GPU-2", "A100", "2026-10-10", 8, 13),
@@ -118,15 +122,17 @@ USED = (
     ("k8s:lab", "notebook", "GPU-3", "A100", "2026-10-11", 8, 10),
     ("k8s:green-speech", "speech-1", "GPU-5", "A100", "2026-10-05", 8, 18),
     ("k8s:green-vision", "vision-1", "GPU-6", "H800", "2026-10-07", 8, 11),
+)
+"""``k8s:lab`` is bound to nobody, and an L40S has no price."""
+NOVEMBER: tuple[Used, ...] = (
     ("k8s:green-speech", "speech-2", "GPU-5", "A100", "2026-11-03", 8, 16),
     ("k8s:green-vision", "vision-2", "GPU-6", "H800", "2026-11-05", 8, 10),
     ("k8s:green-speech", "speech-3", "GPU-8", "H800", "2026-11-06", 0, 12),
     ("k8s:green-speech", "speech-4", "GPU-5", "A100", "2026-11-19", 8, 14),
-    ("k8s:green-speech", "speech-5", "GPU-5", "A100", "2026-11-21", 8, 18),
 )
-"""Owner, workload, card, model, day, and from which hour to which, in Shanghai. ``k8s:lab`` is bound to nobody, an L40S
-has no price, and GPU-8 is leased.
-"""
+"""What the green customer used to the 19th. GPU-8 is leased."""
+LATER: tuple[Used, ...] = (("k8s:green-speech", "speech-5", "GPU-5", "A100", "2026-11-21", 8, 18),)
+"""And on the 21st."""
 
 
 def write(home: Path, warehouse: Warehouse, language: str) -> None:
@@ -138,8 +144,7 @@ def write(home: Path, warehouse: Warehouse, language: str) -> None:
     apply_catalog(file, plan(file), clock=clock, who="setup")
     add_user(CLERK, PASSWORD, customer=None, role="admin", clock=clock, who="setup")
     set_email(CLERK, "zhou.min@example.com", clock=clock, who="setup")
-    (home / "usage.csv").write_text("owner,workload,card,model,started_at,ended_at\n" + "".join(map(_row, USED)))
-    import_csv(warehouse, home / "usage.csv")
+    import_csv(warehouse, usage_file(home / "october.csv", OCTOBER))
     drain(Delivered(_messages()), warehouse)
     roll_up(warehouse)
 
@@ -160,7 +165,13 @@ def _catalog(language: str) -> str:
     ))  # fmt: skip
 
 
-def _row(used: tuple[str, str, str, str, str, int, int]) -> str:
+def usage_file(path: Path, used: Sequence[Used]) -> Path:
+    """Written as ``cardhour import`` takes it."""
+    path.write_text("owner,workload,card,model,started_at,ended_at\n" + "".join(map(_row, used)))
+    return path
+
+
+def _row(used: Used) -> str:
     owner, workload, name, model, day, first, last = used
     times = (f"{day}T{hour:02d}:00:00+08:00" for hour in (first, last))
     return ",".join((owner, workload, name, model, *times)) + "\n"

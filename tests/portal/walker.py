@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Response, expect
 
@@ -81,6 +82,9 @@ class Walker:
         named = self.page.get_by_role("heading", name=self.word(heading), exact=True)
         return whole.locator("section", has=named).last
 
+    def link(self, text: str, *, within: str = "") -> Locator:
+        return self.part(within).get_by_role("link", name=self.word(text), exact=True)
+
     def row(self, *texts: str, within: str = "") -> Locator:
         """The row of a table that has all this."""
         found = self.part(within).get_by_role("row")
@@ -88,10 +92,10 @@ class Walker:
             found = found.filter(has_text=text)
         return found
 
-    def goes(self, section: str) -> None:
-        """To a section, by the navigation."""
+    def goes(self, section: str, heading: str = "") -> None:
+        """To a section, by the navigation; its page may have another heading."""
         self.page.get_by_role("navigation").get_by_role("link", name=self.word(section), exact=True).click()
-        self.sees(section)
+        self.sees(heading or section)
 
     def link_in_chart(self, chart: str, beginning: str) -> Locator:
         """The part of a chart whose name begins so."""
@@ -112,8 +116,8 @@ class Walker:
         self.part(within).get_by_role("button", name=self._name(text, about, figures)).click()
 
     def fill(self, label: str, value: str, *, within: str = "") -> None:
-        """Type into a field: its label may have more than its name, such as a hint."""
-        self.part(within).get_by_label(re.compile(f"^{re.escape(self.word(label))}")).fill(value)
+        """Type into a field, the first whose label begins so: it may have a hint after its name."""
+        self.part(within).get_by_label(re.compile(f"^{re.escape(self.word(label))}")).first.fill(value)
 
     def choose(self, label: str, value: str, *, within: str = "") -> None:
         """Choose what a list calls ``value``."""
@@ -121,13 +125,13 @@ class Walker:
         field.select_option(label=value)
 
     def tick(self, name: str) -> None:
-        """The box before a name."""
-        self.page.get_by_label(name, exact=True).check()
+        """The box before a name, which may have a remark after it."""
+        self.page.get_by_label(re.compile(f"^{re.escape(name)}")).check()
 
-    def loads(self, name: str, folder: Path, *, within: str = "") -> Path:
-        """Download what a link leads to; it is called ``name`` on the page."""
+    def loads(self, name: str, folder: Path, *, within: str = "", by: Literal["link", "button"] = "link") -> Path:
+        """Download what a link or a button leads to; it is called ``name`` on the page."""
         with self.page.expect_download() as coming:
-            self.part(within).get_by_role("link", name=name, exact=True).click()
+            self.part(within).get_by_role(by, name=name, exact=True).click()
         file = folder / coming.value.suggested_filename
         coming.value.save_as(file)
         return file
