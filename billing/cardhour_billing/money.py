@@ -282,9 +282,14 @@ HOUR_DECIMALS = 4
 """Decimals of card-hours in tables for reading."""
 
 
-def shown_hours(quantities_us: Sequence[int]) -> list[int]:
-    """Card-hours in units of the last decimal shown; by largest remainder, so that the column adds up to its sum."""
+def shown_hours(quantities_us: Sequence[int], whole: int | None = None) -> list[int]:
+    """Card-hours in units of the last decimal shown; by largest remainder, so that the column adds up to its sum.
+
+    whole: the sum as it is shown elsewhere, a unit off where it is itself a part of something shown so.
+    """
     scale = 10**HOUR_DECIMALS
     if any(quantity_us < 0 for quantity_us in quantities_us) or not any(quantities_us):
         return [round_half_away(Fraction(quantity_us * scale, CARD_HOUR_US)) for quantity_us in quantities_us]
-    return allocate(round_half_away(Fraction(sum(quantities_us) * scale, CARD_HOUR_US)), quantities_us)
+    if whole is None:
+        whole = round_half_away(Fraction(sum(quantities_us) * scale, CARD_HOUR_US))
+    return allocate(whole, quantities_us)

@@ -13,6 +13,7 @@ from cardhour_billing.money import Money
 from cardhour_billing.portal.card_time import card_time, term_us
 from cardhour_billing.portal.explain_chart import day_chart, quarter_chart
 from cardhour_billing.portal.explain_csv import level_csv
+from cardhour_billing.money import shown_hours
 from cardhour_billing.portal.explaining import Chosen, LineExplained, explain_line
 from cardhour_billing.usage.ledger import WarehouseLedger
 from cardhour_contract.errors import Refuse
@@ -75,6 +76,15 @@ def test_the_largest_part_of_each_level_is_shown_first(ledger: WarehouseLedger) 
     assert shown.cards.chosen.query == "day=2026-01-05&card=GPU-0"
     assert sum(row.quantity_us for row in shown.quarters.rows) == shown.cards.chosen.quantity_us
     assert (shown.time.duration, shown.time.measured, shown.time.differs) == ("10:00:00.000", 40, False)
+
+
+def test_each_level_is_shown_to_come_to_what_was_chosen_above(ledger: WarehouseLedger) -> None:
+    """Days are rounded so that they add up to the line: their cards, to the day as it stands there."""
+    for row in explained(ledger).days.rows:
+        shown = explained(ledger, day=str(row.name["day"]))
+        assert shown.cards.card_hours == shown.days.chosen.card_hours == row.card_hours
+        assert shown.quarters.card_hours == shown.cards.chosen.card_hours
+    assert shown_hours([1, 1, 1], 10_001) == [3334, 3334, 3333]
 
 
 def test_any_part_may_be_chosen_and_what_is_none_is_refused(ledger: WarehouseLedger) -> None:

@@ -55,6 +55,8 @@ class Row:
 
     name: Mapping[str, Any]
     quantity_us: int
+    units: int
+    """Its card-hours as they are shown, in units of their last decimal."""
     card_hours: str
     amount: str
     exact_amount: str
@@ -95,6 +97,11 @@ class Level:
         """The row that the next level divides; the first of several owners' that share a chosen quarter hour."""
         return next(row for row in self.rows if row.chosen)
 
+    def shown_of(self, quantity_us: int) -> int | None:
+        """As what the chosen part is shown, where that is the whole of the level below it."""
+        chosen = [row for row in self.rows if row.chosen]
+        return sum(row.units for row in chosen) if sum(row.quantity_us for row in chosen) == quantity_us else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineExplained:
@@ -118,11 +125,15 @@ def explain_line(explainer: Explainer, ledger: Ledger, chosen: Chosen, timezone:
     records = explainer.records(card, parse_rfc3339(quarter))
     span_ms = explainer.span_of(day)
     above = {"day": day.isoformat()}
+    shown_days = _level(days, "day", day.isoformat(), {})
+    shown_cards = _level(cards, "card", card, above, CARDS_MAX, under=shown_days)
+    below = {**above, "card": card}
+    shown_quarters = _level(quarters, "quarter", quarter, below, timezone=timezone, under=shown_cards)
     return LineExplained(
-        days=_level(days, "day", day.isoformat(), {}),
-        cards=_level(cards, "card", card, above, CARDS_MAX),
-        quarters=_level(quarters, "quarter", quarter, {**above, "card": card}, timezone=timezone),
-        records=_level(records, "", "", {}),
+        days=shown_days,
+        cards=shown_cards,
+        quarters=shown_quarters,
+        records=_level(records, "", "", {}, under=shown_quarters),
         time=card_time(ledger.card_quarters(card, *span_ms), quarters, span_ms, timezone),
     )
 
@@ -140,14 +151,17 @@ def _level(
     above: Mapping[str, str],
     listed_max: int | None = None,
     timezone: str = "",
+    under: Level | None = None,
 ) -> Level:
-    hours = shown_hours([part.quantity_us for part in explained.parts])
+    quantities_us = [part.quantity_us for part in explained.parts]
+    hours = shown_hours(quantities_us, under.shown_of(sum(quantities_us)) if under else None)
     parts = list(enumerate(explained.parts))
     listed = {at for at, part in parts[:listed_max]} | {at for at, part in parts if word and part.name[word] == value}
     rows = [
         Row(
             name=part.name,
             quantity_us=part.quantity_us,
+            units=shown,
             card_hours=scaled(shown, HOUR_DECIMALS),
             amount=grouped(str(part.amount)),
             exact_amount=str(part.amount),
