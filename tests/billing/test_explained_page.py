@@ -9,11 +9,10 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from cardhour_billing.answers.explanation import Explainer, Explanation, Part
-from cardhour_billing.money import Money
+from cardhour_billing.money import Money, shown_hours
 from cardhour_billing.portal.card_time import card_time, term_us
 from cardhour_billing.portal.explain_chart import day_chart, quarter_chart
 from cardhour_billing.portal.explain_csv import level_csv
-from cardhour_billing.money import shown_hours
 from cardhour_billing.portal.explaining import Chosen, LineExplained, explain_line
 from cardhour_billing.usage.ledger import WarehouseLedger
 from cardhour_contract.errors import Refuse

@@ -10,6 +10,7 @@ from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, issue
 from tests.billing.in_process import Desk, Store
 from tests.billing.mail_server import post_office
 from tests.billing.memory_ledger import MemoryLedger
+from tests.billing.portal_client import staff
 from tests.billing.visitor import Visitor
 
 EMAIL = 'email = ["bills@acme.example"]\n'
@@ -199,3 +200,20 @@ def test_the_month_of_a_void_invoice_is_opened_again(invoice: Invoice) -> None:
     assert Invoice.objects.filter(state="draft", period="2026-01").count() == 1
     assert clerk.send(again, {}) == "/close/2026-01/"  # twice opens it once
     assert Invoice.objects.filter(state="draft", period="2026-01").count() == 1
+
+
+def test_the_list_is_taken_away_as_it_was_narrowed(invoice: Invoice) -> None:
+    """Amounts as programs read them; what a page of the list has no room for is in it, too."""
+    client, head = (
+        staff("viewer"),
+        "invoice,kind,customer,name,month,state,issue_date,due_date,currency,net,tax,total,open",
+    )
+    page = client.get("/invoices/?customer=acme&page=1").content.decode()
+    assert "?customer=acme&amp;format=csv" in page
+    taken = client.get("/invoices/?customer=acme&format=csv")
+    assert taken.headers["Content-Disposition"] == 'attachment; filename="invoices.csv"'
+    rows = taken.getvalue().decode("utf-8-sig").splitlines()
+    assert rows[0] == head
+    days = f"{invoice.issue_date},{invoice.due_date}"
+    assert rows[1:] == [f"{invoice.number},invoice,acme,Acme Ltd,2026-01,overdue,{days},USD,161.65,0.00,161.65,161.65"]
+    assert client.get("/invoices/?customer=acme&state=draft&format=csv").getvalue().decode("utf-8-sig").strip() == head

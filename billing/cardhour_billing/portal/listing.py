@@ -7,7 +7,7 @@ currency and state; currencies are never added.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -24,6 +24,9 @@ PAGE_ROWS = 50
 """Rows a page: what a person reads before searching instead."""
 MONTHS_MAX = 120
 """Months offered to choose from: ten years."""
+ORDER = ("-period", "customer__name", "-id")
+"""Newest month first; in it by customer."""
+CHUNK_ROWS = 1_000
 NAMED_MAX = 500
 """Invoices that a search has found and that are named in the next question."""
 CUSTOMERS_MAX = 100
@@ -116,7 +119,7 @@ def page_of(invoices: QuerySet[Invoice], count: int, number: str | None) -> tupl
     Of all of them only what they are ordered by is read; how one stands, and what is shown, only of this page. The
     frozen documents, which no list shows, are not read.
     """
-    pages = Paginator(invoices.order_by("-period", "customer__name", "-id").values_list("pk", flat=True), PAGE_ROWS)
+    pages = Paginator(invoices.order_by(*ORDER).values_list("pk", flat=True), PAGE_ROWS)
     pages.count = count
     page = pages.get_page(number)
     shown = list(page.object_list)
@@ -145,6 +148,25 @@ def at_hand(found: QuerySet[Invoice]) -> QuerySet[Invoice]:
     """What was found by searching text, which no index helps: few are named, so that they are searched for once."""
     named = list(found.order_by().values_list("pk", flat=True)[: NAMED_MAX + 1])
     return found if len(named) > NAMED_MAX else with_standing(Invoice.objects.filter(pk__in=named))
+
+
+FILE_COLUMNS = (
+    "invoice", "kind", "customer", "name", "month", "state", "issue_date", "due_date", "currency", "net", "tax",
+    "total", "open",
+)  # fmt: skip
+
+
+def file_rows(invoices: QuerySet[Invoice], day: date) -> Iterator[list[str]]:
+    """Every invoice of the list as a file has it, in its order; ``invoices`` has the annotations of standings."""
+    found = invoices.select_related("customer").defer("frozen", "inputs").order_by(*ORDER)
+    for each in found.iterator(chunk_size=CHUNK_ROWS):
+        stands = standing(each, day)
+        amounts = (Money(amount=amount, currency=each.currency) for amount in (each.net, each.tax, each.total))
+        yield [
+            each.number or "", each.kind, each.customer.key, each.customer.name, each.period, stands.state,
+            _iso(each.issue_date), _iso(each.due_date), each.currency, *map(str, amounts),
+            str(stands.left) if each.number else "",
+        ]  # fmt: skip
 
 
 def sums(invoices: QuerySet[Invoice]) -> list[CurrencySum]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -20,6 +20,7 @@ from cardhour_billing.portal.acts.story import story_of
 from cardhour_billing.portal.cards import frozen_card_charges
 from cardhour_billing.portal.charts import day_charges
 from cardhour_billing.portal.closing import state_of
+from cardhour_billing.portal.csv_text import csv_stream
 from cardhour_billing.portal.paper import as_printed
 from cardhour_billing.receivables.standing import standing_of, today, with_standing
 from cardhour_contract.clock import SystemClock
@@ -30,13 +31,15 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 @require_safe
 @signed_in
-def invoice_list(request: HttpRequest) -> HttpResponse:
-    """Invoices with their sums; htmx asks for the results alone."""
+def invoice_list(request: HttpRequest) -> HttpResponseBase:
+    """Invoices with their sums; htmx asks for the results alone, ``format=csv`` for a file of all of them."""
     visible, day = with_standing(visible_invoices(request.user)), today(SystemClock())
     wanted = listing.InvoiceFilter.from_query(request.GET.dict())
     found = wanted.apply(visible, day)
     if wanted.text:
         found = listing.at_hand(found)
+    if request.GET.get("format") == "csv":
+        return csv_stream("invoices.csv", listing.FILE_COLUMNS, listing.file_rows(found, day))
     sums = listing.sums(found)
     count = sum(each.issued_count + each.draft_count for each in sums)
     page, rows = listing.page_of(found, count, request.GET.get("page"))
@@ -50,10 +53,11 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
             "page": page,
             "rows": [listing.row(invoice, day) for invoice in rows],
             "sums": sums,
+            "csv_query": _with(request.GET, page="", format="csv"),
             "months": listing.months(visible),
             "customers": listing.customers(wanted.customer) if request.user.is_staff else [],
-            "older_query": _with_page(request.GET, page.number + 1) if page.has_next() else "",
-            "newer_query": _with_page(request.GET, page.number - 1) if page.has_previous() else "",
+            "older_query": _with(request.GET, page=str(page.number + 1)) if page.has_next() else "",
+            "newer_query": _with(request.GET, page=str(page.number - 1)) if page.has_previous() else "",
         },
     )
     response.headers["Vary"] = "HX-Request, Cookie, Accept-Language"
@@ -137,7 +141,11 @@ def _file(invoice: Invoice, form: str, content_type: str, content: bytes) -> Htt
     )
 
 
-def _with_page(query: QueryDict, number: int) -> str:
+def _with(query: QueryDict, **changed: str) -> str:
+    """The address's query with these changed; what is empty is left out."""
     turned = query.copy()
-    turned["page"] = str(number)
+    for name, value in changed.items():
+        turned[name] = value
+        if not value:
+            del turned[name]
     return turned.urlencode()
