@@ -143,7 +143,7 @@ def test_usage_without_a_price_blocks_its_customer_and_no_other(store: Store, le
     (blocked,) = report.blocked
     assert blocked.customer == "acme"
     assert "H100" in str(blocked.findings[0])
-    assert "2.000000000" in str(blocked.findings[0])
+    assert "2.00 card-hours" in str(blocked.findings[0])
     assert [invoice.number for invoice in issued("beta")] == ["EC-2026-0001"]
     apply(store.home, PRICE.replace("T4", "H100"))
     close(ledger, "2026-01", AFTER, issue=True)
