@@ -166,9 +166,9 @@ def month_close(month: str, number: str, clock: Clock) -> MonthClose:
 
 
 def _in_order(ids: Iterable[int]) -> list[Invoice]:
-    """These invoices, without what no list shows."""
+    """These invoices, with what a row shows."""
     shown = list(ids)
-    found = Invoice.objects.select_related("customer").defer("frozen", "inputs").in_bulk(shown)
+    found = Invoice.objects.select_related("customer").only(*_SHOWN).in_bulk(shown)
     return [found[each] for each in shown]
 
 
@@ -189,6 +189,10 @@ def sums_of(invoices: QuerySet[Invoice], previous: str) -> tuple[CloseSum, ...]:
     return tuple(_sums(counted, previous))
 
 
+_SHOWN = (
+    "number", "state", "findings", "currency", "net", "tax", "total", "usage_net", "recurring_net", "net_before",
+    "before_at_ms", "customer__key", "customer__name", "customer__timezone",
+)  # fmt: skip
 _RANK = Case(
     When(state=Invoice.State.ISSUED, then=Value(2)),
     When(held=0, then=Value(1)),
