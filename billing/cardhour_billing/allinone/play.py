@@ -18,6 +18,7 @@ from msgspec import Struct
 from cardhour_agent.scenario import Scenario, read_scenario
 from cardhour_agent.simulate import simulate
 from cardhour_contract.clock import SystemClock
+from cardhour_contract.collector import seldom_collect
 from cardhour_contract.moment import MINUTE_MS
 from cardhour_ingest.loop import Loop
 from cardhour_ingest.spool_source import SpoolSource
@@ -50,6 +51,7 @@ Progress = Callable[[str, int, int], None]
 
 def play(scenario: Scenario, from_ms: int, to_ms: int, home: Path, warehouse: Warehouse, progress: Progress) -> Played:
     """Play ``[from_ms, to_ms)`` of every node, ingest it as it comes, and bring the ledger up to date."""
+    seldom_collect()
     file = home / SCENARIO_FILE
     file.write_bytes(msgspec.json.encode(scenario))
     spools = {node.id: home / "nodes" / node.id / "spool.db" for node in scenario.node}
