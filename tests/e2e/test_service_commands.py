@@ -11,8 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 STOP_S = 180
 """A stop takes about a second; a busy machine gets very much more."""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One installation for all: whichever service is first makes its store."""
+    return tmp_path_factory.mktemp("home")
 
 
 @contextmanager
@@ -30,16 +38,16 @@ def running(command: str, home: Path) -> Iterator[str]:
             process.kill()
 
 
-def test_the_portal_answers_until_it_is_stopped(tmp_path: Path) -> None:
-    with running("web", tmp_path) as ready:
+def test_the_portal_answers_until_it_is_stopped(home: Path) -> None:
+    with running("web", home) as ready:
         address = ready.removeprefix("Portal: ").strip()
         with urllib.request.urlopen(f"{address}sign-in/", timeout=STOP_S) as answer:
             assert answer.status == 200
             assert b"<form" in answer.read()
 
 
-def test_a_portal_of_several_processes_stops_where_one_of_them_dies(tmp_path: Path) -> None:
-    environment = os.environ | {"CARDHOUR_HOME": str(tmp_path), "CARDHOUR_WEB_PORT": "0", "CARDHOUR_WEB_PROCESSES": "2"}
+def test_a_portal_of_several_processes_stops_where_one_of_them_dies(home: Path) -> None:
+    environment = os.environ | {"CARDHOUR_HOME": str(home), "CARDHOUR_WEB_PORT": "0", "CARDHOUR_WEB_PROCESSES": "2"}
     program = Path(sys.executable).with_name("cardhour")
     pipe = subprocess.PIPE
     with subprocess.Popen([program, "web"], env=environment, stdout=pipe, stderr=pipe, text=True) as process:
@@ -59,6 +67,6 @@ def test_a_portal_of_several_processes_stops_where_one_of_them_dies(tmp_path: Pa
     assert not Path(f"/proc/{workers[1]}").exists(), "half a portal that looks alive is worse than none"
 
 
-def test_the_scheduler_looks_for_months_until_it_is_stopped(tmp_path: Path) -> None:
-    with running("scheduler", tmp_path) as ready:
+def test_the_scheduler_looks_for_months_until_it_is_stopped(home: Path) -> None:
+    with running("scheduler", home) as ready:
         assert ready == "Looking for months to close, every 15 minutes.\n"

@@ -99,10 +99,16 @@ def test_commands_work_beside_it_and_after_it(tmp_path: Path, scenario: Path) ->
     assert (issued["customer"], issued["state"], issued["total"]) == ("beta", "issued", TEN_HOURS)
 
 
-def test_without_a_gpu_it_says_so_and_serves_the_portal(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home for tests that need none of their own: the first makes its stores."""
+    return tmp_path_factory.mktemp("lasting") / "home"
+
+
+def test_without_a_gpu_it_says_so_and_serves_the_portal(tmp_path: Path, lasting: Path) -> None:
     # A folder first on the library path that has a file which is no library: also on a machine with a driver.
     (tmp_path / "libnvidia-ml.so.1").write_bytes(b"")
-    home = Home(tmp_path / "home", **QUICK)
+    home = Home(lasting, **QUICK)
     home.environ["LD_LIBRARY_PATH"] = str(tmp_path)
     with home.running("cardhour", "up", "--port", "0") as up:
         url = portal_of(up)
@@ -118,10 +124,10 @@ def test_without_a_gpu_it_says_so_and_serves_the_portal(tmp_path: Path) -> None:
     assert "Traceback" not in log.read_text()
 
 
-def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_one_sentence(lasting: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        refused = Home(tmp_path).run("cardhour", "up", "--port", str(port))
+        refused = Home(lasting).run("cardhour", "up", "--port", str(port))
     assert refused.code == 2
     assert refused.errors.startswith(f"cardhour: the portal cannot listen on 127.0.0.1:{port} (Address already in use)")
     assert refused.errors.count("\n") == 1
