@@ -18,7 +18,7 @@ from cardhour_billing.month_usage.content import MonthUsage
 from cardhour_billing.month_usage.keeping import keep
 from cardhour_billing.statements.statement import draw_up, mark_sent
 from cardhour_contract.clock import VirtualClock
-from cardhour_contract.moment import HOUR_MS, MINUTE_MS, format_rfc3339, to_ms
+from cardhour_contract.moment import DAY_MS, HOUR_MS, MINUTE_MS, format_rfc3339, to_ms
 from tests.billing.memory_ledger import MemoryLedger
 
 MONTH = Month(year=2026, month=11)
@@ -62,8 +62,9 @@ def _alerts(customer: Customer) -> None:
             status=status, outcome="delivered" if status == 204 else f"the receiver answered {status}",
             delivered=status == 204,
         )  # fmt: skip
-    statement = draw_up(customer, date(2026, 9, 1), date(2026, 10, 31), clock=clock, who="lin.yue")
-    mark_sent(statement, "cfo@qinghe.example", clock=clock, who="lin.yue")
+    reconciled = VirtualClock(to_ms(NOW) - 20 * DAY_MS)
+    statement = draw_up(customer, date(2026, 9, 1), date(2026, 10, 31), clock=reconciled, who="lin.yue")
+    mark_sent(statement, "cfo@qinghe.example", clock=reconciled, who="lin.yue")
 
 
 def _made() -> list[tuple[Customer, MonthUsage]]:
