@@ -14,6 +14,7 @@ from cardhour_billing.portal.card_time import card_time, term_us
 from cardhour_billing.portal.explain_chart import day_chart, quarter_chart
 from cardhour_billing.portal.explain_csv import level_csv
 from cardhour_billing.portal.explaining import Chosen, LineExplained, explain_line
+from cardhour_billing.portal.explaining import _level as level_of
 from cardhour_billing.usage.ledger import WarehouseLedger
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import parse_rfc3339
@@ -150,3 +151,11 @@ def test_a_day_of_25_hours_has_100_quarters() -> None:
     chart = quarter_chart(time, [], width=1000)
     assert len(chart.slots) == 100
     assert [tick.text for tick in chart.ticks][:3] == ["00:00", "02:00", "03:00"]
+
+
+def test_a_quarter_hour_is_shown_whole_when_its_raw_records_have_expired() -> None:
+    nothing_left = Explanation(
+        whole="a quarter hour", quantity_us=QUARTER_US, amount=Money(amount=62, currency="CNY"), parts=()
+    )
+    shown = level_of(nothing_left, "", "", {})
+    assert (shown.rows, shown.card_hours, shown.amount) == ((), "0.2500", "0.62")

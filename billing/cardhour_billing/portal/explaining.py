@@ -172,6 +172,8 @@ def _level(
         )
         for (at, part), shown in zip(parts, hours, strict=True)
     ]
+    # Raw expires before invoices do: what is left of it may be less than what was billed.
+    whole = sum(hours) if sum(quantities_us) == explained.quantity_us else shown_hours([explained.quantity_us])[0]
     left = [at for at in range(len(rows)) if at not in listed]
     rest = Rest(
         count=len(left),
@@ -183,7 +185,7 @@ def _level(
         shown=tuple(rows[at] for at in sorted(listed)),
         rest=rest if left else None,
         quantity_us=explained.quantity_us,
-        card_hours=scaled(sum(hours), HOUR_DECIMALS),
+        card_hours=scaled(whole, HOUR_DECIMALS),
         amount=grouped(str(explained.amount)),
         note=explained.note,
     )
