@@ -94,6 +94,7 @@ def replays_dead_letters(clerk: Walker) -> None:
     clerk.press("Replay 15 letters")
     clerk.sees("Replay of dead letters")
     clerk.tells("15 accepted")
+    expect(clerk.link("Look again")).to_have_count(0)  # it has ended, and with it what it changes
 
 
 def mends_what_blocks(clerk: Walker, names: Names) -> None:
@@ -115,7 +116,9 @@ def mends_what_blocks(clerk: Walker, names: Names) -> None:
     clerk.sees("Prices")
     clerk.follow("Month close")
     clerk.press("Recompute drafts")
-    clerk.tells("3 ready, 0 blocked")  # by itself, once the run has ended
+    ended = clerk.page.get_by_role("status").filter(has_text=CLERK)
+    expect(ended).to_contain_text(clerk.word("3 drafts"))  # by itself: the page is loaded anew when the run has ended
+    clerk.tells("3 ready, 0 blocked")
     clerk.tells("Every price and tax is known", within="Checklist")
     expect(clerk.row(names.blue, "84.50", "5.07", "89.57", "+12.00")).to_be_visible()  # since the last draft
     expect(clerk.row("CNY", "344.50", "300.00", "644.50", "38.67", "683.17").last).to_be_visible()
