@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from base64 import b32decode
+from decimal import Decimal
 from pathlib import Path
 
 from django_otp.oath import TOTP
@@ -221,6 +222,16 @@ def sends_the_statement(clerk: Walker, portal: MonthPortal, post: Post, names: N
     assert [str(each.get_filename())[-4:] for each in letter.iter_attachments()] == [".pdf", ".csv"]
     clerk.goes("Statements")
     expect(clerk.row(names.red, clerk.word("Sent"), "0.00")).to_be_visible()
+
+
+def looks_at_the_fleet(clerk: Walker) -> None:
+    """Every card-hour of October is accounted for: what was sold and all else add up to the fleet's capacity."""
+    clerk.goes("Fleet and margin")
+    clerk.tells("October 2026")
+    sold = clerk.row("A100", within="Card-hour ledger").get_by_role("cell")
+    *terms, capacity = (Decimal(text.replace(",", "")) for text in sold.all_inner_texts())
+    assert terms[1] == Decimal("27.25"), terms
+    assert sum(terms) == capacity
 
 
 DONE = (

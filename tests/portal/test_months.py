@@ -68,6 +68,7 @@ def test_a_clerks_month(scene: Scene, tmp_path: Path) -> None:
     month.gives_back(clerk)
     month.records_the_payment(clerk)
     month.sends_the_statement(clerk, portal, scene.post, names)
+    month.looks_at_the_fleet(clerk)
     month.stands_in_the_audit_log(clerk, tmp_path)
     clerk.leaves()
 
