@@ -23,6 +23,7 @@ from cardhour_ingest.warehouse.connect import WarehouseSettings, open_warehouse
 from tests.services.emptied import Emptied
 from tests.services.kafka_broker import KafkaBroker, named_broker, running_broker
 from tests.services.kafka_files import UnavailableError
+from tests.services.memory import GIB, in_memory
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
@@ -35,6 +36,10 @@ STRICT = os.environ.get("CI") == "true"
 settings.register_profile("same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("searching", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("same")
+
+# A run makes very many small files, half a gigabyte together.
+if memory := in_memory(8 * GIB):
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
 
 SLOW_FILES_FIRST = ("ledger", "chaos", "e2e")
 """Folders whose files take longest: begun last, one of them would keep a worker busy while the others have nothing."""

@@ -8,12 +8,11 @@ from pathlib import Path
 
 FOLDER = Path("/dev") / "shm"
 
-ROOM = 2 << 30
-"""Bytes that must be free. A PostgreSQL server of ours takes a tenth of it."""
+GIB = 1 << 30
 
 
-def in_memory() -> Path | None:
-    """A folder in memory; ``None`` where there is none, or little room in it: the usual place must do."""
-    if os.access(FOLDER, os.W_OK) and shutil.disk_usage(FOLDER).free > ROOM:
+def in_memory(room: int) -> Path | None:
+    """A folder in memory; ``None`` where there is none that has ``room`` bytes free: the usual place must do."""
+    if os.access(FOLDER, os.W_OK) and shutil.disk_usage(FOLDER).free > room:
         return FOLDER
     return None

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.services.memory import in_memory
+from tests.services.memory import GIB, in_memory
 from tests.services.ports import TRIES, free_port
 
 NAMED = "CARDHOUR_TEST_POSTGRES"
@@ -50,7 +50,7 @@ def postgres_server() -> Iterator[str]:
         return
     programs, user = _programs(), _system_user()
     # Not under pytest's own folder: each pytest that starts makes that private again, and the server loses its data.
-    with tempfile.TemporaryDirectory(prefix="cardhour-postgres-", dir=in_memory()) as folder:
+    with tempfile.TemporaryDirectory(prefix="cardhour-postgres-", dir=in_memory(GIB)) as folder:
         if user is not None:
             shutil.chown(folder, user)
         with _running(programs, Path(folder), {"user": user} if user is not None else {}) as url:
