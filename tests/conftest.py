@@ -23,6 +23,7 @@ from cardhour_ingest.warehouse.connect import WarehouseSettings, open_warehouse
 from tests.services.emptied import Emptied
 from tests.services.kafka_broker import KafkaBroker, named_broker, running_broker
 from tests.services.kafka_files import UnavailableError
+from tests.services.kafka_sockets import close_forgotten_sockets
 from tests.services.memory import GIB, in_memory
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
@@ -36,6 +37,8 @@ STRICT = os.environ.get("CI") == "true"
 settings.register_profile("same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("searching", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("same")
+
+close_forgotten_sockets()
 
 # A run makes very many small files, half a gigabyte together.
 if memory := in_memory(8 * GIB):
