@@ -44,7 +44,7 @@ class MonthPortal:
         self.address = str(self._answer())
 
     def at(self, moment: str) -> None:
-        """It is ``moment`` there, and goes on from it. Authenticators stand still at it."""
+        """It is ``moment`` there, and time goes on from it, slowly. Authenticators stand still at it."""
         self.moment = moment
         self._order("at", moment)
 
@@ -91,23 +91,26 @@ def month_portal(home: Path, language: str, mail_port: int) -> Iterator[MonthPor
             process.terminate()
 
 
+SLOWER = 20
+"""How much slower time passes there: pages print minutes, and on a busy machine a walk takes some."""
+
+
 class MovedClock:
-    """What ``SystemClock`` says in this process: the machine's time, moved to where the month is."""
+    """What ``SystemClock`` says in this process: the moment that was told, and slowly on from there."""
 
     def __init__(self, moment: str) -> None:
         self._machine_ms = SystemClock.now_ms
         self.move(moment)
 
     def move(self, moment: str) -> None:
-        self._told_ms = parse_rfc3339(moment)
-        self._ahead_ms = self._told_ms - self._machine_ms(SystemClock())
+        self._told_ms, self._since_ms = parse_rfc3339(moment), self._machine_ms(SystemClock())
 
     def told_s(self) -> float:
         """The moment that was told, for authenticators: they change their code every half minute."""
         return self._told_ms / 1000
 
     def now_ms(self) -> int:
-        return self._machine_ms(SystemClock()) + self._ahead_ms
+        return self._told_ms + (self._machine_ms(SystemClock()) - self._since_ms) // SLOWER
 
 
 def main() -> None:

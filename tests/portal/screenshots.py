@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from itertools import count
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.portal.browser import running_browser
+from tests.portal.month_words import WORDS
+from tests.portal.months import scene, walk_a_clerks_month, walk_a_customers_month
 from tests.portal.server import STATEMENT_LINK, running_portal
 
 PASSWORD = "correct horse battery"
@@ -121,7 +125,15 @@ PAGES: dict[str, tuple[tuple[str, str], ...]] = {
 def take(folder: Path) -> None:
     """Write every picture into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as home, running_portal(Path(home)) as address, running_browser() as browser:
+    with running_browser() as browser:
+        _of_addresses(browser, folder)
+        for language in WORDS:
+            _of_walks(browser, language, folder)
+
+
+def _of_addresses(browser: Browser, folder: Path) -> None:
+    """The pages of ``PAGES``, and what is printed."""
+    with tempfile.TemporaryDirectory() as home, running_portal(Path(home)) as address:
         for language, locale in LANGUAGES.items():
             for size, (width, height) in SIZES.items():
                 for scheme in SCHEMES:
@@ -137,6 +149,32 @@ def take(folder: Path) -> None:
                         _each_page(context, login, pages, folder, f"{size}.{scheme}.{language}")
                     context.close()
         _printed(browser, address, folder)
+
+
+def _of_walks(browser: Browser, language: str, folder: Path) -> None:
+    """Each page that the walks of a month read, numbered in their order."""
+    numbers, walk = count(1), "clerk"
+
+    def look(page: Page) -> None:
+        name = f"{walk}-{next(numbers):02}-{urlsplit(page.url).path.strip('/').replace('/', '-') or 'home'}"
+        usual = page.viewport_size
+        for size, (width, height) in SIZES.items():
+            page.set_viewport_size({"width": width, "height": height})
+            for scheme in SCHEMES:
+                page.emulate_media(color_scheme=scheme)
+                page.screenshot(path=folder / f"{name}.{size}.{scheme}.{language[:2]}.png", full_page=True)
+        page.emulate_media(color_scheme="light")
+        if usual is not None:
+            page.set_viewport_size(usual)
+
+    with (
+        tempfile.TemporaryDirectory() as home,
+        tempfile.TemporaryDirectory() as downloads,
+        scene(browser, language, Path(home), look) as october,
+    ):
+        walk_a_clerks_month(october, Path(downloads))
+        numbers, walk = count(1), "customer"
+        walk_a_customers_month(october, Path(downloads))
 
 
 def sign_in(context: BrowserContext, login: str) -> None:

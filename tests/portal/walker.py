@@ -7,7 +7,7 @@ console, and the server fails at nothing. Walks are written in English; ``words`
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -24,11 +24,25 @@ SENTENCES = {
 """What is a sentence of the other language, in the text of a page."""
 
 
-class Walker:
-    """Reads pages in ``language``. ``words`` has the text for each English one; empty for English itself."""
+def unseen(_: Page) -> None:
+    """Nobody looks over the walker's shoulder."""
 
-    def __init__(self, browser: Browser, address: str, language: str, words: Mapping[str, str]) -> None:
-        self._words, self._language = words, language
+
+class Walker:
+    """Reads pages in ``language``. ``words`` has the text for each English one; empty for English itself.
+
+    ``look`` is shown each page that is read.
+    """
+
+    def __init__(
+        self,
+        browser: Browser,
+        address: str,
+        language: str,
+        words: Mapping[str, str],
+        look: Callable[[Page], None] = unseen,
+    ) -> None:
+        self._words, self._language, self._show = words, language, look
         self.complaints: list[str] = []
         self.context: BrowserContext = browser.new_context(
             base_url=address, locale="zh-CN" if words else "en-GB", viewport={"width": 1440, "height": 900}
@@ -59,6 +73,7 @@ class Walker:
         for other in self.page.locator("pre, body [lang]").all_inner_texts():  # letters, and what says that it is
             text = text.replace(other, "")
         self.complaints += [f"{self.page.url}: {found}" for found in SENTENCES[self._language].findall(text)]
+        self._show(self.page)
 
     def tells(self, *texts: str, within: str = "", **figures: object) -> None:
         """The page, or the part of it with the heading ``within``, says all this."""
