@@ -9,16 +9,24 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
 from cardhour_ingest.warehouse.client import Warehouse
 from tests.billing.in_process import Desk, Installation, Store
-from tests.billing.stores import connected, created, lent, settled
+from tests.billing.stores import connected, copied, created, lent, settled
 from tests.billing.two_customers import books_of_two, program, written
 from tests.services.engine import EngineProcess, running_engine
 from tests.services.postgres import UnavailableError, postgres_server
 
 __all__ = ["Store", "books_of_two", "program", "written"]
+
+
+@pytest.fixture(scope="package", autouse=True)
+def quick_hashes() -> Iterator[None]:
+    """A password is hashed at once: ours takes a fifth of a second on purpose, and hundreds of tests make a login."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +62,23 @@ def migrated(request: pytest.FixtureRequest) -> str:
     """A migrated store that tests copy: a file, or the URL of a database."""
     url: str = request.getfixturevalue("migrated_file" if request.param == "sqlite" else "migrated_database")
     return url
+
+
+Prepare = Callable[[str, Callable[[Path], object]], str]
+
+
+@pytest.fixture(scope="session")
+def prepare(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> Prepare:
+    """Makes of a store one with books in it. A file whose tests all begin with the same books gives it as its own
+    ``migrated``: they are written once, and each test has a copy.
+    """
+
+    def made(template: str, write: Callable[[Path], object]) -> str:
+        with django_db_blocker.unblock(), copied(template, tmp_path_factory.mktemp("prepared")) as store:
+            write(store.home)
+        return settled(store.url)
+
+    return made
 
 
 @pytest.fixture

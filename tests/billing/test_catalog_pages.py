@@ -24,22 +24,34 @@ from cardhour_ingest.importer import import_csv
 from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.rollup import roll_up
 from tests.billing.books import apply
-from tests.billing.conftest import Store
+from tests.billing.conftest import Prepare, Store
 from tests.billing.portal_client import at_home, over, staff
 from tests.billing.test_fleet_page import ON_ONE, USAGE
 from tests.billing.test_lease_charges import BOOKS, LEASE
 from tests.billing.test_margin_month import A100
 
 
+@pytest.fixture(scope="module")
+def migrated(migrated: str, prepare: Prepare) -> str:
+    """Books with a price and a lease."""
+    return prepare(migrated, lambda home: apply(home, BOOKS + A100 + LEASE))
+
+
+@pytest.fixture(scope="module")
+def october(shared_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """Fifteen card-hours of October."""
+    usage = tmp_path_factory.mktemp("october") / "usage.csv"
+    usage.write_text(USAGE)
+    import_csv(shared_warehouse, usage)
+    roll_up(shared_warehouse)
+    return shared_warehouse
+
+
 @pytest.fixture
-def client(store: Store, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Client:
-    """Books with a price and a lease, fifteen card-hours of October, and a clerk."""
+def client(store: Store, october: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """A clerk."""
     at_home(store.home, monkeypatch)
-    over(warehouse, monkeypatch, "cardhour_billing.portal.views.catalog")
-    apply(store.home, BOOKS + A100 + LEASE)
-    (store.home / "usage.csv").write_text(USAGE)
-    import_csv(warehouse, store.home / "usage.csv")
-    roll_up(warehouse)
+    over(october, monkeypatch, "cardhour_billing.portal.views.catalog")
     return staff("billing")
 
 

@@ -13,7 +13,7 @@ from cardhour_billing.receivables.credit_view import bookings, holdings
 from cardhour_contract.errors import Refuse
 from cardhour_contract.moment import parse_rfc3339
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at
-from tests.billing.conftest import Store
+from tests.billing.conftest import Prepare, Store
 from tests.billing.in_process import Desk
 from tests.billing.test_numbering import together
 
@@ -21,9 +21,13 @@ CLOCK = clock_at("2026-02-10T00:00:00Z")
 FROM = parse_rfc3339("2026-01-01T00:00:00Z")
 
 
+@pytest.fixture(scope="module")
+def migrated(migrated: str, prepare: Prepare) -> str:
+    return prepare(migrated, lambda home: apply(home, ISSUER + ACME + ACME.replace("acme", "beta") + PRICE))
+
+
 @pytest.fixture
 def acme(store: Store) -> Customer:
-    apply(store.home, ISSUER + ACME + ACME.replace("acme", "beta") + PRICE)
     return Customer.objects.get(key="acme")
 
 

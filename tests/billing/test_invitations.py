@@ -23,7 +23,6 @@ on_one_database = pytest.mark.parametrize("migrated", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def post(store: Store, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
-    monkeypatch.setattr("django.conf.settings.PASSWORD_HASHERS", ["django.contrib.auth.hashers.MD5PasswordHasher"])
     apply(store.home, ISSUER + ACME)
     with served_mail(monkeypatch) as office:
         yield office

@@ -30,8 +30,7 @@ GUARDS: tuple[Callable[[Callable[[HttpRequest], HttpResponseBase]], Callable[[Ht
 
 
 @pytest.fixture
-def customers(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("django.conf.settings.PASSWORD_HASHERS", ["django.contrib.auth.hashers.MD5PasswordHasher"])
+def customers(store: Store) -> None:
     apply(store.home, ISSUER + ACME)
 
 

@@ -29,7 +29,6 @@ ADDRESS = "chen@acme.example"
 @pytest.fixture
 def post(store: Store, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
     """The mail server of an installation whose customer Acme has the login chen."""
-    monkeypatch.setattr("django.conf.settings.PASSWORD_HASHERS", ["django.contrib.auth.hashers.MD5PasswordHasher"])
     apply(store.home, ISSUER + ACME)
     add_user("chen", OLD, customer="acme", clock=SystemClock(), who="tests")
     set_email("chen", ADDRESS, clock=SystemClock(), who="tests")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -15,7 +16,7 @@ from cardhour_billing.receivables.payments import Receipt, find_payment, record,
 from cardhour_billing.receivables.standing import in_state, standing_of, with_standing
 from cardhour_contract.errors import Refuse
 from tests.billing.books import ACME, ISSUER, PRICE, apply, clock_at, issue, issued
-from tests.billing.conftest import Store
+from tests.billing.conftest import Prepare, Store
 from tests.billing.in_process import Desk
 from tests.billing.memory_ledger import MemoryLedger
 
@@ -24,10 +25,9 @@ TODAY = date(2026, 4, 10)
 PER_HOUR = PRICE.replace("1.616532", "10")
 
 
-@pytest.fixture
-def invoices(store: Store) -> list[Invoice]:
+def three_months(home: Path) -> None:
     """Acme owes 100.00 for January (due 10 March), 50.00 for February (due 9 April), 20.00 for March (due 10 May)."""
-    apply(store.home, ISSUER + ACME + ACME.replace("acme", "beta") + PER_HOUR)
+    apply(home, ISSUER + ACME + ACME.replace("acme", "beta") + PER_HOUR)
     ledger = MemoryLedger()
     for month, hours in (("01", 10), ("02", 5), ("03", 2)):
         ledger.hold("k8s:acme", "T4", f"2026-{month}-05T00:00:00Z", f"2026-{month}-05T{hours:02}:00:00Z")
@@ -35,6 +35,15 @@ def invoices(store: Store) -> list[Invoice]:
     issue(ledger, "2026-01", "2026-02-08T00:00:00Z")
     issue(ledger, "2026-02", "2026-03-10T00:00:00Z")
     issue(ledger, "2026-03", "2026-04-10T00:00:00Z")
+
+
+@pytest.fixture(scope="module")
+def migrated(migrated: str, prepare: Prepare) -> str:
+    return prepare(migrated, three_months)
+
+
+@pytest.fixture
+def invoices(store: Store) -> list[Invoice]:
     return issued()
 
 

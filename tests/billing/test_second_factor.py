@@ -21,11 +21,6 @@ PASSWORD = "correct horse battery"
 
 
 @pytest.fixture(autouse=True)
-def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("django.conf.settings.PASSWORD_HASHERS", ["django.contrib.auth.hashers.MD5PasswordHasher"])
-
-
-@pytest.fixture(autouse=True)
 def half_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything happens at one instant: codes change every half minute, and a try that failed holds up the next one
     for some seconds, however long a test takes.

@@ -10,7 +10,6 @@ import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.test import Client
-from pytest_django import Settings
 from structlog.testing import capture_logs
 
 from cardhour_billing.logins.users import add_user
@@ -34,9 +33,8 @@ HEADERS = {
 
 
 @pytest.fixture
-def chen(books_of_two: Store, settings: Settings) -> User:
-    """A login of acme with a password, quick to check."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def chen(books_of_two: Store) -> User:
+    """A login of acme with a password."""
     return add_user("chen.yi", PASSWORD, customer="acme", clock=SystemClock(), who="tests")
 
 
