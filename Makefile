@@ -19,7 +19,7 @@ DISTRIBUTIONS := -e ./contract -e ./agent -e './ingest[embedded]' -e ./billing
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 
 # Most of a test's time is waiting for a process. Each worker has services of its own and takes whole files.
-WORKERS ?= 3
+WORKERS ?= 4
 
 # The tests start hundreds of programs: where this is set, each would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE

@@ -44,7 +44,7 @@ close_forgotten_sockets()
 if memory := in_memory(8 * GIB):
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
 
-SLOW_FILES_FIRST = ("ledger", "chaos", "e2e")
+SLOW_FILES_FIRST = ("ledger", "chaos", "e2e", "portal")
 """Folders whose files take longest: begun last, one of them would keep a worker busy while the others have nothing."""
 
 
