@@ -32,9 +32,8 @@ def three_months(home: Path) -> None:
     for month, hours in (("01", 10), ("02", 5), ("03", 2)):
         ledger.hold("k8s:acme", "T4", f"2026-{month}-05T00:00:00Z", f"2026-{month}-05T{hours:02}:00:00Z")
     ledger.hold("k8s:beta", "T4", "2026-01-05T00:00:00Z", "2026-01-05T03:00:00Z", card="GPU-9")
-    issue(ledger, "2026-01", "2026-02-08T00:00:00Z")
-    issue(ledger, "2026-02", "2026-03-10T00:00:00Z")
-    issue(ledger, "2026-03", "2026-04-10T00:00:00Z")
+    for month, day in (("2026-01", "2026-02-08"), ("2026-02", "2026-03-10"), ("2026-03", "2026-04-10")):
+        issue(ledger, month, f"{day}T00:00:00Z")
 
 
 @pytest.fixture(scope="module")

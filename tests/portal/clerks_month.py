@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from cardhour_contract.moment import parse_rfc3339
 from tests.billing.mail_server import Post, text_of
 from tests.portal import pdf_text
-from tests.portal.month_books import CLERK, PASSWORD, Names
+from tests.portal.month_facts import CLERK, PASSWORD, Names
 from tests.portal.month_server import MonthPortal
 from tests.portal.walker import Walker
 

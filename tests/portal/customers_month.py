@@ -16,7 +16,7 @@ from playwright.sync_api import expect
 from tests.billing.mail_server import Post, link_in, text_of
 from tests.billing.receiver import Receiver
 from tests.portal import pdf_text
-from tests.portal.month_books import PASSWORD
+from tests.portal.month_facts import PASSWORD
 from tests.portal.month_server import MonthPortal
 from tests.portal.walker import Walker
 

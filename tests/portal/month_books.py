@@ -6,10 +6,9 @@ of H800 20.00, the tax is six percent. Written as a provider writes them: a cata
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from cardhour_billing.catalog.applying import apply_catalog
 from cardhour_billing.catalog.file import read_catalog
@@ -25,25 +24,10 @@ from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.rollup import roll_up
 from tests.ingest.reports import card, message, report, usage
 from tests.ingest.skewed import Delivered
+from tests.portal.month_facts import CLERK, NAMES, OCTOBER, PASSWORD, usage_file
 
 HEARD = "2026-10-30T09:30:00+08:00"
 """When the node ``hz-07`` sent its last message."""
-PASSWORD = "correct horse battery"
-CLERK = "zhou.min"
-
-
-class Names(Struct, frozen=True, kw_only=True):
-    """What the three customers are called."""
-
-    red: str
-    blue: str
-    green: str
-
-
-NAMES = {
-    "en": Names(red="Red Ltd", blue="Blue Ltd", green="Green Ltd"),
-    "zh-hans": Names(red="红岩科技", blue="蓝湾智能", green="青禾智算"),
-}
 
 _ISSUER = """
 [issuer]
@@ -111,29 +95,6 @@ amount = "300"
 from = 2026-10-01T00:00:00+08:00
 """
 
-Used = tuple[str, str, str, str, str, int, int]
-"""Owner, workload, card, model, day, and from which hour to which, in Shanghai."""
-
-OCTOBER: tuple[Used, ...] = (
-    ("k8s:red", "train-7", "GPU-1", "A100", "2026-10-03", 12, 20),
-    ("k8s:red", "train-8", "GPU-9", "A100", "2026-10-04", 10, 12),
-    ("k8s:blue", "serve-1", "GPU-2", "A100", "2026-10-10", 8, 13),
-    ("k8s:blue", "render-4", "GPU-4", "L40S", "2026-10-12", 8, 12),
-    ("k8s:lab", "notebook", "GPU-3", "A100", "2026-10-11", 8, 10),
-    ("k8s:green-speech", "speech-1", "GPU-5", "A100", "2026-10-05", 8, 18),
-    ("k8s:green-vision", "vision-1", "GPU-6", "H800", "2026-10-07", 8, 11),
-)
-"""``k8s:lab`` is bound to nobody, and an L40S has no price."""
-NOVEMBER: tuple[Used, ...] = (
-    ("k8s:green-speech", "speech-2", "GPU-5", "A100", "2026-11-03", 8, 16),
-    ("k8s:green-vision", "vision-2", "GPU-6", "H800", "2026-11-05", 8, 10),
-    ("k8s:green-speech", "speech-3", "GPU-8", "H800", "2026-11-06", 0, 12),
-    ("k8s:green-speech", "speech-4", "GPU-5", "A100", "2026-11-19", 8, 14),
-)
-"""What the green customer used to the 19th. GPU-8 is leased."""
-LATER: tuple[Used, ...] = (("k8s:green-speech", "speech-5", "GPU-5", "A100", "2026-11-21", 8, 18),)
-"""And on the 21st."""
-
 
 def write(home: Path, warehouse: Warehouse, language: str) -> None:
     """Write everything into a new store and a new warehouse; ``language`` is that of the customers."""
@@ -163,18 +124,6 @@ def _catalog(language: str) -> str:
         _PRICE.format(model="H800", amount="20.00"),
         _TERMS,
     ))  # fmt: skip
-
-
-def usage_file(path: Path, used: Sequence[Used]) -> Path:
-    """Written as ``cardhour import`` takes it."""
-    path.write_text("owner,workload,card,model,started_at,ended_at\n" + "".join(map(_row, used)))
-    return path
-
-
-def _row(used: Used) -> str:
-    owner, workload, name, model, day, first, last = used
-    times = (f"{day}T{hour:02d}:00:00+08:00" for hour in (first, last))
-    return ",".join((owner, workload, name, model, *times)) + "\n"
 
 
 def _messages() -> list[Message]:

@@ -16,7 +16,7 @@ from tests.billing.mail_server import Post, post_office
 from tests.billing.receiver import receiving
 from tests.portal import clerks_month as month
 from tests.portal import customers_month as own
-from tests.portal.month_books import LATER, NAMES, NOVEMBER, Names, usage_file
+from tests.portal.month_facts import LATER, NAMES, NOVEMBER, Names, usage_file
 from tests.portal.month_server import MonthPortal, month_portal
 from tests.portal.month_words import WORDS
 from tests.portal.walker import Walker, unseen
