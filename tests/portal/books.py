@@ -47,8 +47,8 @@ from cardhour_billing.month import BillingPeriod, Month, billing_period
 from cardhour_billing.rating.rate import Terms
 from cardhour_billing.rating.tax import TaxRule
 from cardhour_contract.moment import CARD_HOUR_US, format_rfc3339, parse_rfc3339
+from tests.portal.signing_in import PASSWORD
 
-PASSWORD = "correct horse battery"
 STAFF, CLERK, VIEWER = "lin.yue", "zhou.min", "wen.jie"
 """Logins of staff: admin, billing, viewer."""
 CUSTOMER, MEMBER, OTHER_CUSTOMER, LOST = "chen.yi", "xu.fan", "ada", "nobody.yet"

@@ -14,8 +14,9 @@ from playwright.sync_api import expect
 from cardhour_contract.moment import parse_rfc3339
 from tests.billing.mail_server import Post, text_of
 from tests.portal import pdf_text
-from tests.portal.month_facts import CLERK, PASSWORD, Names
+from tests.portal.month_facts import CLERK, Names
 from tests.portal.month_server import MonthPortal
+from tests.portal.signing_in import PASSWORD
 from tests.portal.walker import Walker
 
 

@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState
 
 from tests.portal.browser import PATIENCE_MS, UnavailableError, running_browser
-from tests.portal.screenshots import sign_in
 from tests.portal.server import running_portal
+from tests.portal.signing_in import sign_in
 
 Visit = Callable[..., Page]
 POLICY_WORDS = ("content security policy", "content-security-policy", "refused to")

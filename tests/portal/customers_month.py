@@ -16,8 +16,8 @@ from playwright.sync_api import expect
 from tests.billing.mail_server import Post, link_in, text_of
 from tests.billing.receiver import Receiver
 from tests.portal import pdf_text
-from tests.portal.month_facts import PASSWORD
 from tests.portal.month_server import MonthPortal
+from tests.portal.signing_in import PASSWORD
 from tests.portal.walker import Walker
 
 ADMIN, COLLEAGUE, FINANCE = "wang.fang@green.example", "li.na@green.example", "finance@green.example"

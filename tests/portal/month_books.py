@@ -24,7 +24,8 @@ from cardhour_ingest.warehouse.client import Warehouse
 from cardhour_ingest.warehouse.rollup import roll_up
 from tests.ingest.reports import card, message, report, usage
 from tests.ingest.skewed import Delivered
-from tests.portal.month_facts import CLERK, NAMES, OCTOBER, PASSWORD, usage_file
+from tests.portal.month_facts import CLERK, NAMES, OCTOBER, usage_file
+from tests.portal.signing_in import PASSWORD
 
 HEARD = "2026-10-30T09:30:00+08:00"
 """When the node ``hz-07`` sent its last message."""

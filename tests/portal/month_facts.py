@@ -10,7 +10,6 @@ from pathlib import Path
 
 from msgspec import Struct
 
-PASSWORD = "correct horse battery"
 CLERK = "zhou.min"
 
 

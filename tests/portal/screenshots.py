@@ -19,8 +19,8 @@ from tests.portal.browser import running_browser
 from tests.portal.month_words import WORDS
 from tests.portal.months import scene, walk_a_clerks_month, walk_a_customers_month
 from tests.portal.server import STATEMENT_LINK, running_portal
+from tests.portal.signing_in import sign_in
 
-PASSWORD = "correct horse battery"
 SIZES = {"wide": (1440, 900), "phone": (390, 844)}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 LANGUAGES = {"en": "en", "zh": "zh-CN"}
@@ -175,17 +175,6 @@ def _of_walks(browser: Browser, language: str, folder: Path) -> None:
         walk_a_clerks_month(october, Path(downloads))
         numbers, walk = count(1), "customer"
         walk_a_customers_month(october, Path(downloads))
-
-
-def sign_in(context: BrowserContext, login: str) -> None:
-    """Leave ``context`` signed in as ``login``."""
-    page = context.new_page()
-    page.goto("/sign-in/")
-    page.fill("input[name=username]", login)
-    page.fill("input[name=password]", PASSWORD)
-    page.click("form:has(input[name=password]) button")
-    page.wait_for_url(lambda url: "/sign-in/" not in url)
-    page.close()
 
 
 def _each_page(

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.portal.conftest import Visit
 from tests.portal.pdf_text import text_of
+from tests.portal.signing_in import PASSWORD
 from tests.portal.waiting import until_it_comes_by_itself
 
 CUSTOMER, MEMBER, OTHER, STAFF, VIEWER, LOST = "chen.yi", "xu.fan", "ada", "lin.yue", "wen.jie", "nobody.yet"
@@ -32,7 +33,7 @@ def test_a_customer_signs_in_and_sees_own_invoices_only(visit: Visit) -> None:
     page = visit("/invoices/")
     assert "/sign-in/?next=/invoices/" in page.url
     page.fill("input[name=username]", CUSTOMER)
-    page.fill("input[name=password]", "correct horse battery")
+    page.fill("input[name=password]", PASSWORD)
     page.click("form:has(input[name=password]) button")
     expect(page.locator("tbody tr")).to_have_count(3)
     expect(page.locator("#results")).to_contain_text("3 issued, 731,529.70")

@@ -36,6 +36,14 @@ class Order(Struct, frozen=True, kw_only=True):
     """Whether what this invoice leaves pays the customer's other invoices."""
 
 
+def read_day(form: Mapping[str, str]) -> date:
+    """The field ``day``."""
+    try:
+        return date.fromisoformat(form.get("day", "").strip())
+    except ValueError as error:
+        raise Refuse("day: not a day such as 2026-11-03") from error
+
+
 def read(invoice: Invoice, form: Mapping[str, str]) -> Order:
     """The form. Refuses what cannot be read, field by field."""
     currency = invoice.currency
@@ -46,15 +54,11 @@ def read(invoice: Invoice, form: Mapping[str, str]) -> Order:
         except Refuse as error:
             raise Refuse(f"{name.replace('_', '-')}: {error}") from error
 
-    try:
-        day = date.fromisoformat(form.get("day", "").strip())
-    except ValueError as error:
-        raise Refuse("day: not a day such as 2026-11-03") from error
     return Order(
         receipt=Receipt(
             customer=invoice.customer,
             amount=amount("amount"),
-            day=day,
+            day=read_day(form),
             reference=form.get("reference", "").strip(),
             fee=amount("fee"),
             write_off=amount("write_off"),

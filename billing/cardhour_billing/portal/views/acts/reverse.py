@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -13,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 from cardhour_billing.models import Payment
 from cardhour_billing.portal.access import billing_only
 from cardhour_billing.portal.acts import reversal
+from cardhour_billing.portal.acts.pay import read_day
 from cardhour_billing.portal.views.acts.shared import check_seen, seen
 from cardhour_billing.receivables.payments import reverse
 from cardhour_billing.receivables.standing import today
@@ -32,7 +31,7 @@ def reverse_page(request: HttpRequest, payment_id: int) -> HttpResponse:
         frees = reversal.preview(payment, day=now, clock=clock, who=who)
         if request.method == "POST":
             check_seen(form.get("seen", ""), frees)
-            day, reason = _day(form.get("day", "")), form.get("reason", "").strip()
+            day, reason = read_day(form), form.get("reason", "").strip()
             if not reason:
                 raise Refuse("say why: it is kept in the audit log")
             done = reverse(payment, day=day, reason=reason, clock=clock, who=who)
@@ -50,10 +49,3 @@ def reverse_page(request: HttpRequest, payment_id: int) -> HttpResponse:
         "problem": problem,
     }
     return render(request, "acts/reverse.html", facts, status=409 if problem and request.method == "POST" else 200)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError as error:
-        raise Refuse("day: not a day such as 2026-11-03") from error
